@@ -1,0 +1,2 @@
+//! The `gst-steady` command: exports a song to a video.
+fn main() {}

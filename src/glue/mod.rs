@@ -1,0 +1,1 @@
+//! The few helpers that turn logic values into GStreamer ones.

@@ -1,0 +1,3 @@
+//! From decoded samples to the timeline that every picture is drawn from.
+
+pub mod features;
