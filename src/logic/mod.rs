@@ -7,3 +7,4 @@ pub mod audio;
 pub mod clock;
 pub mod export;
 pub mod frame_grid;
+pub mod render;
