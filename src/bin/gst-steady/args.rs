@@ -43,9 +43,9 @@ pub struct Export {
     #[arg(long, value_name = "N[/D]", default_value = "30", value_parser = fps)]
     pub fps: (u32, u32),
 
-    /// What to draw: a scene's name, or its index
-    #[arg(long, default_value = gststeady::logic::render::scene::DEFAULT_SCENE)]
-    pub scene: String,
+    /// What to draw: a scene's name, or its index [default: the first one]
+    #[arg(long)]
+    pub scene: Option<String>,
 
     /// Another seed, another picture; the same seed, the same bytes
     #[arg(long, default_value_t = 0)]
@@ -100,9 +100,7 @@ fn fps(text: &str) -> Result<(u32, u32), String> {
 }
 
 /// Takes exactly the names that the codecs print themselves with.
-fn one_of<T: ToString + Copy + Send + Sync + 'static>(
-    all: [T; 4],
-) -> impl clap::builder::TypedValueParser<Value = T> {
+fn one_of<T: ToString + Copy + Send + Sync + 'static>(all: [T; 4]) -> impl clap::builder::TypedValueParser<Value = T> {
     use clap::builder::TypedValueParser;
     let names = all.map(|codec| codec.to_string().leak() as &'static str);
     clap::builder::PossibleValuesParser::new(names)

@@ -38,6 +38,12 @@ impl Failure {
         Self { stage, text: text.into() }
     }
 
+    /// Says where the sink left what it had written.
+    pub fn with_kept(mut self, path: &str) -> Self {
+        self.text.push_str(&format!("; what was written so far is kept in {path:?} and plays up to there"));
+        self
+    }
+
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.stage {
             Stage::Usage => 64,
@@ -68,14 +74,22 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 /// A failure of an element, by the error it posted. `element` is the factory's name.
 pub fn from_element(element: &str, error: &gst::glib::Error) -> Failure {
     let stage = match (error.kind::<gst::ResourceError>(), error.kind::<gst::StreamError>()) {
-        (Some(gst::ResourceError::NotFound | gst::ResourceError::OpenRead | gst::ResourceError::Read), _) => Stage::NoInput,
+        (Some(gst::ResourceError::NotFound | gst::ResourceError::OpenRead | gst::ResourceError::Read), _) => {
+            Stage::NoInput
+        }
         (Some(gst::ResourceError::Busy), _) => Stage::TryAgain,
-        (Some(gst::ResourceError::OpenWrite | gst::ResourceError::Exists), _) => Stage::CannotCreate,
+        (Some(gst::ResourceError::OpenWrite), _) => Stage::CannotCreate,
         (Some(_), _) => Stage::Io,
         (_, Some(gst::StreamError::CodecNotFound)) => Stage::MissingPlugin,
-        (_, Some(gst::StreamError::Decode | gst::StreamError::Demux | gst::StreamError::TypeNotFound | gst::StreamError::WrongType)) => {
-            Stage::BadInput
-        }
+        (
+            _,
+            Some(
+                gst::StreamError::Decode
+                | gst::StreamError::Demux
+                | gst::StreamError::TypeNotFound
+                | gst::StreamError::WrongType,
+            ),
+        ) => Stage::BadInput,
         _ if error.matches(gst::CoreError::MissingPlugin) => Stage::MissingPlugin,
         _ => Stage::Internal,
     };

@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use gst::prelude::*;
 use gst_pbutils::prelude::*;
 
 use super::failure::{Failure, Stage};
@@ -26,21 +25,29 @@ pub struct AudioFacts {
 pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
     readable(path)?;
     let absolute = fs::canonicalize(path).map_err(|e| no_input(path, &e))?;
-    let uri = gst::glib::filename_to_uri(&absolute, None)
-        .map_err(|e| Failure::new(Stage::NoInput, format!("{path:?} has a name that cannot be written as a URI: {e}")))?;
-    let discoverer = gst_pbutils::Discoverer::new(PATIENCE)
-        .map_err(|e| Failure::new(Stage::MissingPlugin, format!("cannot look into files: {e}; install the package gstreamer1.0-plugins-base")))?;
+    let uri = gst::glib::filename_to_uri(&absolute, None).map_err(|e| {
+        Failure::new(Stage::NoInput, format!("{path:?} has a name that cannot be written as a URI: {e}"))
+    })?;
+    let discoverer = gst_pbutils::Discoverer::new(PATIENCE).map_err(|e| {
+        Failure::new(
+            Stage::MissingPlugin,
+            format!("cannot look into files: {e}; install the package gstreamer1.0-plugins-base"),
+        )
+    })?;
     let info = discoverer.discover_uri(&uri).map_err(|_| undecodable(path))?;
     match info.result() {
         gst_pbutils::DiscovererResult::Ok => {}
         gst_pbutils::DiscovererResult::MissingPlugins => {
             // With a video nobody needs, a missing video decoder is no reason to stop.
             if info.audio_streams().is_empty() {
-                return Err(missing_decoder(path, &info));
+                return Err(missing_decoder(path));
             }
         }
         gst_pbutils::DiscovererResult::Timeout => {
-            return Err(Failure::new(Stage::TryAgain, format!("{path:?} could not be looked at within {PATIENCE:.0}; is its disk reachable?")));
+            return Err(Failure::new(
+                Stage::TryAgain,
+                format!("{path:?} could not be looked at within {PATIENCE:.0}; is its disk reachable?"),
+            ));
         }
         _ => return Err(undecodable(path)),
     }
@@ -51,7 +58,12 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
         ));
     };
     let flac = audio.caps().is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "audio/x-flac"));
-    Ok(AudioFacts { rate: audio.sample_rate(), channels: audio.channels(), duration: info.duration(), length_is_exact: flac })
+    Ok(AudioFacts {
+        rate: audio.sample_rate(),
+        channels: audio.channels(),
+        duration: info.duration(),
+        length_is_exact: flac,
+    })
 }
 
 fn readable(path: &Path) -> Result<(), Failure> {
@@ -82,14 +94,17 @@ fn no_input(path: &Path, error: &std::io::Error) -> Failure {
 fn undecodable(path: &Path) -> Failure {
     Failure::new(
         Stage::BadInput,
-        format!("{path:?} is not audio that GStreamer can decode, or it is damaged; try to play it, or convert it to FLAC or WAV"),
+        format!(
+            "{path:?} is not audio that GStreamer can decode, or it is damaged; try to play it, or convert it to FLAC or WAV"
+        ),
     )
 }
 
-fn missing_decoder(path: &Path, info: &gst_pbutils::DiscovererInfo) -> Failure {
-    let _ = info;
+fn missing_decoder(path: &Path) -> Failure {
     Failure::new(
         Stage::MissingPlugin,
-        format!("no installed GStreamer plugin decodes {path:?}; install the packages gstreamer1.0-plugins-bad and gstreamer1.0-libav"),
+        format!(
+            "no installed GStreamer plugin decodes {path:?}; install the packages gstreamer1.0-plugins-bad and gstreamer1.0-libav"
+        ),
     )
 }

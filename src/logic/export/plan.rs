@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::codecs::{AudioCodec, Container, EncodeSize, NoEncoder, VideoCodec};
 use super::launch::{Chain, Node};
+use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 
-/// The smallest and largest side of a picture, in pixels.
-pub const SIDE: std::ops::RangeInclusive<u32> = 16..=16384;
 /// The highest frame rate, in frames per second.
 pub const MAX_FPS: u32 = 240;
 
@@ -39,8 +38,8 @@ pub enum PlanError {
     /// The output's name says no known container.
     #[error("{0:?} does not say which container to write; end its name in {containers}", containers = list(Container::ALL.map(|c| format!(".{}", c.extension())), " or "))]
     UnknownContainer(PathBuf),
-    /// A side out of [`SIDE`].
-    #[error("{0}×{1} is not a size a video can have; choose both sides between {min} and {max} pixels", min = SIDE.start(), max = SIDE.end())]
+    /// A side that is too short or too long.
+    #[error("{0}×{1} is not a size a video can have; choose both sides between {MIN_SIDE} and {MAX_SIDE} pixels")]
     Size(u32, u32),
     /// An odd side for a codec that halves its chroma.
     #[error("{codec} cannot encode the odd size {0}×{1}; use {2}×{3}, or --codec ffv1 in an .mkv", .size.0, .size.1, .nearest.0, .nearest.1)]
@@ -169,7 +168,8 @@ impl Request {
 
     fn check_picture(&self, codec: VideoCodec) -> Result<(), PlanError> {
         let (width, height) = self.size;
-        if !SIDE.contains(&width) || !SIDE.contains(&height) {
+        let sides = MIN_SIDE..=MAX_SIDE;
+        if !sides.contains(&width) || !sides.contains(&height) {
             return Err(PlanError::Size(width, height));
         }
         if codec.needs_even_size() && (width % 2 != 0 || height % 2 != 0) {
