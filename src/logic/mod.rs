@@ -5,4 +5,5 @@
 
 pub mod audio;
 pub mod clock;
+pub mod commit;
 pub mod frame_grid;

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 
+pub mod sink;
+
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
