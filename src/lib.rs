@@ -6,7 +6,10 @@
 //! Arrows point one way: command, tests and examples → elements → `glue` → `logic`.
 
 pub mod logic;
+mod sys;
 
+#[cfg(feature = "plugin")]
+mod crashsafesink;
 #[cfg(feature = "plugin")]
 pub(crate) mod glue;
 
@@ -14,7 +17,8 @@ pub(crate) mod glue;
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
 mod plugin {
     /// Only registers: this runs inside `gst-plugin-scanner`, so no threads, files or cgroup reads here.
-    fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+        crate::crashsafesink::register(plugin)?;
         Ok(())
     }
 

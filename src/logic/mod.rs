@@ -5,6 +5,7 @@
 
 pub mod audio;
 pub mod clock;
+pub mod commit;
 pub mod export;
 pub mod frame_grid;
 pub mod render;

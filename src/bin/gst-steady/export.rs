@@ -36,7 +36,7 @@ pub fn run(args: &Export) -> Result<(), Failure> {
 
     interrupt::watch()?;
     let mut reporter = Reporter::new(args.progress);
-    let job = Job { tokens: &tokens, audio: &request.audio, facts: &facts };
+    let job = Job { tokens: &tokens, audio: &request.audio, video: &request.video, facts: &facts };
     let ended = run::run(&job, &mut reporter)?;
     let found = check::streams(&request.video)?;
     if ended.interrupted {

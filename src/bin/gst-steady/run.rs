@@ -21,6 +21,7 @@ pub struct Job<'a> {
     /// The pipeline, a word of `gst-launch-1.0` each.
     pub tokens: &'a [String],
     pub audio: &'a Path,
+    pub video: &'a Path,
     pub facts: &'a AudioFacts,
 }
 
@@ -93,13 +94,13 @@ pub fn run(job: &Job<'_>, reporter: &mut Reporter) -> Result<Ended, Failure> {
     }
 
     let stats: gst::Structure = running.render.property("stats");
-    let sink: gst::Structure = running.sink.property("stats");
+    let bytes = job.video.metadata().map_err(|e| internal(&format!("the finished video is gone: {e}")))?.len();
     Ok(Ended {
         interrupted: interrupted_at.is_some(),
         rendered: running.frames.load(Ordering::Relaxed),
         samples: stats.get("samples").map_err(|e| internal(&e.to_string()))?,
         rate: stats.get("rate").map_err(|e| internal(&e.to_string()))?,
-        bytes: sink.get("bytes").map_err(|e| internal(&e.to_string()))?,
+        bytes,
         took: started.elapsed(),
         health: health(&running.pipeline),
     })
