@@ -308,7 +308,7 @@ impl Found {
             let momentary = finish::momentary_db(self.energies.iter().sum(), rate);
             self.momentary.add(momentary);
             // Gating blocks of 400 ms overlap by three quarters.
-            if hop % (MOMENTARY as u64 / 4) == 0 {
+            if hop.is_multiple_of(MOMENTARY as u64 / 4) {
                 self.gating_blocks.add(momentary);
             }
         }
