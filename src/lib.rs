@@ -12,6 +12,8 @@ mod sys;
 mod crashsafesink;
 #[cfg(feature = "plugin")]
 pub(crate) mod glue;
+#[cfg(feature = "plugin")]
+mod visualrender;
 
 #[cfg(feature = "plugin")]
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
@@ -19,7 +21,7 @@ mod plugin {
     /// Only registers: this runs inside `gst-plugin-scanner`, so no threads, files or cgroup reads here.
     fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
         crate::crashsafesink::register(plugin)?;
-        Ok(())
+        crate::visualrender::register(plugin)
     }
 
     gst::plugin_define!(

@@ -81,7 +81,7 @@ fn every_property_is_explained_and_every_number_has_a_unit() {
         let element = factory.create().build().unwrap();
         for property in element.list_properties().iter().filter(|p| p.owner_type() == element.type_()) {
             let name = format!("{}.{}", factory.name(), property.name());
-            let blurb = property.blurb().map_or("", |b| b.as_str());
+            let blurb = property.blurb().map_or("", |b| b);
             let nick = property.nick();
             if blurb.len() < 10 {
                 wrong.push(format!("{name} is not explained: {blurb:?}"));

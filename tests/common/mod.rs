@@ -4,6 +4,8 @@
 
 pub mod media;
 pub mod sink;
+#[cfg(feature = "plugin")]
+pub mod audio;
 
 use std::sync::Once;
 use std::time::{Duration, Instant};
