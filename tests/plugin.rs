@@ -6,8 +6,9 @@ mod common;
 use gst::glib;
 use gst::prelude::*;
 
-/// Factory, klass, and pad templates as name, direction, presence.
-const ELEMENTS: [(&str, &str, &[(&str, gst::PadDirection)]); 4] = [
+/// Factory, klass, and pad templates by name and direction.
+type Element = (&'static str, &'static str, &'static [(&'static str, gst::PadDirection)]);
+const ELEMENTS: [Element; 4] = [
     ("adaptivequeue", "Generic", &[("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]),
     ("bufferhealth", "Generic", &[("sink", gst::PadDirection::Sink), ("src", gst::PadDirection::Src)]),
     ("crashsafesink", "Sink/File", &[("sink", gst::PadDirection::Sink)]),
@@ -23,6 +24,16 @@ fn factories() -> Vec<gst::ElementFactory> {
 fn registering_twice_in_one_program_is_harmless() {
     common::init();
     gststeady::plugin_register_static().expect("a second registration");
+}
+
+#[test]
+fn a_second_copy_of_the_library_steps_back() {
+    common::init();
+    // Tests lie in target/PROFILE/deps, the plugin one folder up.
+    let copy = std::env::current_exe().unwrap().parent().unwrap().join("../libgststeady.so");
+    assert!(copy.exists(), "cargo builds the plugin together with the tests");
+    assert!(gst::Plugin::load_file(&copy).is_err());
+    assert!(gst::ElementFactory::make("crashsafesink").build().is_ok(), "the first copy still works");
 }
 
 #[test]

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 
-pub mod media;
-pub mod sink;
 #[cfg(feature = "plugin")]
 pub mod audio;
+pub mod media;
+pub mod sink;
 
 use std::sync::Once;
 use std::time::{Duration, Instant};
@@ -20,6 +20,10 @@ pub fn init() {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         gst::init().unwrap();
+        // An installed plugin would be another build than the one under test.
+        if let Some(installed) = gst::Registry::get().find_plugin("steady") {
+            gst::Registry::get().remove_plugin(&installed);
+        }
         gststeady::plugin_register_static().unwrap();
     });
 }
