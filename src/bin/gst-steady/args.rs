@@ -40,7 +40,7 @@ pub struct Export {
     pub size: (u32, u32),
 
     /// Frames per second, as N or N/D (23.976, 29.97 and 59.94 stand for 24000/1001, 30000/1001 and 60000/1001)
-    #[arg(long, value_name = "N[/D]", default_value = "30", value_parser = fps)]
+    #[arg(long, value_name = "N[/D]", default_value = "30", allow_negative_numbers = true, value_parser = fps)]
     pub fps: (u32, u32),
 
     /// What to draw: a scene's name, or its index [default: the first one]
@@ -48,7 +48,7 @@ pub struct Export {
     pub scene: Option<String>,
 
     /// Another seed, another picture; the same seed, the same bytes
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub seed: u64,
 
     /// Video codec: h264, hevc, vp9 or ffv1 [default: what suits the container]

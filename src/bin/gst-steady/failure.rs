@@ -74,6 +74,8 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 /// A failure of an element, by the error it posted. `element` is the factory's name.
 pub fn from_element(element: &str, error: &gst::glib::Error) -> Failure {
     let stage = match (error.kind::<gst::ResourceError>(), error.kind::<gst::StreamError>()) {
+        // What a sink does not find is the folder to write to.
+        (Some(gst::ResourceError::NotFound), _) if element.ends_with("sink") => Stage::CannotCreate,
         (Some(gst::ResourceError::NotFound | gst::ResourceError::OpenRead | gst::ResourceError::Read), _) => {
             Stage::NoInput
         }

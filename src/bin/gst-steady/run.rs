@@ -116,6 +116,8 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
         .map_err(|e| Failure::new(Stage::MissingPlugin, format!("the pipeline cannot be built: {e}")))?
         .downcast::<gst::Pipeline>()
         .map_err(|_| internal("the export is not a pipeline"))?;
+    // What the sink posts while it stops is still wanted.
+    pipeline.set_auto_flush_bus(false);
     let render = by_factory(&pipeline, "visualrender")?;
     let sink = by_factory(&pipeline, "crashsafesink")?;
     let running = Running { pipeline, render, sink, frames: Arc::default() };
@@ -221,8 +223,9 @@ fn failed(running: &Running, bus: &gst::Bus, error: &gst::message::Error) -> Fai
     let name = factory.map_or_else(|| "pipeline".into(), |f| f.name().to_string());
     let failure = failure::from_element(&name, &error.error());
     match kept(running, bus) {
-        Some(path) => failure.with_kept(&path),
-        None => failure,
+        // The sink's own errors say so themselves.
+        Some(path) if name != "crashsafesink" => failure.with_kept(&path),
+        _ => failure,
     }
 }
 
