@@ -11,11 +11,14 @@ pub mod logic;
 pub(crate) mod glue;
 
 #[cfg(feature = "plugin")]
+pub mod adaptivequeue;
+
+#[cfg(feature = "plugin")]
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
 mod plugin {
     /// Only registers: this runs inside `gst-plugin-scanner`, so no threads, files or cgroup reads here.
-    fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
-        Ok(())
+    fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+        crate::adaptivequeue::register(plugin)
     }
 
     gst::plugin_define!(

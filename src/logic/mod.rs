@@ -6,3 +6,6 @@
 pub mod audio;
 pub mod clock;
 pub mod frame_grid;
+pub mod memory;
+pub mod queue;
+pub(crate) mod sync;
