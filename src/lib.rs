@@ -16,6 +16,9 @@ pub(crate) mod glue;
 mod visualrender;
 
 #[cfg(feature = "plugin")]
+pub mod adaptivequeue;
+
+#[cfg(feature = "plugin")]
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
 mod plugin {
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,6 +37,7 @@ mod plugin {
         REGISTERED.store(true, Ordering::Relaxed);
         crate::crashsafesink::register(plugin)?;
         crate::visualrender::register(plugin)
+        crate::adaptivequeue::register(plugin)
     }
 
     gst::plugin_define!(

@@ -9,3 +9,6 @@ pub mod commit;
 pub mod export;
 pub mod frame_grid;
 pub mod render;
+pub mod memory;
+pub mod queue;
+pub(crate) mod sync;
