@@ -308,6 +308,39 @@ fn sizes_and_rates_that_cannot_be_drawn_are_refused_in_words() {
 }
 
 #[test]
+fn of_a_video_the_sound_is_drawn_and_one_without_sound_is_refused() {
+    let files = Fixtures::new();
+    let (wav, film, mute) = (files.wav(44_100, 44_100), files.path("film.mkv"), files.path("mute.mkv"));
+    let picture = "videotestsrc num-buffers=10 ! video/x-raw,width=32,height=32,framerate=10/1 ! jpegenc";
+    let (from, to) = (wav.display(), film.display());
+    TestPipeline::parse(&format!(
+        "{picture} ! queue ! matroskamux name=mux ! filesink location={to} \
+         filesrc location={from} ! wavparse ! queue ! flacenc ! queue ! mux."
+    ))
+    .run(PATIENCE)
+    .expect_eos();
+    assert_eq!(frames(&film, "", &at("30/1")), frames(&wav, "", &at("30/1")));
+    let to = mute.display();
+    TestPipeline::parse(&format!("{picture} ! matroskamux ! filesink location={to}")).run(PATIENCE).expect_eos();
+    let (error, _) = error_of(&format!("visualrender audio-location={to} ! fakesink"));
+    assert!(error.message().contains("no audio stream"), "{error}");
+}
+
+#[test]
+fn a_uri_gives_the_same_video_as_the_path() {
+    let files = Fixtures::new();
+    let wav = files.wav(8_000, 4_000);
+    let whole = frames(&wav, "", &at("25/1"));
+    let uri = gst::glib::filename_to_uri(&wav, None).unwrap();
+    let pipeline = render(&wav, "", &at("25/1"));
+    pipeline.element("render").set_property("audio-uri", uri.as_str());
+    pipeline.set_state(gst::State::Playing).unwrap();
+    assert_eq!(pull(&pipeline), whole);
+    let (error, _) = error_of("visualrender audio-uri=nowhere://at/all ! fakesink");
+    assert!(error.message().contains("nowhere://at/all"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_cut_off_plays_as_far_as_it_goes() {
     let files = Fixtures::new();
     let wav = files.wav(44_100, 44_100);
