@@ -57,7 +57,7 @@ impl VisualRender {
     /// The analysed audio, and how long that took in ns. `None` when flushed.
     pub(super) fn analyse(&self, audio: &Audio) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
         let paused = self.gate.lock().paused.take();
-        let (mut job, since) = match paused {
+        let (job, since) = match paused {
             Some(paused) => paused,
             None => {
                 let job = Job::start(&audio.uri()?)?;

@@ -25,7 +25,7 @@ pub(super) enum Failure {
     Undecodable { name: String, error: glib::Error, debug: String },
     #[error("{name} cannot be opened: {}", .error.message())]
     Unopenable { name: String, error: glib::Error, debug: String },
-    #[error("To decode {0}, GStreamer needs a plugin that is not installed: {1}.")]
+    #[error("To decode {0}, GStreamer needs a plugin that is not installed: a decoder for {1}.")]
     MissingPlugin(String, String),
     #[error("The audio of {0} changes from {1} to {2} in the middle. Convert it to one format first.")]
     FormatChange(String, String, String),

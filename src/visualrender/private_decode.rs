@@ -36,21 +36,14 @@ struct Shared {
     phase: Mutex<Phase>,
     cancelled: AtomicBool,
     bus: gst::Bus,
+    /// The media type of the first stream that nothing could decode; of audio, where there is such.
+    undecoded: Mutex<Option<String>>,
 }
 
 /// Audio being analysed. Dropping it ends the work.
 pub(super) struct Job {
     pipeline: gst::Pipeline,
     shared: Arc<Shared>,
-    missing: Option<Missing>,
-}
-
-/// What decoding lacked.
-enum Missing {
-    /// A plugin for the audio, called this.
-    Audio(String),
-    /// One for something that is not needed, such as video.
-    Other,
 }
 
 /// What [`Job::wait`] came back with.
@@ -83,7 +76,6 @@ impl Job {
         let decode = make("uridecodebin")
             .property("uri", uri)
             .property("caps", audio)
-            .property("expose-all-streams", false)
             .build()
             .map_err(missing("uridecodebin"))?;
         let convert = make("audioconvert").build().map_err(missing("audioconvert"))?;
@@ -98,7 +90,13 @@ impl Job {
             .and_then(|()| convert.link(&sink))
             .map_err(|_| Failure::MissingElement("appsink"))?;
         let name = name_of(uri);
-        let shared = Arc::new(Shared { name, phase: Mutex::new(Phase::Empty), cancelled: AtomicBool::new(false), bus });
+        let shared = Arc::new(Shared {
+            name,
+            phase: Mutex::new(Phase::Empty),
+            cancelled: AtomicBool::new(false),
+            bus,
+            undecoded: Mutex::new(None),
+        });
 
         let converter = convert.downgrade();
         decode.connect_pad_added(move |_, pad| {
@@ -117,6 +115,16 @@ impl Job {
             let choices = gst::glib::EnumClass::with_type(gst::glib::Type::from_name("GstAutoplugSelectResult")?)?;
             choices.to_value_by_nick(if ends { "expose" } else { "try" })
         });
+        let on_unknown = shared.clone();
+        decode.connect("unknown-type", false, move |arguments| {
+            let caps = arguments[2].get::<gst::Caps>().ok()?;
+            let media = caps.structure(0)?.name().to_string();
+            let mut undecoded = on_unknown.undecoded.lock().unwrap_or_else(PoisonError::into_inner);
+            if undecoded.as_deref().is_none_or(is_picture) {
+                *undecoded = Some(media);
+            }
+            None
+        });
         let (on_sample, on_eos, on_none) = (shared.clone(), shared.clone(), shared.clone());
         let converter = convert.downgrade();
         decode.connect_no_more_pads(move |_| {
@@ -134,7 +142,7 @@ impl Job {
                 .eos(move |_| on_eos.finish())
                 .build(),
         );
-        let job = Self { pipeline, shared, missing: None };
+        let job = Self { pipeline, shared };
         // An element that cannot start has posted why on the bus, where `wait` finds it.
         if job.pipeline.set_state(gst::State::Playing).is_err() {
             gst::debug!(CAT, "the private pipeline does not start");
@@ -148,9 +156,9 @@ impl Job {
     }
 
     /// Waits until there is something to tell.
-    pub(super) fn wait(&mut self) -> Event {
+    pub(super) fn wait(&self) -> Event {
         use gst::{MessageType, MessageView};
-        let types = [MessageType::Error, MessageType::Application, MessageType::Element];
+        let types = [MessageType::Error, MessageType::Application];
         loop {
             if let Some(result) = self.shared.take_result() {
                 return Event::Done(result);
@@ -163,17 +171,12 @@ impl Job {
                     let (error, debug) = (message.error(), message.debug().unwrap_or_default().to_string());
                     gst::debug!(CAT, "decoding failed: {error} ({debug})");
                     let name = self.shared.name.clone();
-                    return Event::Done(Err(match self.missing.take() {
-                        Some(Missing::Audio(plugin)) => Failure::MissingPlugin(name, plugin),
-                        Some(Missing::Other) => Failure::NoAudio(name),
+                    return Event::Done(Err(match self.shared.undecoded() {
+                        Some(media) if !is_picture(&media) => Failure::MissingPlugin(name, media),
+                        Some(_) => Failure::NoAudio(name),
                         None if error.is::<gst::ResourceError>() => Failure::Unopenable { name, error, debug },
                         None => Failure::Undecodable { name, error, debug },
                     }));
-                }
-                MessageView::Element(element) => {
-                    if let Some(structure) = element.structure().filter(|s| s.name() == "missing-plugin") {
-                        self.note_missing(structure);
-                    }
                 }
                 MessageView::Application(application) => {
                     let position = application.structure().and_then(|s| s.get("position").ok());
@@ -189,21 +192,6 @@ impl Job {
     }
 }
 
-impl Job {
-    fn note_missing(&mut self, structure: &gst::StructureRef) {
-        let name = structure.get::<String>("name").unwrap_or_default();
-        let detail = structure.get::<gst::Caps>("detail").ok();
-        let media = detail.and_then(|caps| caps.structure(0).map(|s| s.name().to_string()));
-        match (media, &self.missing) {
-            (_, Some(Missing::Audio(_))) => {}
-            (Some(media), _) if media.starts_with("video/") || media.starts_with("image/") => {
-                self.missing = Some(Missing::Other);
-            }
-            _ => self.missing = Some(Missing::Audio(name)),
-        }
-    }
-}
-
 impl Drop for Job {
     fn drop(&mut self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
@@ -215,6 +203,10 @@ impl Drop for Job {
 impl Shared {
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn undecoded(&self) -> Option<String> {
+        self.undecoded.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn is_done(&self) -> bool {
@@ -334,4 +326,9 @@ fn push_bytes(analyzer: &mut Analyzer, bytes: &[u8], channels: usize) -> std::io
 fn name_of(uri: &str) -> String {
     let path = gst::glib::filename_from_uri(uri).map(|(path, _)| path.display().to_string());
     format!("“{}”", path.as_deref().unwrap_or(uri))
+}
+
+/// Whether streams of that type are none that anybody listens to.
+fn is_picture(media: &str) -> bool {
+    ["video/", "image/", "text/", "subpicture/"].iter().any(|kind| media.starts_with(kind))
 }
