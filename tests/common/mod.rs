@@ -2,6 +2,9 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 
+#[cfg(feature = "plugin")]
+pub mod audio;
+
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
