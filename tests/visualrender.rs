@@ -282,6 +282,9 @@ fn every_bad_input_is_one_clear_error() {
         (format!("visualrender audio-location={wav} scene=disco ! fakesink"), "bars-mirror"),
         (format!("visualrender audio-location={wav} palette=mud ! fakesink"), "viridis"),
 <<<<<<< HEAD
+<<<<<<< HEAD
+=======
+>>>>>>> render
         (
             format!("visualrender audio-location={wav} ! identity ! video/x-raw,width=20000,height=20000 ! fakesink"),
             "16384",
@@ -290,8 +293,11 @@ fn every_bad_input_is_one_clear_error() {
             format!("visualrender audio-location={wav} ! identity ! video/x-raw,framerate=0/1 ! fakesink"),
             "constant frame rate",
         ),
+<<<<<<< HEAD
 =======
 >>>>>>> audio
+=======
+>>>>>>> render
     ];
     for (description, says) in cases {
         let (error, debug) = error_of(&description);
