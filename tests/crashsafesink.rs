@@ -349,7 +349,7 @@ fn low_space_is_told_and_can_end_the_pipeline() {
     let out = dir.path().join("out.bin");
     let pipeline = TestPipeline::parse(&format!(
         "fakesrc is-live=true sizetype=fixed sizemax=100 do-timestamp=true ! \
-         crashsafesink location={} min-free-space={} eos-on-low-space=true",
+         crashsafesink location={} min-free-space={} eos-on-low-space=true flush-interval=1000000",
         shown(&out),
         u64::MAX / 2
     ));
