@@ -277,3 +277,113 @@ fn every_muxer_s_file_is_the_one_filesink_writes() {
         assert!(theirs == ours && !ours.is_empty(), "{muxer}: {} bytes, filesink {}", ours.len(), theirs.len());
     }
 }
+
+#[test]
+fn a_flush_sets_what_was_recorded_aside_and_begins_anew() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes stream-type=seekable max-bytes=0 ! crashsafesink name=sink location={}",
+        shown(&out)
+    ));
+    let src = pipeline.element("src");
+    src.connect("seek-data", false, |_| Some(true.to_value()));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    push(&src, [1; 100]);
+    let sink = pipeline.element("sink");
+    wait_until("data arrives", || sink.property::<gst::Structure>("stats").get::<u64>("bytes") == Ok(100));
+    let pad = sink.static_pad("sink").unwrap();
+    assert!(pad.send_event(gst::event::FlushStart::new()));
+    assert!(pad.send_event(gst::event::FlushStop::new(true)));
+    let message = pipeline.next_message("crashsafesink-kept", PATIENCE).unwrap();
+    let aside = message.structure().unwrap().get::<String>("path").unwrap();
+    assert_eq!(std::fs::read(&aside).unwrap(), [1; 100]);
+
+    let bytes = gst::FormattedSegment::<gst::format::Bytes>::new();
+    assert!(pad.send_event(gst::event::Segment::new(&bytes)));
+    assert_eq!(pad.chain(gst::Buffer::from_slice([2_u8; 50])), Ok(gst::FlowSuccess::Ok));
+    assert!(pad.send_event(gst::event::Eos::new()));
+    assert_eq!(std::fs::read(&out).unwrap(), [2; 50]);
+    assert_eq!(std::fs::read(&aside).unwrap(), [1; 100]);
+    assert_eq!(names(dir.path()).len(), 2);
+}
+
+#[test]
+fn a_recording_whose_name_was_removed_is_saved_all_the_same() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
+        shown(&out)
+    ));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let src = pipeline.element("src");
+    push(&src, [3; 100]);
+    let temp = dir.path().join("out.recording.bin");
+    wait_until("the recording has begun", || temp.exists());
+    std::fs::remove_file(&temp).unwrap();
+    std::fs::write(&temp, b"somebody else's").unwrap();
+    end(&src);
+    pipeline.wait(PATIENCE).expect_eos();
+    assert_eq!(std::fs::read(&out).unwrap(), [3; 100]);
+    assert_eq!(std::fs::read(&temp).unwrap(), b"somebody else's");
+}
+
+#[test]
+fn finish_on_stop_gives_the_name_without_eos() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = bytes_to(&out, -1, 1000, "finish-on-stop=true");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let sink = pipeline.element("sink");
+    wait_until("data flows", || sink.property::<gst::Structure>("stats").get::<u64>("bytes").unwrap() > 10_000);
+    pipeline.set_state(gst::State::Null).unwrap();
+    assert_eq!(names(dir.path()), ["out.bin"]);
+    let content = std::fs::read(&out).unwrap();
+    assert!(content.len() > 10_000 && content == pattern(content.len()));
+}
+
+#[test]
+fn low_space_is_told_and_can_end_the_pipeline() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = TestPipeline::parse(&format!(
+        "fakesrc is-live=true sizetype=fixed sizemax=100 do-timestamp=true ! \
+         crashsafesink location={} min-free-space={} eos-on-low-space=true flush-interval=1000000",
+        shown(&out),
+        u64::MAX / 2
+    ));
+    pipeline.run(PATIENCE).expect_eos();
+    assert_eq!(names(dir.path()), ["out.bin"]);
+}
+
+#[test]
+fn a_muxer_that_writes_its_index_last_earns_a_warning_that_names_better_settings() {
+    let dir = folder();
+    for (settings, warned) in
+        [("", true), ("fragment-duration=500", false), ("reserved-max-duration=9000000000", false)]
+    {
+        let out = dir.path().join("out.mp4");
+        let pipeline = TestPipeline::parse(&format!(
+            "videotestsrc num-buffers=10 ! x264enc ! h264parse ! mp4mux {settings} ! queue ! \
+             crashsafesink location={} on-exists=replace",
+            shown(&out)
+        ));
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let bus = pipeline.bus().unwrap();
+        let until_eos = [gst::MessageType::Eos, gst::MessageType::Error, gst::MessageType::Warning];
+        let mut warnings = Vec::new();
+        loop {
+            let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &until_eos).unwrap();
+            match message.view() {
+                gst::MessageView::Warning(w) => warnings.push(w.error().message().to_owned()),
+                gst::MessageView::Eos(_) => break,
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(warnings.len(), usize::from(warned), "{settings}: {warnings:?}");
+        for word in ["fragment-duration", "first-moov-then-finalise", "reserved-max-duration", "matroskamux"] {
+            assert!(warnings.iter().all(|w| w.contains(word)), "{word}: {warnings:?}");
+        }
+    }
+}

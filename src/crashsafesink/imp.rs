@@ -5,7 +5,7 @@
 //! gst-launch-1.0 -e audiotestsrc num-buffers=200 ! vorbisenc ! oggmux ! crashsafesink location=tone.ogg
 //! ```
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
@@ -43,6 +43,8 @@ pub struct CrashSafeSink {
     state: Mutex<State>,
     /// Where a recording opened later in this run begins: BYTES segments arrive before its first buffer.
     position: AtomicU64,
+    /// The muxer upstream has been looked at in this run.
+    advised: AtomicBool,
 }
 
 impl CrashSafeSink {
@@ -58,6 +60,17 @@ impl CrashSafeSink {
         match &*self.state() {
             State::Recording(active) => Some(active.session.clone()),
             _ => None,
+        }
+    }
+
+    /// Ends waits for the disk, or allows them again.
+    fn interrupt(&self, interrupted: bool) {
+        let interrupt = match &*self.state() {
+            State::Recording(active) => Some(active.interrupter()),
+            _ => None,
+        };
+        if let Some(interrupt) = interrupt {
+            interrupt(interrupted);
         }
     }
 
@@ -252,6 +265,7 @@ impl ElementImpl for CrashSafeSink {
 impl BaseSinkImpl for CrashSafeSink {
     fn start(&self) -> Result<(), gst::ErrorMessage> {
         self.position.store(0, Ordering::Relaxed);
+        self.advised.store(false, Ordering::Relaxed);
         self.open()?;
         Ok(())
     }
@@ -274,16 +288,12 @@ impl BaseSinkImpl for CrashSafeSink {
     }
 
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
-        if let Some(session) = self.session() {
-            session.interrupt(true);
-        }
+        self.interrupt(true);
         Ok(())
     }
 
     fn unlock_stop(&self) -> Result<(), gst::ErrorMessage> {
-        if let Some(session) = self.session() {
-            session.interrupt(false);
-        }
+        self.interrupt(false);
         Ok(())
     }
 
@@ -322,10 +332,9 @@ impl BaseSinkImpl for CrashSafeSink {
     fn event(&self, event: gst::Event) -> bool {
         use gst::EventView;
         match event.view() {
-            EventView::Caps(_) => {
-                if let Some(advice) =
-                    advice::unreadable_until_finished(&self.obj().static_pad("sink").expect("a template pad"))
-                {
+            EventView::Caps(_) if !self.advised.swap(true, Ordering::Relaxed) => {
+                let pad = self.obj().static_pad("sink").expect("a pad of the template");
+                if let Some(advice) = advice::unreadable_until_finished(&pad) {
                     gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{advice}"));
                 }
             }

@@ -23,6 +23,8 @@ pub(super) struct Settings {
     pub min_free_space: u64,
     pub eos_on_low_space: bool,
     pub page_cache: PageCache,
+    /// Milliseconds.
+    pub max_transient_error_timeout: i32,
     pub finish_on_stop: bool,
 }
 
@@ -37,6 +39,7 @@ impl Default for Settings {
             min_free_space: DEFAULT_MIN_FREE_SPACE,
             eos_on_low_space: false,
             page_cache: PageCache::default(),
+            max_transient_error_timeout: 0,
             finish_on_stop: false,
         }
     }
@@ -72,6 +75,7 @@ impl Settings {
             "min-free-space" => self.min_free_space = value.get().expect(TYPE),
             "eos-on-low-space" => self.eos_on_low_space = value.get().expect(TYPE),
             "page-cache" => self.page_cache = value.get().expect(TYPE),
+            "max-transient-error-timeout" => self.max_transient_error_timeout = value.get().expect(TYPE),
             "finish-on-stop" => self.finish_on_stop = value.get().expect(TYPE),
             _ => unreachable!("no property {name}"),
         }
@@ -87,6 +91,7 @@ impl Settings {
             "min-free-space" => self.min_free_space.to_value(),
             "eos-on-low-space" => self.eos_on_low_space.to_value(),
             "page-cache" => self.page_cache.to_value(),
+            "max-transient-error-timeout" => self.max_transient_error_timeout.to_value(),
             "finish-on-stop" => self.finish_on_stop.to_value(),
             _ => unreachable!("no property {name}"),
         }
@@ -141,6 +146,13 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecEnum::builder_with_default("page-cache", defaults.page_cache)
             .nick("Page Cache")
             .blurb("Whether the kernel keeps recorded data in memory")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecInt::builder("max-transient-error-timeout")
+            .nick("Max Transient Error Timeout")
+            .blurb("Milliseconds to retry a write that fails with EACCES, as network file systems do when briefly away (0 = fail at once)")
+            .minimum(0)
+            .default_value(defaults.max_transient_error_timeout)
             .mutable_ready()
             .build(),
         glib::ParamSpecBoolean::builder("finish-on-stop")

@@ -3,9 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use gst::glib;
 use gst::prelude::*;
@@ -14,6 +14,7 @@ use super::imp::CAT;
 use super::settings::Settings;
 use super::{CrashSafeSink, messages};
 use crate::logic::clock::{MonotonicClock, Nanos, SECOND};
+use crate::logic::commit::storage::Errno;
 use crate::logic::commit::{self, Durability, Failure, Report, Session, WriteError, fs};
 
 /// Wall clock in seconds since 1970, for names of leftovers only.
@@ -32,6 +33,34 @@ pub(super) struct Active {
     pub session: Arc<Session>,
     durability: Durability,
     thread: JoinHandle<()>,
+    patience: Arc<Patience>,
+}
+
+/// Waits between tries of a write that failed for a passing reason; a state change or flush ends it.
+#[derive(Default)]
+struct Patience {
+    ended: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Patience {
+    /// Between two tries.
+    const PAUSE: Duration = Duration::from_millis(20);
+
+    fn set_ended(&self, ended: bool) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = ended;
+        self.changed.notify_all();
+    }
+
+    /// Tells whether to try again after `failures` failures, having waited.
+    fn retry(&self, failures: u32, limit: Duration) -> bool {
+        if Self::PAUSE * failures > limit {
+            return false;
+        }
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        let wait = self.changed.wait_timeout_while(ended, Self::PAUSE, |ended| !*ended);
+        !*wait.unwrap_or_else(PoisonError::into_inner).0
+    }
 }
 
 impl Active {
@@ -39,7 +68,7 @@ impl Active {
     pub fn open(sink: &CrashSafeSink, settings: &Settings) -> Result<Self, gst::ErrorMessage> {
         let location = settings.location.as_deref().unwrap_or(Path::new(""));
         let options = settings.options();
-        let begun =
+        let mut begun =
             commit::begin(location, options, &fs::open_directory, salt(), utc()).map_err(|f| messages::error(&f))?;
         if let Some(leftover) = &begun.leftover {
             gst::warning!(
@@ -53,6 +82,12 @@ impl Active {
         }
         for warning in &begun.warnings {
             gst::element_warning!(sink, gst::ResourceError::Settings, ("{}", warning));
+        }
+        let patience = Arc::new(Patience::default());
+        if let limit @ 1.. = settings.max_transient_error_timeout {
+            let (patience, limit) = (patience.clone(), Duration::from_millis(limit as u64));
+            let retry = move |errno, failures| errno == Errno::ACCESS && patience.retry(failures, limit);
+            begun.recording.set_retry(Box::new(retry));
         }
         static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(Arc::default);
         let session = Arc::new(Session::new(begun.recording, CLOCK.clone(), settings.min_free_space));
@@ -74,7 +109,17 @@ impl Active {
             settings.durability
         );
         messages::started(sink, location, session.temporary_path());
-        Ok(Self { session, durability: options.durability, thread })
+        Ok(Self { session, durability: options.durability, thread, patience })
+    }
+
+    /// What [`Session::interrupt`] does, and the same for retries.
+    pub fn interrupter(&self) -> impl Fn(bool) + use<> {
+        let (session, patience) = (self.session.clone(), self.patience.clone());
+        move |interrupted| {
+            // First: a retry waits with the session's lock held.
+            patience.set_ended(interrupted);
+            session.interrupt(interrupted);
+        }
     }
 
     /// Ends it under its final name.

@@ -22,5 +22,5 @@ pub use begin::{Begun, Leftover, OpenDirectory, begin};
 pub use failure::{Failure, FailureKind};
 pub use held::HELD_BUDGET;
 pub use names::{NameError, Names};
-pub use recording::{Counters, Durability, Finished, Kept, OnExists, Options, Recording, SyncJob};
+pub use recording::{Counters, Durability, Finished, Kept, OnExists, Options, Recording, Retry, SyncJob};
 pub use session::{Report, Session, WriteError};

@@ -135,6 +135,9 @@ impl SyncJob {
     }
 }
 
+/// Asked after a failed write whether to try again, with how often that has happened to this write; it may wait first.
+pub type Retry = Box<dyn FnMut(Errno, u32) -> bool + Send>;
+
 /// One file being recorded.
 pub struct Recording {
     directory: Arc<dyn Directory>,
@@ -164,6 +167,7 @@ pub struct Recording {
     failed: Option<Failure>,
     /// A sync has failed: the kernel may have forgotten what it could not write, so no later sync means anything.
     sync_broken: bool,
+    retry: Option<Retry>,
 }
 
 impl Recording {
@@ -195,7 +199,13 @@ impl Recording {
             oldest: None,
             failed: None,
             sync_broken: false,
+            retry: None,
         }
+    }
+
+    /// Lets failed writes be tried again.
+    pub fn set_retry(&mut self, retry: Retry) {
+        self.retry = Some(retry);
     }
 
     /// The figures.
@@ -583,6 +593,7 @@ impl Recording {
     /// Writes all of it, however short the kernel's writes are.
     fn put(&mut self, mut data: &mut [IoSlice<'_>], mut offset: u64) -> Result<(), Failure> {
         IoSlice::advance_slices(&mut data, 0); // drops leading empty ones
+        let mut failures = 0;
         while !data.is_empty() {
             self.counters.writes.fetch_add(1, Ordering::Relaxed);
             match again(|| self.file.write_at(data, offset)) {
@@ -591,9 +602,15 @@ impl Recording {
                 Ok(written) => {
                     self.dirty += written as u64;
                     offset += written as u64;
+                    failures = 0;
                     IoSlice::advance_slices(&mut data, written);
                 }
-                Err(errno) => return Err(self.write_failed(errno)),
+                Err(errno) => {
+                    failures += 1;
+                    if !self.retry.as_mut().is_some_and(|retry| retry(errno, failures)) {
+                        return Err(self.write_failed(errno));
+                    }
+                }
             }
         }
         Ok(())

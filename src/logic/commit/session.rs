@@ -201,7 +201,8 @@ impl Session {
 
     /// The background thread's work; returns when the recording ends or has failed. `report` is called without locks.
     pub fn run_background(&self, report: &mut dyn FnMut(Report)) {
-        let mut low = self.check_space(false, report);
+        // First looked at after the first window: before it a pipeline may not be ready to be ended.
+        let mut low = false;
         let mut warned = false;
         let mut shared = self.lock();
         loop {
