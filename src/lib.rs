@@ -9,14 +9,13 @@ pub mod logic;
 mod sys;
 
 #[cfg(feature = "plugin")]
+mod adaptivequeue;
+#[cfg(feature = "plugin")]
 mod crashsafesink;
 #[cfg(feature = "plugin")]
-pub(crate) mod glue;
+mod glue;
 #[cfg(feature = "plugin")]
 mod visualrender;
-
-#[cfg(feature = "plugin")]
-pub mod adaptivequeue;
 
 #[cfg(feature = "plugin")]
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
@@ -35,9 +34,9 @@ mod plugin {
             return Err(gst::glib::bool_error!("another copy of the steady plugin is already part of this process"));
         }
         REGISTERED.store(true, Ordering::Relaxed);
+        crate::adaptivequeue::register(plugin)?;
         crate::crashsafesink::register(plugin)?;
         crate::visualrender::register(plugin)
-        crate::adaptivequeue::register(plugin)
     }
 
     gst::plugin_define!(

@@ -363,7 +363,7 @@ fn eos_from_downstream_refuses_data_until_a_new_segment() {
 #[test]
 fn eos_ends_thresholds_and_a_new_stream_brings_them_back() {
     // `queue` can stop for good when the next stream begins while its EOS is on the way, and it forgets the threshold.
-    for factory in [OURS] {
+    for factory in std::iter::once(OURS) {
         let q = Between::new(factory);
         q.element.set_property("min-threshold-buffers", 3u32);
         q.link_sink();

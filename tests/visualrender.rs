@@ -281,23 +281,6 @@ fn every_bad_input_is_one_clear_error() {
         (render(&nothing), "no samples"),
         (format!("visualrender audio-location={wav} scene=disco ! fakesink"), "bars-mirror"),
         (format!("visualrender audio-location={wav} palette=mud ! fakesink"), "viridis"),
-<<<<<<< HEAD
-<<<<<<< HEAD
-=======
->>>>>>> render
-        (
-            format!("visualrender audio-location={wav} ! identity ! video/x-raw,width=20000,height=20000 ! fakesink"),
-            "16384",
-        ),
-        (
-            format!("visualrender audio-location={wav} ! identity ! video/x-raw,framerate=0/1 ! fakesink"),
-            "constant frame rate",
-        ),
-<<<<<<< HEAD
-=======
->>>>>>> audio
-=======
->>>>>>> render
     ];
     for (description, says) in cases {
         let (error, debug) = error_of(&description);

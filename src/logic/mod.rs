@@ -8,7 +8,7 @@ pub mod clock;
 pub mod commit;
 pub mod export;
 pub mod frame_grid;
-pub mod render;
 pub mod memory;
 pub mod queue;
+pub mod render;
 pub(crate) mod sync;
