@@ -8,13 +8,16 @@
 pub mod logic;
 
 #[cfg(feature = "plugin")]
+mod bufferhealth;
+#[cfg(feature = "plugin")]
 pub(crate) mod glue;
 
 #[cfg(feature = "plugin")]
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
 mod plugin {
     /// Only registers: this runs inside `gst-plugin-scanner`, so no threads, files or cgroup reads here.
-    fn plugin_init(_plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+    fn plugin_init(plugin: &gst::Plugin) -> Result<(), gst::glib::BoolError> {
+        crate::bufferhealth::register(plugin)?;
         Ok(())
     }
 

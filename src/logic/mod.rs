@@ -6,3 +6,4 @@
 pub mod audio;
 pub mod clock;
 pub mod frame_grid;
+pub mod health;
