@@ -11,6 +11,8 @@ mod sys;
 #[cfg(feature = "plugin")]
 mod adaptivequeue;
 #[cfg(feature = "plugin")]
+mod bufferhealth;
+#[cfg(feature = "plugin")]
 mod crashsafesink;
 #[cfg(feature = "plugin")]
 mod glue;
@@ -35,6 +37,7 @@ mod plugin {
         }
         REGISTERED.store(true, Ordering::Relaxed);
         crate::adaptivequeue::register(plugin)?;
+        crate::bufferhealth::register(plugin)?;
         crate::crashsafesink::register(plugin)?;
         crate::visualrender::register(plugin)
     }

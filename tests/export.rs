@@ -129,6 +129,7 @@ fn without_an_audio_codec_the_video_is_silent() {
 
 #[test]
 fn the_pasted_dry_run_makes_the_same_video_whatever_the_files_are_called() {
+    common::plugin_folder();
     let folder = tempfile::tempdir().unwrap();
     let [tune, ..] = media::four_containers(folder.path(), SAMPLES);
     for name in ["plain", "two words", "it's \"quoted\" & $HOME `x` \\", "-dash", "\"all\"", "ünïcode 日本 ! ; # = ,"]
@@ -178,6 +179,17 @@ fn progress_as_json_counts_up_to_the_last_frame() {
     assert!(objects.iter().all(|o| ["analyse", "render", "finish", "done"].contains(&o["stage"].as_str().unwrap())));
 }
 
+/// The boxes of an ISO file as far as their sizes lead.
+fn top_level_boxes(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let (size, name) = (rest.get(..4)?, rest.get(4..8)?);
+        let size = u32::from_be_bytes(size.try_into().unwrap()) as usize;
+        rest = rest.get(size.max(8)..).filter(|_| size >= 8).unwrap_or_default();
+        Some(name.try_into().unwrap())
+    })
+}
+
 /// An export that takes a while, and the name of its temporary file.
 fn start_long_export(folder: &Path) -> (std::process::Child, PathBuf, PathBuf) {
     let audio = media::long_tune(folder, 10);
@@ -187,9 +199,9 @@ fn start_long_export(folder: &Path) -> (std::process::Child, PathBuf, PathBuf) {
     command.stderr(std::process::Stdio::piped());
     let child = command.spawn().unwrap();
     let temp = folder.join("out.recording.mp4");
-    // The muxer writes its index behind the first fragment.
-    let second_fragment = |bytes: Vec<u8>| bytes.windows(4).any(|name| name == b"moof");
-    common::wait_until("two fragments are written", || std::fs::read(&temp).is_ok_and(second_fragment));
+    // The muxer writes its index behind the first fragment and says where that ends a moment later.
+    let playable = |bytes: Vec<u8>| top_level_boxes(&bytes).filter(|name| name == b"moof").count() >= 2;
+    common::wait_until("two fragments are written", || std::fs::read(&temp).is_ok_and(playable));
     (child, video, temp)
 }
 

@@ -29,9 +29,7 @@ fn registering_twice_in_one_program_is_harmless() {
 #[test]
 fn a_second_copy_of_the_library_steps_back() {
     common::init();
-    // Tests lie in target/PROFILE/deps, the plugin one folder up.
-    let copy = std::env::current_exe().unwrap().parent().unwrap().join("../libgststeady.so");
-    assert!(copy.exists(), "cargo builds the plugin together with the tests");
+    let copy = common::plugin_folder().join("libgststeady.so");
     assert!(gst::Plugin::load_file(&copy).is_err());
     assert!(gst::ElementFactory::make("crashsafesink").build().is_ok(), "the first copy still works");
 }

@@ -12,3 +12,4 @@ pub mod memory;
 pub mod queue;
 pub mod render;
 pub(crate) mod sync;
+pub mod health;

@@ -131,3 +131,16 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// A folder with nothing but the plugin as built for this test, for `GST_PLUGIN_PATH`. The command looks there first.
+pub fn plugin_folder() -> std::path::PathBuf {
+    // Tests lie in target/PROFILE/deps, and so does the plugin that cargo built with them.
+    let test = std::env::current_exe().unwrap();
+    let deps = test.parent().unwrap();
+    let folder = deps.parent().unwrap().join("plugins");
+    std::fs::create_dir_all(&folder).unwrap();
+    let unique = folder.join(format!("{}.tmp", std::process::id()));
+    std::fs::copy(deps.join("libgststeady.so"), &unique).unwrap();
+    std::fs::rename(&unique, folder.join("libgststeady.so")).unwrap();
+    folder
+}
