@@ -166,7 +166,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt::builder("latency-samples")
             .nick("Latency Samples")
-            .blurb("How many of the last push times the statistics hold one by one (0 = none)")
+            .blurb("Number of buffers whose push times the statistics hold one by one (0 = none)")
             .maximum(10_000)
             .default_value(default.latency_samples)
             .mutable_ready()

@@ -132,7 +132,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt64::builder("seed")
             .nick("Seed")
-            .blurb("What a scene chooses by chance, it chooses by this number")
+            .blurb("Random seed: whatever a scene chooses by chance, it chooses by this")
             .default_value(defaults.seed)
             .mutable_ready()
             .build(),

@@ -138,7 +138,7 @@ impl Reporter {
     pub fn finished(&mut self, ended: &Ended) {
         let took = ended.took.as_secs_f64();
         let seconds = ended.samples as f64 / f64::from(ended.rate);
-        let dropped: u64 = ended.health.iter().filter_map(|(_, s)| s.get::<u64>("dropped").ok()).sum();
+        let dropped = dropped(&ended.health);
         match &self.how {
             How::Nothing => {}
             How::Json => println!(
@@ -166,6 +166,17 @@ impl Reporter {
             }
         }
     }
+}
+
+/// Buffers that a probe saw refused downstream, or missing between two pictures.
+fn dropped(health: &[(String, gst::Structure)]) -> u64 {
+    let count = |stats: &gst::Structure, field: &str| stats.get::<u64>(field).unwrap_or_default();
+    let of = |(label, stats): &(String, gst::Structure)| {
+        // Only at the renderer do times follow each other without reordering or rounding.
+        let missing = if label == "render" { count(stats, "missing") } else { 0 };
+        count(stats, "buffers-dropped") + missing
+    };
+    health.iter().map(of).sum()
 }
 
 fn bar() -> ProgressBar {
