@@ -14,13 +14,7 @@ fn last_errno() -> Errno {
 /// The descriptor is gone afterwards in every case (on Linux also after an error), so there is nothing to retry.
 pub(crate) fn close(fd: OwnedFd) -> Result<(), Errno> {
     // SAFETY: `into_raw_fd` hands over the only owner of the descriptor, so nobody else can use or close it.
-    if unsafe { libc::close(fd.into_raw_fd()) } == 0 {
-        return Ok(());
-    }
-    match last_errno() {
-        Errno::INTR => Ok(()),
-        errno => Err(errno),
-    }
+    if unsafe { libc::close(fd.into_raw_fd()) } == 0 { Ok(()) } else { Err(last_errno()) }
 }
 
 /// Starts writing back the dirty pages of `offset..offset + len` and waits until they are on their way to the disk's cache.

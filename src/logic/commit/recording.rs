@@ -129,6 +129,11 @@ impl SyncJob {
         Ok(())
     }
 
+    /// Appended bytes below this offset are safe once it has succeeded.
+    pub fn end(&self) -> u64 {
+        self.range.end
+    }
+
     /// Bytes in the window.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -233,6 +238,11 @@ impl Recording {
         self.end > 0
     }
 
+    /// Appended bytes below this offset are with the kernel and survive the process.
+    pub fn given_to_kernel(&self) -> u64 {
+        self.slab.offset()
+    }
+
     /// When [`Self::tick`] wants to be called next.
     pub fn deadline(&self) -> Option<Nanos> {
         if self.options.interval == 0 || self.failed.is_some() {
@@ -280,11 +290,13 @@ impl Recording {
         self.position += taken as u64;
         self.counters.position.store(self.position, Ordering::Relaxed);
         self.counters.bytes.fetch_add(taken as u64, Ordering::Relaxed);
-        if self.window() >= self.options.threshold {
-            self.flush(now)?;
-        }
+        self.flush_if_full(now)?;
         self.publish_counters();
         Ok(taken)
+    }
+
+    fn flush_if_full(&mut self, now: Nanos) -> Result<(), Failure> {
+        if self.window() >= self.options.threshold { self.flush(now) } else { Ok(()) }
     }
 
     /// Flushes if the oldest byte has waited for an interval.
@@ -343,6 +355,8 @@ impl Recording {
                 drop(job);
                 if self.failed.is_none() {
                     self.apply_due(now)?;
+                    // Overwrites fill windows too; a full one must become a job, or nobody would make room again.
+                    self.flush_if_full(now)?;
                 }
                 self.publish_counters();
                 Ok(())
@@ -469,7 +483,11 @@ impl Recording {
     /// Closes the file and reports a late error of the file system's.
     pub fn close(self) -> Result<(), Failure> {
         let path = self.temporary_path();
-        self.file.close().map_err(|errno| Failure::io(FailureKind::Close, "close the file", &path, errno))
+        match self.file.close() {
+            // On Linux an interrupted close has closed.
+            Ok(()) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(Failure::io(FailureKind::Close, "close the file", &path, errno).with_data_at(&path)),
+        }
     }
 
     /// Ends it as failed after a defect of this program; nothing is known about the last sync.
