@@ -130,6 +130,10 @@ impl Suspect {
         }
         let (holder, look) = self.gather(queue, &top, &jam);
         let timeout = lock(&imp.settings).push_timeout;
+        if self.detector.still() >= SECOND && !look.join {
+            // A join may need what the queue holds.
+            imp.shrink_if_memory_is_low();
+        }
         match self.detector.look(imp.now(), timeout, &look) {
             Verdict::Wait => (),
             Verdict::Grow => {

@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering;
 use gst::subclass::prelude::*;
 
 use super::imp::{AdaptiveQueue, CAT};
+use crate::logic::clock::SECOND;
 use crate::logic::memory::budget::Lease;
+use crate::logic::memory::low::Supply;
 use crate::logic::memory::machine::{Machine, Source};
 use crate::logic::memory::{self, tiers};
 use crate::logic::queue::levels;
@@ -32,6 +34,12 @@ pub(super) struct Holding {
     pub overcommit: u64,
     pub growths: u64,
     pub denied: bool,
+}
+
+/// How the system is off, by the monotonic clock.
+fn supply() -> Supply {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    memory::supply(now.tv_sec as u64 * SECOND + now.tv_nsec as u64)
 }
 
 impl AdaptiveQueue {
@@ -192,6 +200,7 @@ impl AdaptiveQueue {
         let units = sizing.grown();
         let (bytes, undeniable) = sizing.lease(units, &user);
         let leased = match &mut size.lease {
+            _ if supply() != Supply::Plenty => false,
             // A lease that the user's limit decides stays as it is.
             Some(lease) => undeniable || lease.resize(bytes).is_ok(),
             // Flushed meanwhile: there is nothing to grow for.
@@ -210,6 +219,29 @@ impl AdaptiveQueue {
         gst::info!(CAT, imp = self, "grown to {limits:?}: the producer also feeds what downstream waits for");
         self.handoff.set_limits(limits);
         true
+    }
+
+    /// Under low memory a full queue holds less from now on, a quarter a look and never below the floor.
+    pub(super) fn shrink_if_memory_is_low(&self) {
+        if supply() == Supply::Plenty {
+            return;
+        }
+        let mut size = lock(&self.size);
+        let user = lock(&self.settings).limits;
+        let Some(mut sizing) = size.sizing else { return };
+        let units = sizing.shrunk();
+        if units == sizing.units {
+            return;
+        }
+        sizing.units = units;
+        size.sizing = Some(sizing);
+        if let (Some(lease), (bytes, false)) = (size.lease.as_mut(), sizing.lease(units, &user)) {
+            // Less than before is never denied.
+            let _ = lease.resize(bytes.min(lease.bytes()));
+        }
+        drop(size);
+        gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on");
+        self.handoff.set_limits(sizing.limits(&user));
     }
 
     /// Back to the first size, once what is held fits it well.

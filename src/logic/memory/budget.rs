@@ -13,6 +13,8 @@ use crate::logic::sync::{Mutex, lock};
 pub const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
+/// What a machine that could not be read counts as.
+const UNKNOWN_MACHINE: u64 = 4 * GIB;
 /// Whatever the policy says, frames get this much.
 pub const LEAST_LIMIT: u64 = 64 * MIB;
 
@@ -50,11 +52,15 @@ impl Policy {
 
     /// The budget for a machine with `effective` bytes; a machine that could not be read counts as 4 GiB.
     pub fn limit(&self, effective: Option<u64>) -> u64 {
-        let effective = effective.unwrap_or(4 * GIB);
-        // A quarter at most, or a container of 1 GiB would be left with nothing.
-        let reserve = self.reserve.min(effective / 4);
+        let reserve = self.effective_reserve(effective);
+        let effective = effective.unwrap_or(UNKNOWN_MACHINE);
         let share = (effective as f64 * self.fraction) as u64;
         share.min(effective - reserve).max(LEAST_LIMIT)
+    }
+
+    /// The reserve on such a machine: a quarter at most, or a container of 1 GiB would be left with nothing.
+    pub fn effective_reserve(&self, effective: Option<u64>) -> u64 {
+        self.reserve.min(effective.unwrap_or(UNKNOWN_MACHINE) / 4)
     }
 }
 

@@ -76,16 +76,22 @@ impl Detector {
         let spacing = spacing(timeout);
         self.still += now.saturating_sub(then).min(spacing);
         self.looks += 1;
-        if look.join
-            && look.inputs_stuck
-            && look.growth_helps
-            && self.still >= self.grown_at.saturating_add(GROWTH_INTERVAL)
-        {
+        if let Some(verdict) = self.judge(timeout, spacing, look) {
+            return verdict;
+        }
+        // Growth that is denied changes nothing, and is asked for again until the judgement above.
+        let grows = look.join && look.inputs_stuck && look.growth_helps;
+        if grows && self.still >= self.grown_at.saturating_add(GROWTH_INTERVAL) {
             self.grown_at = self.still;
             return Verdict::Grow;
         }
+        Verdict::Wait
+    }
+
+    /// Whether the looks so far make a stall.
+    fn judge(&mut self, timeout: Nanos, spacing: Nanos, look: &Look) -> Option<Verdict> {
         if timeout == 0 {
-            return Verdict::Wait;
+            return None;
         }
         let complete = look.inputs_stuck && !look.application;
         if complete {
@@ -93,16 +99,16 @@ impl Detector {
                 self.evidence.push_back((self.still, look.cpu));
             }
             if let Some(verdict) = self.weigh(timeout, look.cpu) {
-                return verdict;
+                return Some(verdict);
             }
         } else {
             self.evidence.clear();
         }
         if self.still >= timeout && self.looks >= LEAST_LOOKS && !self.told && !(complete && self.is_young(timeout)) {
             self.told = true;
-            return Verdict::Tell;
+            return Some(Verdict::Tell);
         }
-        Verdict::Wait
+        None
     }
 
     /// Whether the evidence became complete too short a time ago to judge.
@@ -214,6 +220,13 @@ mod tests {
         {
             assert_eq!(run(&mut Detector::default(), 0, SECOND, |_| look), [], "{look:?}");
         }
+    }
+
+    #[test]
+    fn growth_that_is_denied_does_not_put_off_the_stall() {
+        let grow = Look { join: true, growth_helps: true, ..STUCK };
+        let seen = run(&mut Detector::default(), 0, 6 * SECOND, |_| grow);
+        assert!(seen.iter().any(|(at, v)| *v == Verdict::Stalled && (5000..=5200).contains(at)), "{seen:?}");
     }
 
     #[test]

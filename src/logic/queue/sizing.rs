@@ -116,6 +116,11 @@ impl Sizing {
         self.units.saturating_add((self.units / 100 * GROWTH.0 + self.units % 100 * GROWTH.0 / 100).max(GROWTH.1))
     }
 
+    /// The units after one step back under low memory.
+    pub fn shrunk(&self) -> u32 {
+        self.units.saturating_sub((self.units / 4).max(1)).clamp(FLOOR.min(self.units), self.units)
+    }
+
     /// Whether growing would make room, that is, whether no limit of the user's is the one that was reached.
     pub fn growth_helps(&self, level: &Size, user: &UserLimits) -> bool {
         let reached = level.reached(&self.limits(user));
@@ -184,5 +189,8 @@ mod tests {
         assert!(sizing.may_fall_back(&Size { buffers: 4, bytes: 4, time: 0 }, &UserLimits::default()));
         assert!(!sizing.may_fall_back(&Size { buffers: 5, bytes: 5, time: 0 }, &UserLimits::default()));
         assert_eq!(Sizing { units: u32::MAX, ..sizing }.grown(), u32::MAX);
+        let steps: Vec<_> =
+            std::iter::successors(Some(8), |units| Some(Sizing { units: *units, ..sizing }.shrunk())).take(6).collect();
+        assert_eq!(steps, [8, 6, 5, 4, 3, 2]);
     }
 }
