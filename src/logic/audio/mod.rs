@@ -9,6 +9,7 @@ mod decimate;
 pub mod features;
 mod fft;
 mod finish;
+pub mod gapless;
 mod hops;
 mod loudness;
 mod onset;
