@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use super::palette::Palette;
+use super::soft::Rows;
 use crate::logic::audio::features::{HOPS_PER_SECOND, Hop, Info, Window};
 
 /// The shortest side of a picture in pixels.
@@ -115,17 +116,9 @@ impl Reach {
 /// frames and is reused from then on. What it holds between calls has no meaning.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    words: Vec<u16>,
-}
-
-impl Scratch {
-    /// At least `len` words with whatever they held.
-    pub(super) fn words(&mut self, len: usize) -> &mut [u16] {
-        if self.words.len() < len {
-            self.words.resize(len, 0);
-        }
-        &mut self.words[..len]
-    }
+    pub(super) rows: Rows,
+    pub(super) values: Vec<f32>,
+    pub(super) cells: Vec<u32>,
 }
 
 /// A way of drawing audio. Made once for a [`Look`]; what does not change from frame to frame is worked out then.
