@@ -358,6 +358,31 @@ fn of_a_video_the_sound_is_drawn_and_one_without_sound_is_refused() {
 }
 
 #[test]
+fn a_timeline_is_written_once_and_drawn_from_afterwards() {
+    let files = Fixtures::new();
+    let (wav, path) = (files.wav(44_100, 22_050), files.path("tune.steadytl"));
+    let location = format!("timeline-location={}", path.display());
+    let whole = frames(&wav, "", &at("30/1"));
+    assert_eq!(frames(&wav, &location, &at("30/1")), whole);
+    let written = std::fs::read(&path).unwrap();
+    std::fs::remove_file(&wav).unwrap();
+    assert_eq!(frames(&wav, &location, &at("30/1")), whole, "without the audio");
+    assert_eq!(std::fs::read(&path).unwrap(), written);
+
+    let render = |path: &std::path::Path| format!("visualrender timeline-location={} ! fakesink", path.display());
+    std::fs::write(&path, &written[..written.len() / 2]).unwrap();
+    assert!(error_of(&render(&path)).0.message().contains("cut off"));
+    std::fs::write(&path, b"something else, long enough to be a header of a timeline, were it one").unwrap();
+    assert!(error_of(&render(&path)).0.message().contains("no timeline"));
+    let (error, _) = error_of(&render(&files.path("nowhere.steadytl")));
+    assert!(error.matches(gst::ResourceError::NotFound) && error.message().contains("no such file"), "{error}");
+    let wav = files.wav(44_100, 22_050);
+    let unwritable = format!("visualrender audio-location={} timeline-location=/nowhere/a ! fakesink", wav.display());
+    let (error, _) = error_of(&unwritable);
+    assert!(error.matches(gst::ResourceError::OpenWrite), "{error:?}");
+}
+
+#[test]
 fn a_uri_gives_the_same_video_as_the_path() {
     let files = Fixtures::new();
     let wav = files.wav(8_000, 4_000);

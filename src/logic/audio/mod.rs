@@ -20,4 +20,5 @@ mod shape;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
+pub mod timeline_file;
 mod window;
