@@ -1,5 +1,7 @@
 //! The first `fill()` waits here for the analysis: interruptible, and going on after a flush where it was left.
 
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -9,8 +11,9 @@ use gst::subclass::prelude::*;
 use super::failure::Failure;
 use super::imp::{CAT, VisualRender};
 use super::private_decode::{Event, Job, Waker};
-use super::settings::Audio;
+use super::settings::{Audio, Settings};
 use crate::logic::audio::timeline::Timeline;
+use crate::logic::audio::timeline_file::{self, NewFile};
 
 const PROGRESS_CODE: &str = "analysis";
 
@@ -54,10 +57,34 @@ impl Gate {
 }
 
 impl VisualRender {
-    /// The analysed audio, and how long that took in ns. `None` when flushed.
-    pub(super) fn analyse(&self, audio: &Audio) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
+    /// The timeline from its file or from the audio, and how long that took in ns. `None` when flushed.
+    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
+        let Some(path) = settings.timeline.as_deref().map(Path::new) else { return self.analyse(&settings.audio) };
+        match path.try_exists() {
+            Ok(false) if settings.audio != Audio::Unset => {
+                let not_writable = |error| Failure::NotWritable(path.to_owned(), error);
+                let file = NewFile::beside(path).map_err(not_writable)?;
+                let analysed = self.analyse(&settings.audio)?;
+                if let Some((timeline, _)) = &analysed {
+                    file.save(timeline).map_err(not_writable)?;
+                }
+                Ok(analysed)
+            }
+            _ => {
+                let since = Instant::now();
+                let opened = timeline_file::open(path, &mut |_| match self.gate.lock().flushing {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                });
+                let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
+                Ok(timeline.map(|timeline| (Arc::new(timeline), since.elapsed().as_nanos() as u64)))
+            }
+        }
+    }
+
+    fn analyse(&self, audio: &Audio) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
         let paused = self.gate.lock().paused.take();
-        let (mut job, since) = match paused {
+        let (job, since) = match paused {
             Some(paused) => paused,
             None => {
                 let job = Job::start(&audio.uri()?)?;

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use gst::glib;
 
+use crate::logic::audio::timeline_file::OpenError;
 use crate::logic::render::{palette, scene};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("No audio to draw: set audio-location to a file or audio-uri to a URI.")]
+    #[error("No audio to draw: set audio-location to a file, audio-uri to a URI or timeline-location to a timeline.")]
     NoLocation,
     #[error("The audio file “{}” cannot be read: {}.", .0.display(), io_reason(.1))]
     NotReadable(PathBuf, io::Error),
@@ -25,7 +26,7 @@ pub(super) enum Failure {
     Undecodable { name: String, error: glib::Error, debug: String },
     #[error("{name} cannot be opened: {}", .error.message())]
     Unopenable { name: String, error: glib::Error, debug: String },
-    #[error("To decode {0}, GStreamer needs a plugin that is not installed: {1}.")]
+    #[error("To decode {0}, GStreamer needs a plugin that is not installed: a decoder for {1}.")]
     MissingPlugin(String, String),
     #[error("The audio of {0} changes from {1} to {2} in the middle. Convert it to one format first.")]
     FormatChange(String, String, String),
@@ -33,6 +34,10 @@ pub(super) enum Failure {
     MissingElement(&'static str),
     #[error("The temporary file of the analysis cannot be {what}: {}. Set TMPDIR to a folder with more room.", io_reason(.error))]
     Temporary { what: &'static str, error: io::Error },
+    #[error("“{}” cannot be used as a timeline: {}.", .0.display(), timeline_reason(.1))]
+    Timeline(PathBuf, OpenError),
+    #[error("The timeline cannot be written to “{}”: {}.", .0.display(), io_reason(.1))]
+    NotWritable(PathBuf, io::Error),
     #[error("{}.", capitalised(.0))]
     Scene(scene::UnknownScene),
     #[error("{}.", capitalised(.0))]
@@ -54,6 +59,13 @@ fn io_reason(error: &io::Error) -> String {
     }
 }
 
+fn timeline_reason(error: &OpenError) -> String {
+    match error {
+        OpenError::Io(error) => io_reason(error),
+        other => other.to_string(),
+    }
+}
+
 fn capitalised(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
     text.chars()
@@ -66,6 +78,8 @@ impl Failure {
     fn detail(&self) -> String {
         match self {
             Failure::NotReadable(path, error) => format!("{}: {error}", path.display()),
+            Failure::NotWritable(path, error) => format!("{}: {error}", path.display()),
+            Failure::Timeline(path, error) => format!("{}: {error:?}", path.display()),
             Failure::Temporary { error, .. } => error.to_string(),
             Failure::Undecodable { error, debug, .. } | Failure::Unopenable { error, debug, .. } => {
                 format!("{error}: {debug}")
@@ -89,6 +103,14 @@ impl Failure {
             Failure::Directory(_) | Failure::Unopenable { .. } => {
                 gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
             }
+            Failure::Timeline(_, OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"])
+            }
+            Failure::Timeline(_, OpenError::Io(_)) => {
+                gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
+            }
+            Failure::Timeline(..) => gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"]),
+            Failure::NotWritable(..) => gst::error_msg!(gst::ResourceError::OpenWrite, ("{text}"), ["{detail}"]),
             Failure::EmptyFile(_) | Failure::NoAudio(_) | Failure::NoSamples(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"])
             }

@@ -141,7 +141,7 @@ impl VisualRender {
         let settings = self.settings().clone();
         // What cannot be drawn is said before minutes are spent on the analysis.
         settings.check().map_err(|failure| self.fail(&failure))?;
-        let analysed = self.analyse(&settings.audio).map_err(|failure| self.fail(&failure))?;
+        let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
         let (timeline, took) = analysed.ok_or(gst::FlowError::Flushing)?;
         gst::info!(CAT, imp = self, "{:?}, {:?}, in {took} ns", timeline.info(), timeline.summary());
         {
@@ -250,7 +250,7 @@ impl ObjectImpl for VisualRender {
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
             "frame-count" => self.state().frame_count().unwrap_or(0).to_value(),
-            "timeline-digest" => self.state().timeline.as_ref().map(|timeline| timeline.digest().to_owned()).to_value(),
+            "timeline-digest" => self.state().timeline.as_ref().map(|timeline| timeline.digest()).to_value(),
             "stats" => self.stats().to_value(),
             name => self.settings().get(name),
         }

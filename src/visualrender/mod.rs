@@ -3,6 +3,7 @@
 mod analysis;
 mod failure;
 mod imp;
+mod intake;
 mod painter;
 mod private_decode;
 mod settings;

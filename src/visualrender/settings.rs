@@ -44,6 +44,7 @@ impl Audio {
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub(super) audio: Audio,
+    pub(super) timeline: Option<String>,
     pub(super) scene: String,
     pub(super) palette: String,
     pub(super) seed: u64,
@@ -53,6 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             audio: Audio::Unset,
+            timeline: None,
             scene: scene::scenes()[0].name.to_owned(),
             palette: palette::palettes()[0].name.to_owned(),
             seed: 0,
@@ -75,6 +77,7 @@ impl Settings {
         match name {
             "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
             "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
+            "timeline-location" => self.timeline = text(),
             "scene" => self.scene = text().unwrap_or_else(|| defaults().scene),
             "palette" => self.palette = text().unwrap_or_else(|| defaults().palette),
             "seed" => self.seed = value.get().unwrap_or_default(),
@@ -93,6 +96,7 @@ impl Settings {
                 Audio::Uri(uri) => Some(uri.as_str()).to_value(),
                 _ => None::<&str>.to_value(),
             },
+            "timeline-location" => self.timeline.to_value(),
             "scene" => self.scene.to_value(),
             "palette" => self.palette.to_value(),
             "seed" => self.seed.to_value(),
@@ -116,6 +120,11 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecString::builder("audio-uri")
             .nick("Audio URI")
             .blurb("URI of the audio to draw; setting it unsets audio-location")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("timeline-location")
+            .nick("Timeline Location")
+            .blurb("Path of a timeline to draw from instead of analysing audio; where there is no file yet, the audio is analysed and its timeline written there (NULL = keep no timeline)")
             .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("scene")

@@ -82,6 +82,18 @@ impl Fixtures {
     }
 }
 
+impl Fixtures {
+    /// An MP3 file with a delay tag, which only ffmpeg and lame write.
+    #[track_caller]
+    pub fn mp3(&self, wav: &Path) -> PathBuf {
+        let path = wav.with_extension("tagged.mp3");
+        let mut ffmpeg = std::process::Command::new("ffmpeg");
+        let status = ffmpeg.args(["-v", "error", "-y", "-i"]).arg(wav).args(["-c:a", "libmp3lame"]).arg(&path).status();
+        assert!(status.expect("the tests need ffmpeg").success(), "ffmpeg cannot encode {}", wav.display());
+        path
+    }
+}
+
 /// A frame as it was delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivered {

@@ -174,7 +174,7 @@ impl Analyzer {
         let summary = Summary { loudness_lufs, peak: self.found.peak };
         let Self { file, .. } = self;
         let digest = finish::shape(&file, &info, ceilings, progress)?;
-        Ok(digest.map(|digest| Timeline { file, info, summary, digest }))
+        Ok(digest.map(|digest| Timeline { file, offset: 0, info, summary, digest }))
     }
 
     /// Measures every hop below `limit` whose windows are filled, then forgets what no later hop looks at.

@@ -30,7 +30,7 @@ pub(super) fn shape(
     info: &Info,
     ceilings: Ceilings,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> io::Result<Option<String>> {
+) -> io::Result<Option<blake3::Hash>> {
     let mut shaper = Shaper::new(ceilings);
     let mut digest = Digest::new(info);
     // Energies of the hops in the window of momentary loudness; what is before the first hop is silence.

@@ -9,6 +9,7 @@ mod decimate;
 pub mod features;
 mod fft;
 mod finish;
+pub mod gapless;
 mod hops;
 mod loudness;
 mod onset;
@@ -19,4 +20,5 @@ mod shape;
 #[cfg(test)]
 mod tests;
 pub mod timeline;
+pub mod timeline_file;
 mod window;

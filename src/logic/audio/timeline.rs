@@ -26,9 +26,11 @@ pub struct Summary {
 #[derive(Debug)]
 pub struct Timeline {
     pub(super) file: File,
+    /// Where in the file the records begin.
+    pub(super) offset: u64,
     pub(super) info: Info,
     pub(super) summary: Summary,
-    pub(super) digest: String,
+    pub(super) digest: blake3::Hash,
 }
 
 impl Timeline {
@@ -43,8 +45,8 @@ impl Timeline {
     }
 
     /// BLAKE3 over version, [`Info`] and all records, in hexadecimal: equal digests draw equal pictures.
-    pub fn digest(&self) -> &str {
-        &self.digest
+    pub fn digest(&self) -> String {
+        self.digest.to_hex().to_string()
     }
 
     /// Makes `window` hold `count` hops from `first` on; silence where the track has none.
@@ -53,7 +55,7 @@ impl Timeline {
             let (total, last) = (self.info.hops as i64, first.saturating_add(count as i64));
             let (start, end) = (first.clamp(0, total), last.clamp(0, total));
             buffer.resize((end - start) as usize * record::LEN, 0);
-            self.file.read_exact_at(buffer, start as u64 * record::LEN as u64)?;
+            self.file.read_exact_at(buffer, self.offset + start as u64 * record::LEN as u64)?;
             // Where nothing of the track is in the window, nothing is written and the offset does not matter.
             let inside: &mut [Hop] = if end > start { &mut hops[(start - first) as usize..] } else { &mut [] };
             for (hop, bytes) in inside.iter_mut().zip(buffer.chunks_exact(record::LEN)) {
@@ -84,7 +86,7 @@ impl Digest {
         self.0.update(records);
     }
 
-    pub(super) fn finish(&self) -> String {
-        self.0.finalize().to_hex().to_string()
+    pub(super) fn finish(&self) -> blake3::Hash {
+        self.0.finalize()
     }
 }
