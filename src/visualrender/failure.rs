@@ -18,11 +18,11 @@ pub(super) enum Failure {
     Directory(PathBuf),
     #[error("“{}” is empty: there is no audio in it.", .0.display())]
     EmptyFile(PathBuf),
-    #[error("{0} has no audio stream.")]
+    #[error("{0} has no audio stream. Choose a file with sound.")]
     NoAudio(String),
     #[error("The audio of {0} has no samples: there is nothing to draw.")]
     NoSamples(String),
-    #[error("{name} cannot be decoded: {}", .error.message())]
+    #[error("{name} cannot be decoded to its end: {} It may be damaged or cut short: get a whole copy.", .error.message())]
     Undecodable { name: String, error: glib::Error, debug: String },
     #[error("{name} cannot be opened: {}", .error.message())]
     Unopenable { name: String, error: glib::Error, debug: String },

@@ -51,15 +51,17 @@ pub fn convert(from: &Path, to: &Path, options: &[&str]) {
     output_of(ffmpeg().arg("-i").arg(from).args(options).arg(to));
 }
 
-/// Samples per channel that ffmpeg decodes: an independent count, encoder delay removed.
+/// The sound of a file as ffmpeg decodes it, encoder delay removed, mixed to one channel.
+pub fn mono_samples(path: &Path) -> Vec<i16> {
+    let mut command = Command::new("ffmpeg");
+    command.args(["-v", "error", "-nostdin", "-i"]).arg(path).args(["-ac", "1", "-f", "s16le", "-"]);
+    let bytes = command.output().unwrap().stdout;
+    bytes.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]])).collect()
+}
+
+/// Samples per channel that ffmpeg decodes: an independent count.
 pub fn decoded_samples(path: &Path) -> u64 {
-    let raw = Command::new("ffmpeg")
-        .args(["-v", "error", "-nostdin", "-i"])
-        .arg(path)
-        .args(["-ac", "1", "-f", "s16le", "-"])
-        .output()
-        .unwrap();
-    raw.stdout.len() as u64 / 2
+    mono_samples(path).len() as u64
 }
 
 /// What ffprobe says of a video file after decoding all of it.

@@ -101,6 +101,12 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
         plan.audio_codec,
         plan.container.extension()
     );
+    if let Some(delay) = facts.encoder_delay.filter(|_| plan.audio_codec != AudioCodec::None) {
+        println!(
+            "# the MP3 begins with {} ms of silence from its encoder; the command cuts it off the sound too, for which gst-launch-1.0 has no element",
+            delay.mseconds()
+        );
+    }
     let quoted = tokens.iter().map(|word| match word.as_str() {
         "!" => "!".into(),
         word => shell_quote(word),

@@ -122,6 +122,7 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
     let sink = by_factory(&pipeline, "crashsafesink")?;
     let running = Running { pipeline, render, sink, frames: Arc::default() };
     close_gate_on_error(&running)?;
+    cut_encoder_delay(&running.pipeline, job)?;
     count_frames(&running, job)?;
     // A failure is on the bus, with a better text than this call could give.
     let _ = running.pipeline.set_state(gst::State::Playing);
@@ -149,6 +150,32 @@ fn close_gate_on_error(running: &Running) -> Result<(), Failure> {
         _ => gst::PadProbeReturn::Ok,
     });
     Ok(())
+}
+
+/// The renderer leaves out what an MP3 encoder put before the music, so the sound has to do without it too: its
+/// segment is made to begin that much later, and the audio encoder clips what comes before.
+fn cut_encoder_delay(pipeline: &gst::Pipeline, job: &Job<'_>) -> Result<(), Failure> {
+    let Some(delay) = job.facts.encoder_delay else { return Ok(()) };
+    // Absent when the video has no sound.
+    let Ok(convert) = by_factory(pipeline, "audioconvert") else { return Ok(()) };
+    let pad = convert.static_pad("src").ok_or_else(|| internal("an audioconvert without a pad"))?;
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(later) = info.event().and_then(|event| beginning_later(event, delay)) {
+            info.data = Some(gst::PadProbeData::Event(later));
+        }
+        gst::PadProbeReturn::Ok
+    });
+    Ok(())
+}
+
+/// A segment event whose segment leaves out the first `delay`; `None` for any other event.
+fn beginning_later(event: &gst::EventRef, delay: gst::ClockTime) -> Option<gst::Event> {
+    let gst::EventView::Segment(segment) = event.view() else { return None };
+    let mut segment = segment.segment().downcast_ref::<gst::ClockTime>()?.clone();
+    let start = segment.start()? + delay;
+    segment.set_start(start);
+    segment.set_position(start);
+    Some(gst::event::Segment::builder(&segment).seqnum(event.seqnum()).build())
 }
 
 /// Counts what the renderer delivers; the first frame is the moment at which the decoded length is known.
