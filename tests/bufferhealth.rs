@@ -224,6 +224,8 @@ struct Faulty {
 
 const STALL: Duration = Duration::from_millis(600);
 const INTERVAL: Duration = Duration::from_millis(300);
+/// What a machine that runs other tests may add.
+const BUSY: Duration = Duration::from_millis(900);
 
 impl Faulty {
     fn new(queue: &str) -> Self {
@@ -244,7 +246,7 @@ impl Faulty {
     fn expect(&self, state: &str, expected: &[&str]) {
         let (reasons, took) = wait_for_state(&self.p, state);
         assert_eq!(reasons, expected);
-        assert!(took < STALL + INTERVAL + Duration::from_millis(400), "{state} took {took:?}");
+        assert!(took < STALL + INTERVAL + BUSY, "{state} took {took:?}");
     }
 }
 
@@ -312,7 +314,7 @@ fn a_leaking_queue_is_dropping() {
     });
     let (reasons, took) = wait_for_state(&f.p, "unhealthy");
     assert!(reasons.contains(&"dropping".to_string()), "{reasons:?}");
-    assert!(took < STALL + INTERVAL + Duration::from_millis(400));
+    assert!(took < STALL + INTERVAL + BUSY);
     let s = stats(&f.h);
     let get = |field| s.get::<u64>(field).unwrap();
     assert!(get("missing") > 0 && get("missing") == get("missing-leaky") + get("missing-qos"), "{s}");
@@ -334,7 +336,7 @@ fn a_clock_that_jumps_makes_late() {
     clock.set_calibration(internal, external + gst::ClockTime::from_seconds(30), numerator, denominator);
     let (reasons, took) = wait_for_state(&p, "unhealthy");
     assert!(reasons.contains(&"late".to_string()), "{reasons:?}");
-    assert!(took < STALL + INTERVAL + Duration::from_millis(400), "{took:?}");
+    assert!(took < STALL + INTERVAL + BUSY, "{took:?}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ use super::pads::{Pace, Stream};
 use super::settings::{PROPERTIES, Settings};
 use super::tick::Neighbours;
 use crate::logic::clock::{Clock, MonotonicClock, Nanos};
+use crate::logic::health::verdict::State;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("bufferhealth", gst::DebugColorFlags::empty(), Some("Stream measurement"))
@@ -122,7 +123,10 @@ impl BufferHealth {
         let observer = Observer::new(now(), settings.latency_samples as usize);
         observer.probe.set_late_threshold(settings.late_threshold);
         *self.stream.borrow_mut() = Stream::new(observer.probe.clone());
-        *self.observer() = observer;
+        let old = std::mem::replace(&mut *self.observer(), observer);
+        if !matches!(old.judge.state(), State::Starting) {
+            ["state", "reasons", "healthy"].iter().for_each(|name| self.obj().notify(name));
+        }
         self.watch()
     }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::settings::Settings;
-use crate::logic::clock::{Nanos, SECOND};
+use crate::logic::clock::Nanos;
 use crate::logic::health::backpressure::Episodes;
 use crate::logic::health::counters::Count;
 use crate::logic::health::probe::{Marks, Probe, Recent, Snapshot};
@@ -121,9 +121,9 @@ impl Observer {
         ended && settings.interval > 0
     }
 
-    /// When the interval under way ends. Without intervals the verdict still needs some.
+    /// When the interval under way ends.
     pub fn next_interval(&self, settings: &Settings) -> Nanos {
-        self.interval_began.saturating_add(if settings.interval > 0 { settings.interval } else { SECOND })
+        self.interval_began.saturating_add(settings.interval_length())
     }
 
     fn end_interval(&mut self, now: Nanos, settings: &Settings, snapshot: &Snapshot, seen: Surroundings) {

@@ -54,6 +54,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// How long intervals are. The verdict needs some even if nobody else does.
+    pub fn interval_length(&self) -> Nanos {
+        if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
+    }
+
     pub fn limits(&self) -> Limits {
         Limits { stall_timeout: self.stall_timeout, max_drop_ratio: self.max_drop_ratio }
     }
@@ -114,7 +119,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
     vec![
         glib::ParamSpecUInt64::builder("interval")
             .nick("Interval")
-            .blurb("How often interval figures are made, in ns (0 = never)")
+            .blurb("How often interval figures are made, in ns (0 = never; below 10 ms counts as 10 ms)")
             .default_value(default.interval)
             .mutable_playing()
             .build(),

@@ -92,11 +92,10 @@ impl Gaps {
 
     /// The span from `start` on has no data and none is missing.
     pub fn gap(&mut self, start: Nanos, duration: Option<Nanos>) {
-        if self.order == Order::Presentation {
-            self.expected = Some(start.saturating_add(duration.unwrap_or(0)));
+        self.forget();
+        if let (Order::Presentation, Some(duration)) = (self.order, duration) {
             self.last = Some(start);
-        } else {
-            self.forget();
+            self.expected = Some(start.saturating_add(duration));
         }
     }
 
@@ -245,6 +244,8 @@ mod tests {
         gaps.arrive(&frame(0));
         gaps.gap(FRAME, Some(9 * SECOND / 30));
         assert_eq!(gaps.arrive(&frame(10)).cause, None);
+        gaps.gap(11 * SECOND / 30, None);
+        assert_eq!(gaps.arrive(&frame(99)).cause, None, "who knows how long that was");
     }
 
     #[test]
