@@ -276,3 +276,22 @@ fn clicks_and_drum_loops_have_their_beats_and_tempo() {
         }
     }
 }
+
+#[test]
+fn loudness_is_that_of_crate_ebur128_to_a_tenth_of_a_unit() {
+    for (rate, channels) in [(44_100, 2u32), (48_000, 1), (22_050, 2), (48_000, 6), (96_000, 2)] {
+        // Eight seconds, loud, quiet and silent in turn.
+        let level = |i: usize| [0.5, 0.02, 0.0, 0.3][i * 4 / (rate as usize * 8)];
+        let audio: Vec<f32> = sine(rate, 997.0, 1.0, 8.0)
+            .iter()
+            .zip(noise(8 * rate as usize))
+            .enumerate()
+            .flat_map(|(i, (tone, hiss))| (0..channels).map(move |c| level(i) * (tone + hiss) / (c + 2) as f32))
+            .collect();
+        let mut reference = ebur128::EbuR128::new(channels, rate, ebur128::Mode::I).unwrap();
+        reference.add_frames_f32(&audio).unwrap();
+        let (want, got) =
+            (reference.loudness_global().unwrap(), analyze(rate, channels, &audio).summary().loudness_lufs);
+        assert!((got.unwrap() - want).abs() < 0.1, "{rate} Hz, {channels} channels: {got:?} instead of {want}");
+    }
+}
