@@ -1,6 +1,8 @@
 //! Made-up hops that behave like music: a kick twice a second, chords, hats and a voice that comes and goes.
 //! Deterministic: golden pictures are drawn from them.
 
+use std::sync::LazyLock;
+
 use gststeady::logic::audio::features::{BANDS, FULL, Hop, WAVE_POINTS, Window};
 
 fn noise(seed: u64) -> f32 {
@@ -21,8 +23,12 @@ fn level(v: f32) -> u16 {
     (v.clamp(0.0, 1.0) * f32::from(FULL)) as u16
 }
 
+/// Made once, as it is read again and again.
+static TUNE: LazyLock<Vec<Hop>> = LazyLock::new(|| (FIRST..FIRST + 1500).map(compose).collect());
+const FIRST: i64 = -300;
+
 /// Hop `h` of the made-up tune.
-pub fn hop(h: i64) -> Hop {
+fn compose(h: i64) -> Hop {
     let (kick, snare, hat) = (hit(h, 50, 0, 22.0), hit(h, 100, 50, 30.0), hit(h, 25, 12, 12.0));
     let chord = h.div_euclid(200);
     let bands_at = |h: i64| -> [f32; BANDS] {
@@ -69,7 +75,8 @@ pub fn window(first: i64, count: usize) -> Window {
     let mut window = Window::default();
     let filled: Result<(), ()> = window.refill(first, count, |hops| {
         for (i, out) in hops.iter_mut().enumerate() {
-            *out = hop(first + i as i64);
+            let h = first + i as i64 - FIRST;
+            *out = usize::try_from(h).ok().and_then(|h| TUNE.get(h)).copied().unwrap_or(Hop::SILENCE);
         }
         Ok(())
     });

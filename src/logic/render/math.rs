@@ -20,6 +20,12 @@ pub fn cosine(turns: f32) -> f32 {
     sine(turns + 0.25)
 }
 
+/// The nearest integer to 0 ≤ v < 2²², in a way that every vector unit has: in that binade an f32 counts in ones.
+#[inline(always)]
+pub fn whole(v: f32) -> usize {
+    ((v + 8_388_608.0).to_bits() & 0x003f_ffff) as usize
+}
+
 /// (1 − t/8)⁸ for t in 0 ..= 8, then 0: close to e⁻ᵗ, but it ends, so that a glow leaves the rest of a picture alone.
 #[inline(always)]
 pub fn fall(t: f32) -> f32 {

@@ -5,6 +5,7 @@
 //! slow gradients neither band nor crawl. One pass writes every pixel, crisp shapes are drawn on top.
 
 use super::canvas::Canvas;
+use super::math::whole;
 
 /// Red, green, blue and alpha at a node, premultiplied, in four lanes of 16 bits from the lowest, 1.0 = [`Grid::one`].
 pub type Node = u64;
@@ -107,14 +108,8 @@ impl Grid {
 /// An opaque node from channels in 0.0 … [`Grid::one`]; clamps.
 #[inline(always)]
 pub fn node(one: f32, r: f32, g: f32, b: f32) -> Node {
-    let [r, g, b, a] = [r, g, b, one].map(|v| round(v.clamp(0.0, one)));
+    let [r, g, b, a] = [r, g, b, one].map(|v| whole(v.clamp(0.0, one)) as u32);
     u64::from(r | g << 16) | u64::from(b | a << 16) << 32
-}
-
-/// Rounds 0 ≤ v < 2¹⁶ to an integer in a way that every vector unit has: in this binade an f32 counts in ones.
-#[inline(always)]
-fn round(v: f32) -> u32 {
-    (v + 8_388_608.0).to_bits() & 0xffff
 }
 
 /// Interpolates a row of nodes to full width.

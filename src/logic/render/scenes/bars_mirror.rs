@@ -3,7 +3,7 @@
 use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::draw::{Pixel, cover, over, pixel, span};
+use crate::logic::render::draw::{Pixel, cover, over, over_all, pixel, span};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
 use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
@@ -12,8 +12,10 @@ use crate::logic::render::soft::{Grid, Layer, Node, node};
 /// Most bars in a picture.
 const BARS: usize = 48;
 /// How bright and how long the mirrored half is.
-const MIRROR_LIGHT: f32 = 0.42;
+const MIRROR_LIGHT: f32 = 0.5;
 const MIRROR_LENGTH: f32 = 0.62;
+/// Heights of a bar's end that are told apart, per pixel.
+const FINE: i32 = 16;
 
 pub(super) struct BarsMirror {
     grid: Grid,
@@ -27,11 +29,13 @@ pub(super) struct BarsMirror {
     line: f32,
     tallest: f32,
     unit: f32,
-    /// Colour of bar b at distance d from the line: `lit[b * lengths + d]`, above and mirrored.
+    /// Colour of bar b at distance d from the line: `[d * bars + b]`, and how much of it the glass shows, of 256.
     lengths: usize,
     lit: Vec<Pixel>,
-    mirrored: Vec<Pixel>,
+    glass: Vec<u32>,
     caps: Vec<Pixel>,
+    cap: f32,
+    ends: Ends,
     /// Colour of the glow at each column of nodes.
     glow: [Vec<f32>; 3],
 }
@@ -41,6 +45,8 @@ pub(super) struct BarsMirror {
 struct Bar {
     height: f32,
     peak: f32,
+    /// How much of the peak's cap shows, of 256: none in silence.
+    shown: u32,
 }
 
 impl BarsMirror {
@@ -60,24 +66,26 @@ impl BarsMirror {
         let tallest = (line - 0.09 * h).min(0.85 * w).max(4.0);
         let lengths = tallest as usize + 2;
         let hue = |t: f32| look.palette.at(0.12 + 0.83 * t);
-        let (mut lit, mut mirrored, mut caps) = (Vec::new(), Vec::new(), Vec::new());
-        for b in 0..bars {
-            let colour = hue(b as f32 / (bars - 1).max(1) as f32);
-            for d in 0..lengths {
-                let t = f64::from(d as u32) / f64::from(lengths as u32);
-                let shade = palette::mix(from_hex(0x0b0d12), colour, 0.62 + 0.38 * (t * 2.2).min(1.0));
-                let shade = palette::mix(shade, from_hex(0xffffff), 0.34 * t * t);
-                lit.push(pixel(shade));
-                // Dark glass swallows more the deeper it goes.
-                let deep = MIRROR_LIGHT * (1.0 - ease(t as f32 * 1.35));
-                mirrored.push(pixel(palette::mix(from_hex(0x07080c), shade, f64::from(deep))));
+        let white = from_hex(0xffffff);
+        let colour_of = |b: usize| hue(b as f32 / (bars - 1).max(1) as f32);
+        let (mut lit, mut glass) = (Vec::new(), Vec::new());
+        for d in 0..lengths {
+            let t = f64::from(d as u32) / f64::from(lengths as u32);
+            // Dark glass swallows more the deeper it goes.
+            glass.push((256.0 * MIRROR_LIGHT * (1.0 - ease(t as f32 * 1.25))) as u32);
+            for b in 0..bars {
+                let shade = palette::mix(from_hex(0x0b0d12), colour_of(b), 0.62 + 0.38 * (t * 2.2).min(1.0));
+                lit.push(pixel(palette::mix(shade, white, 0.34 * t * t)));
             }
-            caps.push(pixel(palette::mix(colour, from_hex(0xffffff), 0.55)));
         }
+        let caps = (0..bars).map(|b| pixel(palette::mix(colour_of(b), white, 0.55))).collect();
         let colours: Vec<[f32; 3]> = (0..grid.columns())
             .map(|c| {
+                let across = (pitch * bars as i32) as f32;
                 let x = (c as u32 * grid.cell()) as f32 - left as f32;
-                light(grid, hue(x / (pitch * bars as i32) as f32))
+                // Fades out before the picture ends, so that the line does not look cut off.
+                let fade = ease((x.min(across - x) + 0.05 * unit) / (0.12 * across));
+                light(grid, hue(x / across)).map(|v| v * fade)
             })
             .collect();
         let glow = std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect());
@@ -93,8 +101,10 @@ impl BarsMirror {
             unit,
             lengths,
             lit,
-            mirrored,
+            glass,
             caps,
+            cap: (0.17 * width as f32).max(0.8),
+            ends: Ends::new(width),
             glow,
         }
     }
@@ -106,7 +116,7 @@ impl BarsMirror {
             let read = |band: usize| at.level(window, |hop| if peak { hop.peaks[band] } else { hop.bands[band] });
             let level = f32::from(bands.map(read).max().unwrap_or(0)) / f32::from(FULL);
             // Between the scale in decibels and one in amplitude: quiet bands stay low, loud ones have room to dance.
-            level * (0.35 + 0.65 * level)
+            level * (0.42 + 0.58 * level)
         };
         let seconds = at.ticks() as f32 / 6_553_600.0;
         let resting = 0.5 * self.width as f32;
@@ -119,22 +129,52 @@ impl BarsMirror {
             let swell = 1.0 + 0.6 * sine(x * 1.5 - seconds * 0.11) + 0.4 * sine(x * 2.6 + seconds * 0.07);
             let idle = resting + self.unit * 0.009 * swell;
             let height = |level: f32| idle + (self.tallest - idle) * level;
-            Bar { height: height(level(b, false)), peak: height(level(b, true)) }
+            let peak = level(b, true);
+            let shown = (256.0 * ease(peak * 9.0)) as u32;
+            Bar { height: height(level(b, false)), peak: height(peak), shown }
         })
     }
 
-    /// Part of a bar in one row, `d` pixels from the line: the body and its round end.
-    fn body(&self, row: &mut [u8], x: i32, height: f32, d: f32, colour: Pixel) {
-        let radius = 0.5 * self.width as f32;
-        if d <= height - radius - 0.5 {
-            span(row, x, x + self.width).fill(colour);
-        } else if d < height + 0.5 {
-            let along = (d - (height - radius)).max(0.0);
-            for (i, below) in span(row, x, x + self.width).iter_mut().enumerate() {
-                let across = i as f32 + 0.5 - radius;
-                over(below, colour, cover((across * across + along * along).sqrt() - radius));
-            }
+    /// The height of the glow over each bar: softer than the bars, so that it does not trace them.
+    fn softened(bars: &[Bar]) -> [f32; BARS] {
+        let last = bars.len() as isize - 1;
+        let height = |b: isize| bars[b.clamp(0, last) as usize].height;
+        std::array::from_fn(|b| {
+            let b = b as isize;
+            let pair = |d: isize| height(b - d) + height(b + d);
+            (6.0 * height(b) + 4.0 * pair(1) + pair(2)) / 16.0
+        })
+    }
+}
+
+/// How much the round end of a bar covers of each pixel, of 256, for [`FINE`] positions of the end between two rows.
+struct Ends {
+    radius: f32,
+    width: usize,
+    rows: i32,
+    cover: Vec<u16>,
+}
+
+impl Ends {
+    fn new(width: i32) -> Self {
+        let radius = 0.5 * width as f32;
+        let rows = radius.ceil() as i32 + 1;
+        let mut covers = Vec::new();
+        for position in 0..FINE * rows {
+            let along = (position as f32 + 0.5) / FINE as f32;
+            covers.extend((0..width).map(|x| {
+                let across = x as f32 + 0.5 - radius;
+                cover((across * across + along * along).sqrt() - radius) as u16
+            }));
         }
+        Self { radius, width: width as usize, rows, cover: covers }
+    }
+
+    /// The row `along` pixels beyond the centre of the end, `None` past it.
+    fn row(&self, along: f32) -> Option<&[u16]> {
+        let position = (along * FINE as f32) as i32;
+        let start = position as usize * self.width;
+        (position < FINE * self.rows).then(|| &self.cover[start..start + self.width])
     }
 }
 
@@ -146,21 +186,25 @@ impl Scene for BarsMirror {
     fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let bars = self.bars(frame, window);
         let pulse = f32::from(frame.at.level(window, |hop| hop.onsets[0])) / f32::from(FULL);
+        let soft = Self::softened(&bars[..self.bars]);
         let tips = &mut scratch.values;
         tips.clear();
         tips.extend((0..self.grid.columns()).map(|c| {
-            let x = (c as u32 * self.grid.cell()) as f32 - self.left as f32;
-            let b = (x / self.pitch as f32 - 0.3).clamp(0.0, self.bars as f32 - 1.001);
+            let x = (c as u32 * self.grid.cell()) as f32 - (self.left as f32 + 0.5 * self.width as f32);
+            let b = (x / self.pitch as f32).clamp(0.0, self.bars as f32 - 1.001);
             let i = b as usize;
-            bars[i].height + (bars[i + 1].height - bars[i].height) * (b - i as f32)
+            soft[i] + (soft[i + 1] - soft[i]) * ease(b - i as f32)
         }));
-        self.grid.paint(canvas, &mut scratch.rows, &mut Picture { scene: self, bars, pulse, tips });
+        let highest = bars.iter().map(|bar| bar.height.max(bar.peak + 4.0 * self.cap)).fold(0.0, f32::max);
+        self.grid.paint(canvas, &mut scratch.rows, &mut Picture { scene: self, bars, highest, pulse, tips });
     }
 }
 
 struct Picture<'a> {
     scene: &'a BarsMirror,
     bars: [Bar; BARS],
+    /// What no bar and no cap is higher than.
+    highest: f32,
     pulse: f32,
     /// Height of the bars over each column of nodes.
     tips: &'a [f32],
@@ -171,7 +215,7 @@ impl Layer for Picture<'_> {
         let scene = self.scene;
         let d = (r as u32 * scene.grid.cell()) as f32 - scene.line;
         let (near, far) = (scene.unit * 0.012, scene.unit * 0.05);
-        let floor = 0.30 * fall(d.abs() / near) + 0.10 * fall(d.abs() / far);
+        let floor = 0.30 * fall(d.abs() / near) + 0.10 * fall(d.abs() / far) + 0.05 * fall(d.abs() / (3.6 * far));
         let (light, stretch) = if d < 0.0 { (1.0, 1.0) } else { (MIRROR_LIGHT, MIRROR_LENGTH) };
         let light = light * (0.17 + 0.10 * self.pulse);
         let base = scene.backdrop.row(r);
@@ -181,23 +225,69 @@ impl Layer for Picture<'_> {
 
     fn crisp(&mut self, y: u32, row: &mut [u8]) {
         let scene = self.scene;
-        let cap = (scene.width as f32 * 0.36).max(1.5);
         let d = y as f32 + 0.5 - scene.line;
-        let (stretch, colours) = if d < 0.0 { (1.0, &scene.lit) } else { (MIRROR_LENGTH, &scene.mirrored) };
+        let up = d < 0.0;
+        let stretch = if up { 1.0 } else { MIRROR_LENGTH };
         let d = d.abs();
+        if d > self.highest * stretch + 1.0 {
+            return;
+        }
         let length = ((d / stretch) as usize).min(scene.lengths - 1);
-        for (b, bar) in self.bars[..scene.bars].iter().enumerate() {
-            let x = scene.left + b as i32 * scene.pitch;
-            scene.body(row, x, bar.height * stretch, d, colours[b * scene.lengths + length]);
-            if stretch == 1.0 {
-                let at = d - (bar.peak + cap * 1.4);
-                if at.abs() < cap {
-                    let cover = cover((at.abs() - cap * 0.5).max(-0.5));
-                    for below in span(row, x, x + scene.width) {
-                        over(below, scene.caps[b], cover);
-                    }
-                }
+        let shown = if up { 256 } else { scene.glass[length] };
+        let colours = &scene.lit[length * scene.bars..][..scene.bars];
+        stand(scene, &self.bars, Line { d, stretch, shown, colours }, row);
+    }
+}
+
+/// What is the same for all bars in a row of pixels.
+struct Line<'a> {
+    /// Distance from the line the bars stand on.
+    d: f32,
+    stretch: f32,
+    /// How much shows, of 256.
+    shown: u32,
+    colours: &'a [Pixel],
+}
+
+/// One row of all bars; as one function, so that its fills use the widest vectors there are.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn stand(scene: &BarsMirror, bars: &[Bar; BARS], line: Line<'_>, row: &mut [u8]) {
+    let Line { d, stretch, shown, colours } = line;
+    let up = shown == 256;
+    let first = scene.left..;
+    for ((bar, &colour), x) in bars.iter().zip(colours).zip(first.step_by(scene.pitch as usize)) {
+        let along = d - (bar.height * stretch - scene.ends.radius);
+        if along <= 0.0 {
+            let pixels = span(row, x, x + scene.width);
+            if up { pixels.fill(colour) } else { over_all(pixels, colour, shown) }
+        } else if let Some(covers) = scene.ends.row(along) {
+            for (below, &cover) in span(row, x, x + scene.width).iter_mut().zip(covers) {
+                over(below, colour, (u32::from(cover) * shown) >> 8);
             }
+        }
+        if up && bar.shown > 0 {
+            let off = (d - (bar.peak + 2.6 * scene.cap)).abs();
+            if off < scene.cap + 0.5 {
+                scene.draw_cap(
+                    span(row, x, x + scene.width),
+                    off,
+                    bar.shown,
+                    scene.caps[(x - scene.left) as usize / scene.pitch as usize],
+                );
+            }
+        }
+    }
+}
+
+impl BarsMirror {
+    /// A row of a peak's cap, `off` pixels from its middle: a capsule that lies down.
+    fn draw_cap(&self, pixels: &mut [Pixel], off: f32, shown: u32, colour: Pixel) {
+        let half = 0.5 * self.width as f32;
+        let straight = half - self.cap;
+        for (i, below) in pixels.iter_mut().enumerate() {
+            let across = ((i as f32 + 0.5 - half).abs() - straight).max(0.0);
+            let cover = cover((across * across + off * off).sqrt() - self.cap);
+            over(below, colour, (cover * shown) >> 8);
         }
     }
 }

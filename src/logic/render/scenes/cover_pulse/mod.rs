@@ -7,12 +7,12 @@ use crate::logic::audio::features::{FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::draw::{Pixel, annulus, cover, over, pixel};
-use crate::logic::render::math::{chance, cosine, fall, sine};
+use crate::logic::render::math::{chance, cosine, fall, sine, whole};
 use crate::logic::render::palette;
 use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
 use crate::logic::render::soft::{Grid, Layer, Node, node};
 use orb::Orb;
-use ring::{Outline, Ring, STEPS};
+use ring::{Ring, STEPS};
 
 /// Radii in units of the shorter side: the disc, the rail around it, where the ring starts and the most it grows.
 const DISC: f32 = 0.205;
@@ -25,6 +25,8 @@ const ECHOES: usize = 2;
 const ECHO_TRAVEL: f32 = 0.11;
 /// Colours of the ring from its inside to its edge and from its lowest to its highest band.
 const SHADES: usize = 64;
+/// Red, green and blue of shade o + b · [`SHADES`], o from the inside out, b from low to high.
+type Shades = [[f32; SHADES * SHADES]; 3];
 
 pub(super) struct CoverPulse {
     grid: Grid,
@@ -36,9 +38,10 @@ pub(super) struct CoverPulse {
     /// Columns and rows of nodes from the centre that the ring can reach.
     half: usize,
     /// Distance (in pixels) and angle (in [`STEPS`] of half a turn from straight down) of the nodes of a quarter.
-    polar: Vec<(f32, u16)>,
+    radii: Vec<f32>,
+    angles: Vec<u32>,
     orb: Orb,
-    shades: Vec<[f32; 3]>,
+    shades: Box<Shades>,
     haze: [[f32; 3]; 3],
     line: [Pixel; STEPS],
     rail: Pixel,
@@ -55,24 +58,21 @@ impl CoverPulse {
         let cell = grid.cell();
         let centre = (((w + cell) / (2 * cell)) as usize, ((h + cell) / (2 * cell)) as usize);
         let half = ((0.5 * unit / cell as f32) as usize).min(centre.0).min(grid.columns() - 1 - centre.0);
-        let polar = (0..=half)
-            .flat_map(|r| (0..=half).map(move |c| (c, r)))
-            .map(|(c, r)| {
-                let (x, y) = ((c as u32 * cell) as f32, (r as u32 * cell) as f32);
-                let turn = libm::atan2f(x, y) / std::f32::consts::PI;
-                ((x * x + y * y).sqrt(), (turn * (STEPS - 1) as f32 + 0.5) as u16)
-            })
-            .collect();
+        let quarter =
+            || (0..=half).flat_map(|r| (0..=half).map(move |c| ((c as u32 * cell) as f32, (r as u32 * cell) as f32)));
+        let radii = quarter().map(|(x, y)| (x * x + y * y).sqrt()).collect();
+        let angle = |(x, y)| (libm::atan2f(x, y) / std::f32::consts::PI * (STEPS - 1) as f32 + 0.5) as u32;
+        let angles = quarter().map(angle).collect();
         let hue = |t: f32| look.palette.at(t);
         let white = palette::from_hex(0xffffff);
         let dark = palette::from_hex(0x07090e);
-        let shades = (0..SHADES * SHADES)
-            .map(|i| {
-                let (out, band) = ((i % SHADES) as f32 / SHADES as f32, (i / SHADES) as f32 / SHADES as f32);
-                let colour = hue(0.14 + 0.5 * band + 0.34 * out);
-                light(grid, palette::mix(dark, colour, f64::from(0.30 + 0.70 * out * out)))
-            })
-            .collect();
+        let mut shades = Box::new([[0.0; SHADES * SHADES]; 3]);
+        for i in 0..SHADES * SHADES {
+            let (out, band) = ((i % SHADES) as f32 / SHADES as f32, (i / SHADES) as f32 / SHADES as f32);
+            let colour = hue(0.14 + 0.5 * band + 0.34 * out);
+            let shade = light(grid, palette::mix(dark, colour, f64::from(0.30 + 0.70 * out * out)));
+            shades.iter_mut().zip(shade).for_each(|(shades, shade)| shades[i] = shade);
+        }
         Self {
             grid,
             backdrop: Backdrop::new(grid),
@@ -80,7 +80,8 @@ impl CoverPulse {
             unit,
             centre,
             half,
-            polar,
+            radii,
+            angles,
             orb: Orb::new(look, grid),
             shades,
             haze: std::array::from_fn(|i| {
@@ -95,7 +96,7 @@ impl CoverPulse {
     }
 
     fn outline(&self, at: HopTime, window: &Window, breath: f32, slow: f32) -> Ring {
-        Ring::new(at, window, self.unit * RING * breath, self.unit * GROWTH, self.unit * 0.012, slow)
+        Ring::new(at, window, self.unit * RING * breath, self.unit * GROWTH, self.unit * 0.016, slow)
     }
 }
 
@@ -135,23 +136,27 @@ impl Scene for CoverPulse {
         let progress = frame.total.map(|total| (frame.n as f32 + 0.5) / total.max(1) as f32);
         let columns = self.grid.columns();
         let values = &mut scratch.values;
-        values.resize(3 * columns + 2 * (self.half + 1), 0.0);
+        let half = self.half + 1;
+        values.resize(3 * columns + 6 * half, 0.0);
         let (planes, distances) = values.split_at_mut(3 * columns);
         let (red, rest) = planes.split_at_mut(columns);
         let (green, blue) = rest.split_at_mut(columns);
-        let (above, below) = distances.split_at_mut(self.half + 1);
+        let mut halves = distances.chunks_exact_mut(half);
+        let [above, below, through, r, g, b] = std::array::from_fn(|_| halves.next().unwrap_or_default());
         let blobs = std::array::from_fn(|i| {
-            let phase = chance(self.seed, i as u64, 91);
+            let phase = chance(self.seed, 0, 91) + (i as f32 + 0.4 * chance(self.seed, i as u64, 93)) / 3.0;
             let drift = slow * (0.011 + 0.004 * i as f32);
             let (w, h) = (canvas.width() as f32, canvas.height() as f32);
             let radius = (0.62 + 0.2 * chance(self.seed, i as u64, 92)) * w.max(h) * 0.8;
             Blob {
-                x: w * (0.5 + 0.42 * cosine(phase + drift)),
-                y: h * (0.5 + 0.42 * sine(phase + drift * 1.3 + 0.1 * i as f32)),
+                x: w * (0.5 + 0.36 * cosine(phase + drift)),
+                y: h * (0.5 + 0.36 * sine(phase + drift)),
                 per: 1.0 / (radius * radius),
-                colour: self.haze[i].map(|v| v * 0.13),
+                colour: self.haze[i].map(|v| v * 0.12),
             }
         });
+        let furthest = echoes.iter().map(|echo| echo.ring.furthest + echo.out).fold(ring.furthest, f32::max);
+        let furthest = furthest + self.unit * 0.13;
         let mut picture = Picture {
             scene: self,
             ring,
@@ -168,6 +173,8 @@ impl Scene for CoverPulse {
             below,
             line: (self.unit * 0.0016).max(0.5),
             cells: &mut scratch.cells,
+            lit: [through, r, g, b],
+            furthest,
         };
         self.grid.paint(canvas, &mut scratch.rows, &mut picture);
     }
@@ -208,59 +215,133 @@ struct Picture<'a> {
     line: f32,
     /// Cells of the present row that the outline runs through, counted from the centre.
     cells: &'a mut Vec<u32>,
+    /// Work space for half a row of nodes: what shows through, red, green and blue.
+    lit: [&'a mut [f32]; 4],
+    /// Where the last glow ends.
+    furthest: f32,
 }
 
 /// A distance that no edge is near.
 const FAR: f32 = 1e6;
 
 impl Picture<'_> {
+    /// Adds the ring, its glow and its echoes to a row of nodes.
     fn ring_row(&mut self, r: usize) {
         let scene = self.scene;
         let dy = r.abs_diff(scene.centre.1);
         std::mem::swap(&mut self.above, &mut self.below);
-        self.below.fill(FAR);
         if dy > scene.half {
+            self.below.fill(FAR);
             return;
         }
-        let lower = r >= scene.centre.1;
-        let polar = &scene.polar[dy * (scene.half + 1)..(dy + 1) * (scene.half + 1)];
-        let inner = self.disc;
-        let (near, far) = (1.0 / (scene.unit * 0.008), 1.0 / (scene.unit * 0.032));
-        let echo_width = 1.0 / (scene.unit * 0.004).max(scene.grid.cell() as f32);
-        let shine = 0.40 + 0.25 * self.kick;
-        let [red, green, blue] = &mut self.planes;
-        let edge_of_all = self.ring.furthest + scene.unit * 0.15;
-        for (i, &(radius, angle)) in polar.iter().enumerate() {
-            if radius < inner || radius > edge_of_all {
-                continue;
-            }
-            let angle = if lower { angle as usize } else { STEPS - 1 - angle as usize };
-            let Outline { radius: edge, slant, thickness } = self.ring.outline[angle];
-            let d = (radius - edge) * slant;
-            self.below[i] = d;
-            let band = angle * SHADES / STEPS;
-            // (colour, how much of what is behind shows through)
-            let (colour, through, level) = if d <= 0.0 {
-                let s = ((radius - self.rail) * thickness).clamp(0.0, 1.0);
-                (scene.shades[band * SHADES + (s * (SHADES - 1) as f32) as usize], 0.12, 0.92)
-            } else {
-                let mut g = shine * (0.6 * fall(d * near) + 0.4 * fall(d * far));
-                for echo in &self.echoes {
-                    let then = &echo.ring.outline[angle];
-                    g += echo.light * fall(((radius - then.radius - echo.out) * then.slant).abs() * echo_width);
-                }
-                (scene.shades[band * SHADES + SHADES - 12], 1.0, g)
-            };
-            let mut put = |c: usize| {
-                red[c] = red[c] * through + colour[0] * level;
-                green[c] = green[c] * through + colour[1] * level;
-                blue[c] = blue[c] * through + colour[2] * level;
-            };
-            put(scene.centre.0 + i);
-            if i > 0 {
-                put(scene.centre.0 - i);
-            }
+        // Only nodes that are neither under the disc nor out of the glow's reach.
+        let cell = scene.grid.cell() as f32;
+        let dy_pixels = dy as f32 * cell;
+        let chord = |radius: f32| (radius * radius - dy_pixels * dy_pixels).max(0.0).sqrt() / cell;
+        let first = (chord(self.disc) as usize).saturating_sub(1);
+        let end = (chord(self.furthest) as usize + 2).min(scene.half + 1).max(first + 1);
+        self.below[..first].fill(FAR);
+        self.below[end..].fill(FAR);
+        let row = dy * (scene.half + 1);
+        let mirror = if r >= scene.centre.1 { 0 } else { STEPS as u32 - 1 };
+        let (radii, angles) = (&scene.radii[row + first..row + end], &scene.angles[row + first..row + end]);
+        let light = Light {
+            mirror,
+            rail: self.rail,
+            near: 1.0 / (scene.unit * 0.008),
+            far: 1.0 / (scene.unit * 0.032),
+            echo: 1.0 / (scene.unit * 0.004).max(cell),
+            shine: 0.40 + 0.25 * self.kick,
+        };
+        let n = end - first;
+        let lit = &mut self.lit;
+        let [through, red, green, blue] = lit.each_mut().map(|lit| &mut lit[..n]);
+        let out = Lit { distance: &mut self.below[first..end], through, red, green, blue };
+        light_up(radii, angles, &self.ring, &self.echoes, &light, &scene.shades, out);
+        let [through, colours @ ..] = lit.each_ref().map(|lit| &lit[..n]);
+        for (plane, colours) in self.planes.iter_mut().zip(colours) {
+            let (left, right) = plane.split_at_mut(scene.centre.0);
+            lay(&mut right[first..], through, colours);
+            // The column in the centre is its own mirror image.
+            let skip = usize::from(first == 0);
+            let left = &mut left[scene.centre.0 + 1 - end..scene.centre.0 + 1 - first - skip];
+            lay_backwards(left, &through[skip..], &colours[skip..]);
         }
+    }
+}
+
+/// What half a row of nodes gets, from the centre outwards.
+struct Lit<'a> {
+    /// Distance from the outline.
+    distance: &'a mut [f32],
+    /// How much of what is behind shows.
+    through: &'a mut [f32],
+    red: &'a mut [f32],
+    green: &'a mut [f32],
+    blue: &'a mut [f32],
+}
+
+#[derive(Clone, Copy)]
+struct Light {
+    /// All ones above the centre, where angles count from the other end.
+    mirror: u32,
+    /// Radius of the rail.
+    rail: f32,
+    /// 1/widths of the two glows and of an echo.
+    near: f32,
+    far: f32,
+    echo: f32,
+    /// Brightness of the glow.
+    shine: f32,
+}
+
+/// The ring, its glow and its echoes at nodes given by distance and angle.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn light_up(
+    radii: &[f32],
+    angles: &[u32],
+    ring: &Ring,
+    [first, second]: &[Echo; ECHOES],
+    light: &Light,
+    shades: &Shades,
+    out: Lit<'_>,
+) {
+    let n = out.distance.len();
+    let (radii, angles) = (&radii[..n], &angles[..n]);
+    let (distance, through) = (&mut out.distance[..n], &mut out.through[..n]);
+    let (red, green, blue) = (&mut out.red[..n], &mut out.green[..n], &mut out.blue[..n]);
+    for i in 0..n {
+        let (radius, angle) = (radii[i], (angles[i] ^ light.mirror) as usize % STEPS);
+        let d = (radius - ring.radius[angle]) * ring.slant[angle];
+        distance[i] = d;
+        let outside = d.max(0.0);
+        let echo = |echo: &Echo| {
+            let e = (radius - echo.ring.radius[angle] - echo.out) * echo.ring.slant[angle];
+            echo.light * fall(e.abs() * light.echo)
+        };
+        let glow = light.shine * (0.6 * fall(outside * light.near) + 0.4 * fall(outside * light.far));
+        let inside = d <= 0.0;
+        through[i] = if inside { 0.12 } else { 1.0 };
+        let level = if inside { 0.92 } else { glow + echo(first) + echo(second) };
+        // From the rail to the outline; the glow has the colour of a place shortly before it.
+        let part = ((radius - light.rail) * ring.thickness[angle]).clamp(0.0, 1.0);
+        let part = if inside { part } else { 0.82 } * (SHADES - 1) as f32;
+        let shade = (angle * SHADES / STEPS * SHADES + whole(part)) % (SHADES * SHADES);
+        (red[i], green[i], blue[i]) = (level * shades[0][shade], level * shades[1][shade], level * shades[2][shade]);
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn lay(plane: &mut [f32], through: &[f32], colours: &[f32]) {
+    for ((plane, through), colour) in plane.iter_mut().zip(through).zip(colours) {
+        *plane = *plane * through + colour;
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn lay_backwards(plane: &mut [f32], through: &[f32], colours: &[f32]) {
+    for ((plane, through), colour) in plane.iter_mut().rev().zip(through).zip(colours) {
+        *plane = *plane * through + colour;
     }
 }
 
@@ -295,7 +376,8 @@ impl Layer for Picture<'_> {
 impl Picture<'_> {
     /// Lists the cells between two rows of nodes that the outline runs through.
     fn find_edge(&mut self) {
-        let limit = self.line + 1.0 + self.scene.grid.cell() as f32;
+        // No pixel of a cell is further than this from its nearest corner.
+        let limit = self.line + 0.5 + 0.75 * self.scene.grid.cell() as f32;
         let near = |d: f32| d.abs() < limit;
         self.cells.clear();
         for i in 0..self.scene.half {
@@ -316,12 +398,16 @@ impl Picture<'_> {
         let r = (y / cell) as usize;
         let lower = r >= scene.centre.1;
         let dy = if lower { r - scene.centre.1 } else { scene.centre.1 - 1 - r };
-        let polar = &scene.polar[dy.min(scene.half) * (scene.half + 1)..];
+        let angles = &scene.angles[dy.min(scene.half) * (scene.half + 1)..];
+        let limit = self.line + 0.5;
         for &i in self.cells.iter() {
             let at = i as usize;
             let left = self.above[at] + (self.below[at] - self.above[at]) * t;
             let right = self.above[at + 1] + (self.below[at + 1] - self.above[at + 1]) * t;
-            let angle = polar[at].1 as usize;
+            if left.abs().min(right.abs()) > limit && (left > 0.0) == (right > 0.0) {
+                continue;
+            }
+            let angle = angles[at] as usize;
             let colour = scene.line[if lower { angle } else { STEPS - 1 - angle }];
             for k in 0..cell {
                 let d = left + (right - left) * ((k as f32 + 0.5) / cell as f32);
