@@ -194,8 +194,8 @@ fn count_frames(running: &Running, job: &Job<'_>) -> Result<(), Failure> {
             gst::element_error!(
                 render,
                 gst::StreamError::Decode,
-                ["{audio:?} ends after {decoded:.1} although its header says {promised:.1}: it is truncated; \
-                  get a whole copy, or cut it to what is there with `flac --decode --decode-through-errors`"]
+                ("{audio:?} ends after {decoded:.1} although its header says {promised:.1}: it is cut short; \
+                     get a whole copy, or keep what is there with `flac --decode --decode-through-errors`")
             );
         }
         gst::PadProbeReturn::Ok
