@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::{Outcome, TestPipeline, wait_until};
 use gst::prelude::*;
-use jams::{Launched, SHORT, Scale, errors, expect_no_error, hold_sink, one_error, plays_without_error, recording};
+use jams::{Launched, SHORT, Scale, expect_no_error, hold_sink, one_error, plays_without_error, recording};
 
 const GIB: u64 = 1 << 30;
 /// The times that the specification gives a stall.
@@ -129,21 +129,12 @@ fn on_timeout_leak_lets_the_producer_go_on() {
 
 #[test]
 fn paused_on_purpose_is_no_stall() {
-    let pipeline = SHORT.parse("videotestsrc ! Q ! fakesink sync=true");
-    pipeline.set_state(gst::State::Paused).unwrap();
-    expect_no_error(&pipeline, SHORT.hold);
-    pipeline.set_state(gst::State::Playing).unwrap();
-    expect_no_error(&pipeline, SHORT.timeout);
+    jams::pauses(SHORT);
 }
 
 #[test]
 fn a_blocking_probe_is_no_stall() {
-    let pipeline = SHORT.parse("videotestsrc ! Q ! identity name=i ! fakesink sync=false async=false");
-    let pad = pipeline.element("i").static_pad("src").unwrap();
-    let probe = pad.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
-    pipeline.set_state(gst::State::Playing).unwrap();
-    expect_no_error(&pipeline, SHORT.hold);
-    pad.remove_probe(probe.unwrap());
+    jams::is_blocked_by_a_probe(SHORT);
 }
 
 #[test]
@@ -153,72 +144,32 @@ fn waiting_for_the_clock_is_no_stall() {
 
 #[test]
 fn seeking_all_the_time_is_no_stall() {
-    let pipeline = SHORT.parse("videotestsrc ! Q ! fakesink sync=true");
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let began = Instant::now();
-    while began.elapsed() < SHORT.hold {
-        let _ = pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO);
-        expect_no_error(&pipeline, Duration::from_millis(100));
-    }
+    jams::seeks(SHORT);
 }
 
 #[test]
 fn gaps_alone_are_no_stall() {
-    plays_without_error(SHORT, "audiotestsrc is-live=true ! identity drop-probability=1 ! Q ! fakesink async=false");
+    jams::sends_gaps(SHORT);
 }
 
 #[test]
 fn a_slow_consumer_is_no_stall() {
-    let nearly = SHORT.timeout.as_micros() * 4 / 5;
-    let description =
-        format!("videotestsrc ! Q max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink sync=false async=false");
-    plays_without_error(SHORT, &description);
+    jams::has_a_slow_consumer(SHORT);
 }
 
 #[test]
 fn an_application_that_does_not_read_is_no_stall() {
-    let pipeline = SHORT.parse("videotestsrc ! Q ! appsink max-buffers=1 sync=false");
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let bus = pipeline.bus().unwrap();
-    let hold = gst::ClockTime::try_from(SHORT.hold).unwrap();
-    let mut told = 0;
-    while let Some(message) = bus.timed_pop_filtered(hold, &[gst::MessageType::Element, gst::MessageType::Error]) {
-        assert_eq!(message.type_(), gst::MessageType::Element, "{message:?}");
-        told += u32::from(message.structure().unwrap().name() == "adaptivequeue-stalled");
-    }
-    assert_eq!(told, 1, "it is told of once, as a message");
+    jams::is_not_read(SHORT);
 }
 
 #[test]
 fn a_turn_or_a_time_to_wait_for_is_no_stall() {
-    let pipelines = jams::joins_without_fault(SHORT);
-    let until = Instant::now() + SHORT.hold;
-    for (name, pipeline) in &pipelines {
-        let left = until.saturating_duration_since(Instant::now());
-        let errors = errors(pipeline, left);
-        assert!(errors.is_empty(), "{name}: {errors:?}");
-    }
+    jams::waits_for_a_turn(SHORT);
 }
 
 #[test]
 fn a_suspended_process_is_no_stall() {
-    let nearly = SHORT.timeout.as_micros() * 4 / 5;
-    let mut child = Launched::new(
-        &format!(
-            "-e videotestsrc ! adaptivequeue push-timeout={} max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink",
-            SHORT.timeout.as_nanos()
-        ),
-        &[],
-    );
-    std::thread::sleep(Duration::from_millis(1000));
-    child.signal(rustix::process::Signal::STOP);
-    std::thread::sleep(SHORT.hold);
-    child.signal(rustix::process::Signal::CONT);
-    std::thread::sleep(SHORT.timeout);
-    assert!(child.is_running());
-    child.signal(rustix::process::Signal::KILL);
-    let text = child.finish();
-    assert!(!text.contains("ERROR"), "{text}");
+    jams::is_suspended(SHORT);
 }
 
 #[test]

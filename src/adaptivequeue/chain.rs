@@ -14,7 +14,6 @@ use crate::logic::clock::Nanos;
 use crate::logic::queue::handoff::Waited;
 use crate::logic::queue::levels::Size;
 use crate::logic::queue::progress::GROWTH_INTERVAL;
-use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
 
 /// The consumer's counters are fetched after so many buffers at the latest.
@@ -73,17 +72,15 @@ impl AdaptiveQueue {
         }
         let (weight, time) = (item.weight(), tail.times.of(&item));
         self.handoff.push(item, weight, time);
-        let (high, _) = self.hot.marks();
-        let limits = self.handoff.limits();
         let peak = tail.peak;
-        let level = tail.level(self, |level| level.max(&peak) != peak || watermark::is_high(level, &limits, high));
-        if level.max(&peak) != peak {
+        let level = tail.level(self, |level| level.exceeds(&peak) || self.handoff.reaches_marks(level));
+        if level.exceeds(&peak) {
             tail.peak = level.max(&peak);
             self.stats.peak(&tail.peak);
         }
         drop(tail);
-        if !self.pressure.active() && watermark::is_high(&level, &limits, high) {
-            self.update_pressure(&level, &limits);
+        if self.handoff.reaches_marks(&level) && !self.pressure.active() {
+            self.update_pressure(&level, &self.handoff.limits());
         }
         if let Some(before) = before {
             self.notify_levels(before);

@@ -170,7 +170,10 @@ impl AdaptiveQueue {
             "assume-memory" => lock(&self.settings).assume_memory = uint64(),
             "push-timeout" => lock(&self.settings).push_timeout = uint64(),
             "on-timeout" => lock(&self.settings).on_timeout = value.get().expect(TYPED),
-            "high-watermark" => self.hot.set_high(value.get().expect(TYPED)),
+            "high-watermark" => {
+                self.hot.set_high(value.get().expect(TYPED));
+                self.set_marks();
+            }
             "low-watermark" => self.hot.set_low(value.get().expect(TYPED)),
             _ => unreachable!("no such writable property: {name}"),
         }

@@ -12,6 +12,7 @@ use crate::logic::memory::machine::{Machine, Source};
 use crate::logic::memory::{self, tiers};
 use crate::logic::queue::levels;
 use crate::logic::queue::sizing::{Content, Sizing};
+use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
 
 /// See the [module](self).
@@ -137,9 +138,15 @@ impl AdaptiveQueue {
 
     fn set_limits(&self, limits: levels::Size) {
         self.handoff.set_limits(limits);
+        self.set_marks();
         if self.hot.leaky() == super::Leaky::Downstream {
             self.leak_downstream();
         }
+    }
+
+    /// Recomputes the levels that turn back-pressure on.
+    pub(super) fn set_marks(&self) {
+        self.handoff.set_marks(watermark::marks(&self.handoff.limits(), self.hot.marks().0));
     }
 
     /// Leases what the limits allow to be held, or lowers the limits to what can be leased.
@@ -217,7 +224,7 @@ impl AdaptiveQueue {
         self.grown.store(true, Ordering::Relaxed);
         let limits = sizing.limits(&user);
         gst::info!(CAT, imp = self, "grown to {limits:?}: the producer also feeds what downstream waits for");
-        self.handoff.set_limits(limits);
+        self.set_limits(limits);
         true
     }
 
@@ -241,7 +248,7 @@ impl AdaptiveQueue {
         }
         drop(size);
         gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on");
-        self.handoff.set_limits(sizing.limits(&user));
+        self.set_limits(sizing.limits(&user));
     }
 
     /// Back to the first size, once what is held fits it well.
@@ -264,7 +271,7 @@ impl AdaptiveQueue {
         drop(size);
         self.grown.store(false, Ordering::Relaxed);
         gst::debug!(CAT, imp = self, "back to {} buffers", sizing.units);
-        self.handoff.set_limits(sizing.limits(&user));
+        self.set_limits(sizing.limits(&user));
     }
 
     pub(super) fn holding(&self) -> Holding {

@@ -32,12 +32,10 @@ impl Head {
             }
             self.times.of(item).map(|(_, end)| end)
         })?;
-        // Seldom more than one flag is read: the clock only when the producer sleeps.
-        let eager = queue.handoff.producer_waits() && {
+        queue.handoff.popped(|| {
             let now = queue.now();
             now.saturating_sub(std::mem::replace(&mut self.last_taken, now)) >= SLOW
-        };
-        queue.handoff.popped(eager);
+        });
         Some(item)
     }
 }
@@ -65,11 +63,11 @@ impl AdaptiveQueue {
 
     /// Moves one item.
     fn step(&self) -> Result<(), gst::FlowError> {
-        if !self.handoff.is_ready() {
+        if self.handoff.has_thresholds() && !self.handoff.is_ready() {
             self.wait_for_data()?;
         }
         let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
-        let Some(item) = self.take() else { return Ok(()) };
+        let Some(item) = self.take() else { return self.wait_for_data() };
         if self.stall.leaks() {
             self.stall.stop_leaking();
         }
@@ -100,11 +98,15 @@ impl AdaptiveQueue {
             self.emit("underrun");
             self.flow()?;
             // A handler may have changed the thresholds.
-            let began = self.now();
-            let waited = self.handoff.wait_for_data();
-            self.stats.consumer_waits.add(self.now().saturating_sub(began));
-            if waited == Waited::Closed {
-                self.flow()?;
+            if !self.handoff.spin_for_data() {
+                let began = self.now();
+                let waited = self.handoff.wait_for_data();
+                let time = self.now().saturating_sub(began);
+                self.handoff.slept(time);
+                self.stats.consumer_waits.add(time);
+                if waited == Waited::Closed {
+                    self.flow()?;
+                }
             }
             self.emit("running");
             self.emit("pushing");

@@ -207,3 +207,92 @@ pub fn joins_without_fault(scale: Scale) -> Vec<(&'static str, TestPipeline)> {
     })
     .into()
 }
+
+/// PAUSED, then PLAYING.
+pub fn pauses(scale: Scale) {
+    let pipeline = scale.parse("videotestsrc ! Q ! fakesink sync=true");
+    pipeline.set_state(gst::State::Paused).unwrap();
+    expect_no_error(&pipeline, scale.hold);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    expect_no_error(&pipeline, scale.timeout);
+}
+
+/// A blocking probe behind the queue.
+pub fn is_blocked_by_a_probe(scale: Scale) {
+    let pipeline = scale.parse("videotestsrc ! Q ! identity name=i ! fakesink sync=false async=false");
+    let pad = pipeline.element("i").static_pad("src").unwrap();
+    let probe = pad.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    expect_no_error(&pipeline, scale.hold);
+    pad.remove_probe(probe.unwrap());
+}
+
+/// A flushing seek ten times a second.
+pub fn seeks(scale: Scale) {
+    let pipeline = scale.parse("videotestsrc ! Q ! fakesink sync=true");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let began = Instant::now();
+    while began.elapsed() < scale.hold {
+        let _ = pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO);
+        expect_no_error(&pipeline, Duration::from_millis(100));
+    }
+}
+
+/// Nothing but gaps.
+pub fn sends_gaps(scale: Scale) {
+    plays_without_error(scale, "audiotestsrc is-live=true ! identity drop-probability=1 ! Q ! fakesink async=false");
+}
+
+/// A consumer that takes a buffer just before the timeout.
+pub fn has_a_slow_consumer(scale: Scale) {
+    let nearly = scale.timeout.as_micros() * 4 / 5;
+    let description =
+        format!("videotestsrc ! Q max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink sync=false async=false");
+    plays_without_error(scale, &description);
+}
+
+/// An `appsink` that nobody reads: told of once, without an error.
+pub fn is_not_read(scale: Scale) {
+    let pipeline = scale.parse("videotestsrc ! Q ! appsink max-buffers=1 sync=false");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let bus = pipeline.bus().unwrap();
+    let hold = gst::ClockTime::try_from(scale.hold).unwrap();
+    let mut told = 0;
+    while let Some(message) = bus.timed_pop_filtered(hold, &[gst::MessageType::Element, gst::MessageType::Error]) {
+        assert_eq!(message.type_(), gst::MessageType::Element, "{message:?}");
+        told += u32::from(message.structure().unwrap().name() == "adaptivequeue-stalled");
+    }
+    assert_eq!(told, 1, "it is told of once, as a message");
+}
+
+/// Inputs of joins whose time has not come.
+pub fn waits_for_a_turn(scale: Scale) {
+    let pipelines = joins_without_fault(scale);
+    let until = Instant::now() + scale.hold;
+    for (name, pipeline) in &pipelines {
+        let left = until.saturating_duration_since(Instant::now());
+        let errors = errors(pipeline, left);
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+/// A process that is stopped and goes on.
+pub fn is_suspended(scale: Scale) {
+    let nearly = scale.timeout.as_micros() * 4 / 5;
+    let mut child = Launched::new(
+        &format!(
+            "-e videotestsrc ! adaptivequeue push-timeout={} max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink",
+            scale.timeout.as_nanos()
+        ),
+        &[],
+    );
+    std::thread::sleep(Duration::from_millis(1000));
+    child.signal(rustix::process::Signal::STOP);
+    std::thread::sleep(scale.hold);
+    child.signal(rustix::process::Signal::CONT);
+    std::thread::sleep(scale.timeout);
+    assert!(child.is_running());
+    child.signal(rustix::process::Signal::KILL);
+    let text = child.finish();
+    assert!(!text.contains("ERROR"), "{text}");
+}

@@ -18,7 +18,8 @@ use crossbeam::utils::CachePadded;
 
 use super::levels::Size;
 use super::ring::Ring;
-use crate::logic::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering, fence};
+use crate::logic::clock::Nanos;
+use crate::logic::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, AtomicU64, Ordering, fence};
 use crate::logic::sync::{Condvar, Mutex, lock};
 
 /// What an item adds to the levels.
@@ -120,6 +121,8 @@ pub struct Handoff<T> {
     /// The newest item is data: then thresholds hold back the consumer.
     ends_in_data: AtomicBool,
     limits: Limits,
+    /// Levels at which the producer wants to be told; see [`Handoff::set_marks`].
+    marks: Limits,
     thresholds: Limits,
     has_thresholds: AtomicBool,
     gate: AtomicI32,
@@ -129,7 +132,16 @@ pub struct Handoff<T> {
     consumer_waits: CachePadded<AtomicBool>,
     producer_waits: CachePadded<AtomicBool>,
     nudged: AtomicBool,
+    /// Rounds that the consumer spins before it sleeps; only the consumer uses it.
+    spin: AtomicU32,
 }
+
+/// Most rounds of spinning: a few microseconds, a fraction of what it takes to wake a thread.
+const MOST_SPIN: u32 = 128;
+/// Waking a thread takes 16 to 22 µs.
+const SHORT_SLEEP: Nanos = 25_000;
+/// Rounds between two looks at the producer's counters, which slow it down.
+const SPIN_STEP: u32 = 8;
 
 impl<T> Handoff<T> {
     /// An empty, closed queue (gate `code`) with room for `capacity` items without a lock; more find room behind one.
@@ -141,6 +153,7 @@ impl<T> Handoff<T> {
             start: AtomicI64::new(NO_TIME),
             ends_in_data: AtomicBool::new(false),
             limits: Limits::new(),
+            marks: Limits::new(),
             thresholds: Limits::new(),
             has_thresholds: AtomicBool::new(false),
             gate: AtomicI32::new(code),
@@ -150,6 +163,7 @@ impl<T> Handoff<T> {
             consumer_waits: CachePadded::new(AtomicBool::new(false)),
             producer_waits: CachePadded::new(AtomicBool::new(false)),
             nudged: AtomicBool::new(false),
+            spin: AtomicU32::new(MOST_SPIN),
         }
     }
 
@@ -198,6 +212,16 @@ impl<T> Handoff<T> {
     pub fn set_limits(&self, limits: Size) {
         self.limits.set(limits);
         self.wake_all();
+    }
+
+    /// Whether a level has come up to the marks.
+    pub fn reaches_marks(&self, level: &Size) -> bool {
+        level.reaches(&self.marks.get())
+    }
+
+    /// Sets marks that the producer compares levels with; 0 = none.
+    pub fn set_marks(&self, marks: Size) {
+        self.marks.set(marks);
     }
 
     /// Levels below which the consumer waits; 0 = none.
@@ -294,17 +318,33 @@ impl<T> Handoff<T> {
         self.tail.pass(weight);
         fence(Ordering::SeqCst);
         if self.consumer_waits.load(Ordering::Relaxed) && self.is_ready() {
-            let _guard = lock(&self.sleep);
-            self.data.notify_one();
+            self.wake(&self.consumer_waits, &self.data);
         }
     }
 
-    /// Takes the oldest item. `time` finds the running time that is reached with it.
-    pub fn pop(&self, time: impl FnOnce(&T) -> Option<i64>) -> Option<(T, Weight)> {
-        if self.items() == 0 {
-            return None;
+    /// Wakes a side once: its flag goes, so that the many items that pass before it runs do not wake it again.
+    #[cold]
+    fn wake(&self, waits: &AtomicBool, condition: &Condvar) {
+        let asleep = {
+            let _guard = lock(&self.sleep);
+            waits.swap(false, Ordering::Relaxed)
+        };
+        // Without the lock, which the woken thread takes first.
+        if asleep {
+            condition.notify_one();
         }
-        // An item is counted after it entered the ring, so it is there.
+    }
+
+    /// Whether thresholds, rather than emptiness alone, decide if something may be taken.
+    pub fn has_thresholds(&self) -> bool {
+        self.has_thresholds.load(Ordering::Acquire)
+    }
+
+    /// Takes the oldest item, if any. Thresholds are not looked at. The producer's counters are not either, which
+    /// would fetch them from the other core for every item. `time` finds the running time that is reached with it.
+    pub fn pop(&self, time: impl FnOnce(&T) -> Option<i64>) -> Option<(T, Weight)> {
+        // An item is counted after it entered the ring, so it may come out before it is counted. Levels are never
+        // negative, and whoever waits looks at the count, which then has both in it.
         let (item, weight) = self.ring.pop()?;
         if let Some(time) = time(&item) {
             self.head.time.store(time, Ordering::Release);
@@ -313,14 +353,15 @@ impl<T> Handoff<T> {
         Some((item, weight))
     }
 
-    /// To be called after items were taken. Wakes the producer if there is room worth it, or any room when `eager`.
-    pub fn popped(&self, eager: bool) {
+    /// To be called after items were taken. Wakes the producer if there is room worth it, or any room where `eager` says
+    /// so, which is asked only then.
+    pub fn popped(&self, eager: impl FnOnce() -> bool) {
         fence(Ordering::SeqCst);
         if self.producer_waits.load(Ordering::Relaxed) {
             let (level, limits) = (self.level(), self.limits());
-            if level.leaves_room_worth_waking_for(&limits) || (eager && !level.reaches(&limits)) {
-                let _guard = lock(&self.sleep);
-                self.room.notify_one();
+            let worth = level.leaves_room_worth_waking_for(&limits);
+            if worth || (eager() && !level.reaches(&limits)) {
+                self.wake(&self.producer_waits, &self.room);
             }
         }
     }
@@ -345,6 +386,27 @@ impl<T> Handoff<T> {
     /// Whether the consumer sleeps or is about to.
     pub fn consumer_waits(&self) -> bool {
         self.consumer_waits.load(Ordering::Relaxed)
+    }
+
+    /// Waits a moment for data without sleeping. Where that was in vain the moment gets shorter, down to one look.
+    pub fn spin_for_data(&self) -> bool {
+        let rounds = self.spin.load(Ordering::Relaxed);
+        for round in 0..rounds {
+            if round % SPIN_STEP == 0 && self.is_ready() {
+                self.spin.store(MOST_SPIN, Ordering::Relaxed);
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        self.spin.store((rounds / 2).max(1), Ordering::Relaxed);
+        self.is_ready()
+    }
+
+    /// Tells how long the consumer slept: after a sleep hardly longer than waking takes, spinning is tried again.
+    pub fn slept(&self, time: Nanos) {
+        if time < SHORT_SLEEP {
+            self.spin.store(MOST_SPIN, Ordering::Relaxed);
+        }
     }
 
     /// Sleeps until there is something to take.
@@ -495,7 +557,7 @@ mod tests {
                     }
                     assert!(h.level().buffers <= limit);
                     assert_eq!(h.pop(|_| None).map(|(i, _)| i), Some(i));
-                    h.popped(i % 3 == 0);
+                    h.popped(|| i % 3 == 0);
                     sum.fetch_add(i, Ordering::Relaxed);
                 }
             });
@@ -539,7 +601,7 @@ mod models {
                 }
             }
             seen.extend(h.pop(|_| None).map(|(i, _)| i));
-            h.popped(false);
+            h.popped(|| false);
         }
         seen
     }
@@ -625,7 +687,7 @@ mod models {
                     }
                     let _guard = lock(&head);
                     seen.extend(h.pop(|_| None).map(|(i, _)| i));
-                    h.popped(false);
+                    h.popped(|| false);
                 }
                 let leaked = producer.join().unwrap();
                 assert_eq!(seen.len() as u32 + leaked, 4);

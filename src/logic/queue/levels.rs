@@ -47,6 +47,11 @@ impl Size {
         (0..3).all(|i| limits[i] == 0 || level[i] < limits[i] - (limits[i] / 4).min(limits[i] - 1))
     }
 
+    /// Whether any dimension is larger than in `other`.
+    pub fn exceeds(&self, other: &Size) -> bool {
+        self.buffers > other.buffers || self.bytes > other.bytes || self.time > other.time
+    }
+
     /// The larger of both in each dimension.
     pub fn max(&self, other: &Size) -> Size {
         Size {

@@ -31,10 +31,18 @@ pub struct Watermark {
     episodes: u64,
 }
 
+/// The levels that turn back-pressure on: whole numbers, at least 1, for every limit that there is.
+pub fn marks(limits: &Size, high: f64) -> Size {
+    let mark = |limit: u64| match limit {
+        0 => 0,
+        limit => ((limit as f64 * high).ceil() as u64).clamp(1, limit),
+    };
+    Size { buffers: mark(limits.buffers), bytes: mark(limits.bytes), time: mark(limits.time) }
+}
+
 /// Whether `level` is at or above the mark that turns back-pressure on.
 pub fn is_high(level: &Size, limits: &Size, high: f64) -> bool {
-    let above = |level: u64, limit: u64| limit > 0 && level as f64 >= (limit as f64 * high).max(1.0);
-    above(level.buffers, limits.buffers) || above(level.bytes, limits.bytes) || above(level.time, limits.time)
+    level.reaches(&marks(limits, high))
 }
 
 /// Whether `level` is at or below the mark that turns it off; what turns it on never turns it off.

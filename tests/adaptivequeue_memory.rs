@@ -1,0 +1,253 @@
+//! How much `adaptivequeue` holds, what it leases for it, and what it gives back.
+#![cfg(feature = "plugin")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+#[path = "common/jams.rs"]
+mod jams;
+#[path = "common/pads.rs"]
+mod pads;
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Duration;
+
+use common::{TestPipeline, wait_until};
+use gst::prelude::*;
+use gststeady::logic::memory::{budget::BudgetStats, process_budget};
+use pads::{Between, Blocked, buffer};
+
+const GIB: u64 = 1 << 30;
+/// 8K in RGBA.
+const HUGE: u64 = 7680 * 4320 * 4;
+
+/// The budget is the process's: tests that look at it take turns where they share a process.
+fn alone() -> MutexGuard<'static, ()> {
+    common::init();
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn caps(width: i32, height: i32) -> gst::Caps {
+    common::init();
+    let caps = gst::Caps::builder("video/x-raw").field("format", "RGBA").field("width", width).field("height", height);
+    caps.field("framerate", gst::Fraction::new(30, 1)).build()
+}
+
+fn stats(element: &gst::Element) -> gst::Structure {
+    element.property("stats")
+}
+
+fn leased() -> u64 {
+    process_budget().stats().leased
+}
+
+/// A playing queue with caps, blocked behind.
+fn with_caps(setup: impl FnOnce(&gst::Element), caps: &gst::Caps) -> (Between, Blocked) {
+    let q = Between::new("adaptivequeue");
+    setup(&q.element);
+    let blocked = Blocked::new(&q.element);
+    q.set_state(gst::State::Playing);
+    q.src.push_event(gst::event::StreamStart::new("memory"));
+    q.src.push_event(gst::event::Caps::new(caps));
+    q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    (q, blocked)
+}
+
+#[test]
+fn the_tier_follows_the_assumed_memory_and_the_role() {
+    let _alone = alone();
+    for (gib, role, frames) in [
+        (32, "rendered", 64),
+        (16, "rendered", 32),
+        (8, "rendered", 16),
+        (4, "rendered", 8),
+        (32, "encoder", 32),
+        (8, "encoder", 8),
+        (1, "encoder", 4),
+        (32, "animation", 16),
+    ] {
+        let (q, _blocked) = with_caps(
+            |e| {
+                e.set_property("assume-memory", gib * GIB);
+                e.set_property_from_str("role", role);
+            },
+            &caps(64, 64),
+        );
+        assert_eq!(q.element.property::<u32>("max-size-buffers"), frames, "{gib} GiB as {role}");
+        assert_eq!(q.element.property::<u64>("max-size-time"), 0);
+        assert_eq!(stats(&q.element).get::<u64>("lease").unwrap(), u64::from(frames) * 64 * 64 * 4);
+    }
+    assert_eq!(leased(), 0, "all of it is given back");
+}
+
+#[test]
+fn a_tier_of_huge_frames_gives_way_to_the_memory_that_is_free() {
+    let _alone = alone();
+    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 2 * GIB), &caps(7680, 4320));
+    // 8 frames are 1.06 GB, more than half of 2 GiB, and there is no smaller tier: the budget decides.
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 8);
+    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 15 * GIB), &caps(7680, 4320));
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 32, "32 frames are 4.2 GB, less than half");
+    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 8 * GIB - GIB / 8), &caps(11000, 11000));
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 8, "16 frames would be 7.7 GB");
+}
+
+#[test]
+fn audio_and_encoded_data_count_time_and_buffers() {
+    let _alone = alone();
+    let (q, _blocked) = with_caps(|_| (), &gst::Caps::new_empty_simple("audio/x-vorbis"));
+    let limits = |q: &Between| {
+        (q.element.property::<u32>("max-size-buffers"), q.element.property::<u64>("max-size-time") / 1_000_000_000)
+    };
+    assert_eq!(limits(&q), (200, 3));
+    assert!((4 << 20..=65 << 20).contains(&q.element.property::<u32>("max-size-bytes")));
+}
+
+#[test]
+fn what_the_user_sets_stays_until_it_is_given_back() {
+    let _alone = alone();
+    let (q, _blocked) = with_caps(|e| e.set_property("max-size-buffers", 5u32), &caps(64, 64));
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 5);
+    assert_eq!(q.element.property_value("sizing").get::<gststeady::adaptivequeue::QueueSizing>().unwrap(), FIXED);
+    q.src.push_event(gst::event::Caps::new(&caps(128, 128)));
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 5, "new caps do not change it");
+    q.element.set_property_from_str("sizing", "adaptive");
+    assert!(q.element.property::<u32>("max-size-buffers") >= 8);
+    q.element.set_property_from_str("sizing", "fixed");
+    let frozen = q.element.property::<u32>("max-size-buffers");
+    q.element.set_property_from_str("role", "animation");
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), frozen);
+}
+const FIXED: gststeady::adaptivequeue::QueueSizing = gststeady::adaptivequeue::QueueSizing::Fixed;
+
+#[test]
+fn the_lease_is_given_back_by_drain_caps_flush_and_null() {
+    let _alone = alone();
+    let lease = |q: &Between| stats(&q.element).get::<u64>("lease").unwrap();
+    let (q, blocked) = with_caps(|_| (), &caps(64, 64));
+    q.link_sink();
+    drop(blocked);
+    let first = lease(&q);
+    assert!(first > 0);
+    q.src.push_event(gst::event::Caps::new(&caps(64, 32)));
+    assert_eq!(lease(&q), first / 2, "new caps, new lease");
+    q.src.push_event(gst::event::FlushStart::new());
+    q.src.push_event(gst::event::FlushStop::new(true));
+    assert_eq!((lease(&q), leased()), (0, 0), "a flush gives it back");
+    q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    q.src.push(buffer(None, None)).unwrap();
+    assert_eq!(lease(&q), first / 2, "the next data takes it again");
+    q.src.push_event(gst::event::Eos::new());
+    wait_until("EOS gives it back", || leased() == 0);
+    q.src.push_event(gst::event::StreamStart::new("next"));
+    q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
+    q.src.push(buffer(None, None)).unwrap();
+    assert_eq!(lease(&q), first / 2);
+    q.set_state(gst::State::Null);
+    assert_eq!(leased(), 0, "NULL gives it back");
+}
+
+#[test]
+fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
+    let _alone = alone();
+    let limit = process_budget().stats().limit;
+    let queues: Vec<_> =
+        (0..32).map(|_| with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(7680, 4320))).collect();
+    let total = process_budget().stats();
+    assert!(total.leased <= limit && total.leased + HUGE > limit - 64 * HUGE, "{total:?}");
+    let (mut floors, mut frames) = (0, 0);
+    for (q, _) in &queues {
+        let holds = q.element.property::<u32>("max-size-buffers");
+        assert!(holds >= 2);
+        frames += u64::from(holds);
+        floors += stats(&q.element).get::<u64>("overcommit").unwrap();
+    }
+    assert!(frames * HUGE <= limit + floors + 32 * HUGE, "{frames} frames, {floors} beyond the limit");
+    assert!(floors <= 32 * 2 * HUGE);
+    assert_eq!(total.overcommit, floors);
+    drop(queues);
+    assert_eq!((leased(), process_budget().stats().overcommit), (0, 0));
+}
+
+#[test]
+fn a_budget_of_one_frame_still_finishes_eight_branches_into_one_muxer() {
+    let branch = |_| " t. ! adaptivequeue ! jpegenc ! m.".to_string();
+    let description = format!(
+        "videotestsrc num-buffers=30 ! video/x-raw,format=I420,width=64,height=64 ! tee name=t \
+         matroskamux name=m ! fakesink{}",
+        (0..8).map(branch).collect::<String>()
+    );
+    let text = jams::Launched::new(&description, &[("STEADY_MEMORY_LIMIT", "8K")]).finish();
+    assert!(text.contains("Got EOS") && !text.contains("ERROR"), "{text}");
+}
+
+#[test]
+fn a_lower_limit_is_obeyed_by_the_next_lease() {
+    let _alone = alone();
+    let BudgetStats { limit, .. } = process_budget().stats();
+    process_budget().set_limit(20 * 64 * 64 * 4);
+    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(64, 64));
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 20);
+    process_budget().set_limit(limit);
+}
+
+#[test]
+fn growth_falls_back_when_the_queue_has_drained() {
+    let _alone = alone();
+    let pipeline = TestPipeline::parse(&jams::recording("adaptivequeue name=q assume-memory=1073741824"));
+    pipeline.run(Duration::from_secs(20)).expect_eos();
+    let queue = pipeline.element("q");
+    let stats = stats(&queue);
+    assert!(stats.get::<u64>("growths").unwrap() > 0);
+    assert!(stats.get::<u64>("peak-level-buffers").unwrap() > 8);
+    assert_eq!(queue.property::<u32>("max-size-buffers"), 8, "back at the tier: {stats}");
+    pipeline.set_state(gst::State::Null).unwrap();
+    wait_until("nothing is leased", || leased() == 0);
+}
+
+#[test]
+fn back_pressure_is_told_once_each_way() {
+    let (q, blocked) = with_caps(|e| e.set_property("max-size-buffers", 10u32), &caps(64, 64));
+    let bus = gst::Bus::new();
+    q.element.set_bus(Some(&bus));
+    for _ in 0..10 {
+        q.src.push(buffer(None, None)).unwrap();
+    }
+    assert!(q.element.property::<bool>("backpressure"));
+    q.link_sink();
+    drop(blocked);
+    wait_until("back-pressure ends", || !q.element.property::<bool>("backpressure"));
+    q.wait_for_buffers(10);
+    let told: Vec<_> = std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
+        .map(|message| message.structure().unwrap().to_owned())
+        .map(|s| (s.name().to_string(), s.get::<bool>("active").unwrap(), s.get::<u64>("episode").unwrap()))
+        .collect();
+    let name = "adaptivequeue-backpressure".to_string();
+    assert_eq!(told, [(name.clone(), true, 1), (name, false, 1)]);
+}
+
+#[test]
+fn stats_count_what_passed() {
+    let (q, blocked) = with_caps(
+        |e| {
+            e.set_property("max-size-buffers", 4u32);
+            e.set_property_from_str("leaky", "upstream");
+        },
+        &caps(64, 64),
+    );
+    for i in 0..6 {
+        q.src.push(buffer(Some(i * 10), Some(10))).unwrap();
+    }
+    q.link_sink();
+    drop(blocked);
+    q.wait_for_buffers(4);
+    let get = |name: &str| stats(&q.element).get::<u64>(name).unwrap();
+    assert_eq!((get("pushed"), get("popped"), get("dropped"), get("bytes")), (4, 4, 2, 16));
+    assert_eq!((get("peak-level-buffers"), get("peak-level-bytes"), get("peak-level-time")), (4, 16, 40_000_000));
+    let waits = || stats(&q.element).get::<gst::Structure>("consumer-waits").unwrap().get::<u64>("count").unwrap();
+    let before = waits();
+    wait_until("a wait is counted when it ends", || {
+        q.src.push(buffer(None, None)).unwrap();
+        waits() > before
+    });
+}

@@ -1,0 +1,78 @@
+//! The long tests of `adaptivequeue`, with the times and numbers of the specification. The short ones run the same code.
+#![cfg(feature = "full")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+#[path = "common/jams.rs"]
+mod jams;
+#[path = "common/mix.rs"]
+mod mix;
+#[path = "common/pads.rs"]
+mod pads;
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use jams::{LONG, Scale};
+
+#[test]
+fn ten_million_random_items_come_out_as_from_queue() {
+    mix::comes_out_as_from_queue(11, 10_000_000);
+}
+
+#[test]
+fn paused_for_thirty_seconds() {
+    jams::pauses(LONG);
+}
+
+#[test]
+fn blocked_by_a_probe_for_thirty_seconds() {
+    jams::is_blocked_by_a_probe(LONG);
+}
+
+#[test]
+fn suspended_for_twenty_seconds() {
+    jams::is_suspended(Scale { hold: Duration::from_secs(20), ..LONG });
+}
+
+#[test]
+fn a_tenth_of_a_frame_a_second_for_thirty_seconds() {
+    let description = "videotestsrc ! video/x-raw,framerate=1/10 ! Q max-size-buffers=2 ! fakesink sync=true";
+    jams::plays_without_error(LONG, description);
+}
+
+#[test]
+fn a_seek_every_tenth_of_a_second_for_thirty_seconds() {
+    jams::seeks(LONG);
+}
+
+#[test]
+fn gaps_alone_for_a_minute() {
+    jams::sends_gaps(Scale { hold: Duration::from_secs(60), ..LONG });
+}
+
+#[test]
+fn a_buffer_every_four_seconds_for_thirty_seconds() {
+    jams::has_a_slow_consumer(LONG);
+}
+
+#[test]
+fn unread_for_thirty_seconds() {
+    jams::is_not_read(LONG);
+}
+
+#[test]
+fn a_turn_or_a_time_for_thirty_seconds() {
+    jams::waits_for_a_turn(LONG);
+}
+
+#[test]
+fn a_slow_encoder_of_4k_beside_audio_finishes() {
+    let pipeline = common::TestPipeline::parse(
+        "videotestsrc num-buffers=60 ! video/x-raw,width=3840,height=2160,framerate=30/1 ! adaptivequeue ! \
+         x264enc speed-preset=slower ! adaptivequeue role=encoder ! matroskamux name=m ! fakesink sync=false \
+         audiotestsrc num-buffers=100 ! adaptivequeue ! m.",
+    );
+    pipeline.run(Duration::from_secs(600)).expect_eos();
+    pipeline.set_state(gst::State::Null).unwrap();
+}
