@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 
 pub mod sink;
+pub mod sink_suite;
 
 use std::sync::Once;
 use std::time::{Duration, Instant};
