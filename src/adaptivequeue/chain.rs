@@ -1,0 +1,174 @@
+//! The producing side: data comes in, waits for room or leaks.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::{AdaptiveQueue, CAT, DATAFLOW, Tail};
+use super::item::Item;
+use super::settings::Leaky;
+use super::watch;
+use crate::logic::clock::Nanos;
+use crate::logic::queue::handoff::Waited;
+use crate::logic::queue::levels::Size;
+use crate::logic::queue::progress::GROWTH_INTERVAL;
+use crate::logic::queue::watermark;
+use crate::logic::sync::lock;
+
+/// The consumer's counters are fetched after so many buffers at the latest.
+const REFRESH: u32 = 16;
+
+enum Room {
+    Made,
+    /// The new data is to be dropped.
+    Leak,
+}
+
+impl Tail {
+    /// The level, fetching the consumer's counters only if the known ones leave `near` in doubt.
+    fn level(&mut self, queue: &AdaptiveQueue, near: impl Fn(&Size) -> bool) -> Size {
+        if self.fresh > 0 {
+            let level = queue.handoff.level_since(&self.seen);
+            if !near(&level) {
+                self.fresh -= 1;
+                return level;
+            }
+        }
+        self.seen = queue.handoff.see_head();
+        self.fresh = REFRESH;
+        queue.handoff.level_since(&self.seen)
+    }
+}
+
+impl AdaptiveQueue {
+    /// A buffer or a list arrives.
+    pub(super) fn chain(&self, mut item: Item) -> Result<gst::FlowSuccess, gst::FlowError> {
+        gst::log!(DATAFLOW, imp = self, "received {item:?}");
+        if self.size_stale.load(Ordering::Relaxed) {
+            self.take_lease();
+        }
+        let limits = self.handoff.limits();
+        let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
+        let mut tail = lock(&self.tail);
+        self.accepts()?;
+        if tail.level(self, |level| level.reaches(&limits)).reaches(&limits) {
+            drop(tail);
+            match self.make_room()? {
+                Room::Made => (),
+                Room::Leak => {
+                    self.stats.dropped(item.weight().buffers.into());
+                    return Ok(gst::FlowSuccess::Ok);
+                }
+            }
+            tail = lock(&self.tail);
+            tail.fresh = 0;
+            // Whoever closes the stream empties the queue under this lock afterwards: what enters now is not forgotten.
+            self.accepts()?;
+        }
+        if tail.needs_discont {
+            item.set_discont();
+            tail.needs_discont = false;
+        }
+        let (weight, time) = (item.weight(), tail.times.of(&item));
+        self.handoff.push(item, weight, time);
+        let (high, _) = self.hot.marks();
+        let limits = self.handoff.limits();
+        let peak = tail.peak;
+        let level = tail.level(self, |level| level.max(&peak) != peak || watermark::is_high(level, &limits, high));
+        if level.max(&peak) != peak {
+            tail.peak = level.max(&peak);
+            self.stats.peak(&tail.peak);
+        }
+        drop(tail);
+        if !self.pressure.active() && watermark::is_high(&level, &limits, high) {
+            self.update_pressure(&level, &limits);
+        }
+        if let Some(before) = before {
+            self.notify_levels(before);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    fn accepts(&self) -> Result<(), gst::FlowError> {
+        self.flow()?;
+        match self.eos.load(Ordering::Acquire) || self.unexpected.load(Ordering::Acquire) {
+            true => Err(gst::FlowError::Eos),
+            false => Ok(()),
+        }
+    }
+
+    /// Blocks, or drops something, for as long as the queue is full.
+    #[cold]
+    fn make_room(&self) -> Result<Room, gst::FlowError> {
+        while self.handoff.is_full() {
+            self.emit("overrun");
+            self.flow()?;
+            // A handler may have changed the limits.
+            if !self.handoff.is_full() {
+                break;
+            }
+            match self.hot.leaky() {
+                Leaky::Upstream => {
+                    lock(&self.tail).needs_discont = true;
+                    return Ok(Room::Leak);
+                }
+                Leaky::Downstream => self.leak_downstream(),
+                Leaky::No if self.stall.leaks() => self.leak_downstream(),
+                Leaky::No => {
+                    self.wait_for_room()?;
+                    self.emit("running");
+                    self.flow()?;
+                }
+            }
+        }
+        Ok(Room::Made)
+    }
+
+    /// Sleeps until there is room; the watch is told when that takes long, and may end the wait with an error.
+    fn wait_for_room(&self) -> Result<(), gst::FlowError> {
+        let began = self.now();
+        self.stall.set_blocked(Some(began));
+        gst::debug!(CAT, imp = self, "full, waiting for room");
+        let mut patience = Some(Duration::from_nanos(GROWTH_INTERVAL));
+        let waited = loop {
+            match self.handoff.wait_for_room(patience.take()) {
+                Waited::TimedOut if self.stall.leaks() => break Waited::Ready,
+                Waited::TimedOut => watch::suspect(&self.obj()),
+                ended => break ended,
+            }
+        };
+        self.stall.set_blocked(None);
+        self.stats.producer_waits.add(self.now().saturating_sub(began));
+        match waited {
+            Waited::Closed => self.flow().map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Drops old items until there is room. Sticky events among them stay in force on the source pad.
+    pub(super) fn leak_downstream(&self) {
+        let mut leaked = Vec::new();
+        {
+            let mut head = lock(&self.head);
+            while self.handoff.is_full() {
+                let Some(item) = head.take(self) else { break };
+                if let Item::Event(event) = &item
+                    && event.is_sticky()
+                {
+                    // Fails only where the pad is flushing, and then nobody needs it.
+                    let _ = self.srcpad.store_sticky_event(event);
+                }
+                leaked.push(item);
+                head.needs_discont = true;
+            }
+        }
+        self.stats.dropped(leaked.iter().map(|item| u64::from(item.weight().buffers)).sum());
+    }
+
+    /// How long the producer has been blocked.
+    pub(super) fn blocked_for(&self) -> Option<Nanos> {
+        Some(self.now().saturating_sub(self.stall.blocked()?))
+    }
+}

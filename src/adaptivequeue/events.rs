@@ -1,0 +1,185 @@
+//! Events and flushing.
+
+use std::sync::atomic::Ordering;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::{AdaptiveQueue, CAT, DATAFLOW};
+use super::item::Item;
+use super::times::Times;
+use super::watch;
+use crate::logic::queue::handoff::Weight;
+use crate::logic::queue::levels;
+use crate::logic::sync::lock;
+
+impl AdaptiveQueue {
+    pub(super) fn sink_event(&self, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        gst::log!(DATAFLOW, imp = self, "received {event:?}");
+        match event.type_() {
+            gst::EventType::FlushStart => self.flush_start(event),
+            gst::EventType::FlushStop => self.flush_stop(event),
+            _ if event.is_serialized() => self.queue_event(event),
+            _ => match self.srcpad.push_event(event) {
+                true => Ok(gst::FlowSuccess::Ok),
+                false => Err(gst::FlowError::Error),
+            },
+        }
+    }
+
+    fn flush_start(&self, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let sent = self.srcpad.push_event(event);
+        self.set_flow(Err(gst::FlowError::Flushing));
+        // Downstream flushes, so the task comes back. It empties the queue on its way out.
+        let _ = self.srcpad.pause_task();
+        // The sender of a query must go even where the task was not running.
+        self.wake_query();
+        match sent {
+            true => Ok(gst::FlowSuccess::Ok),
+            false => Err(gst::FlowError::Error),
+        }
+    }
+
+    fn flush_stop(&self, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let sent = self.srcpad.push_event(event);
+        self.flush(false);
+        let control = lock(&self.control);
+        self.reopen();
+        if self.srcpad.is_active() {
+            // Fails only without a task, that is, on a pad that has just been deactivated.
+            let _ = self.start_task(&self.srcpad);
+        }
+        drop(control);
+        match sent {
+            true => Ok(gst::FlowSuccess::Ok),
+            false => Err(gst::FlowError::Error),
+        }
+    }
+
+    fn queue_event(&self, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let begins_stream = matches!(event.type_(), gst::EventType::StreamStart | gst::EventType::Segment);
+        if begins_stream {
+            self.restart();
+        }
+        if let Err(error) = self.flow() {
+            // A sticky event stays on the pad and is sent again; data will meet the error. After EOS no data follows.
+            if event.type_() == gst::EventType::Eos {
+                if !matches!(error, gst::FlowError::Flushing | gst::FlowError::Eos) {
+                    self.post_gone(error);
+                }
+                return Err(error);
+            }
+            if !event.is_sticky() {
+                return Err(error);
+            }
+        }
+        if self.eos.load(Ordering::Acquire) {
+            gst::debug!(CAT, imp = self, "refusing {event:?} after EOS");
+            return Err(gst::FlowError::Eos);
+        }
+        match event.view() {
+            gst::EventView::Eos(_) => {
+                match self.hot.flush_on_eos.load(Ordering::Relaxed) {
+                    true => self.flush(false),
+                    // What is in the queue is all there will be.
+                    false => self.handoff.set_thresholds(levels::Size::default()),
+                }
+                self.eos.store(true, Ordering::Release);
+            }
+            gst::EventView::Caps(caps) => self.set_caps(caps.caps()),
+            _ => (),
+        }
+        let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
+        let eos = self.eos.load(Ordering::Relaxed);
+        {
+            let mut tail = lock(&self.tail);
+            if let gst::EventView::Segment(segment) = event.view() {
+                tail.times.set_segment(segment);
+                let mut head = lock(&self.head);
+                if self.handoff.items() == 0 {
+                    head.times.set_segment(segment);
+                    head.segment_applied = true;
+                }
+                // A new segment lets data in again after EOS from downstream.
+                self.unexpected.store(false, Ordering::Release);
+            }
+            let item = Item::Event(event);
+            let time = tail.times.of(&item);
+            self.handoff.push(item, Weight::default(), time);
+        }
+        if eos {
+            // From here on nobody may be left to notice that nothing moves.
+            watch::suspect(&self.obj());
+        }
+        if let Some(before) = before {
+            self.notify_levels(before);
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// A new stream or segment ends EOS on both sides.
+    fn restart(&self) {
+        let _control = lock(&self.control);
+        let ended = self.flow() == Err(gst::FlowError::Eos);
+        if self.eos.load(Ordering::Acquire) {
+            self.eos.store(false, Ordering::Release);
+            self.unexpected.store(false, Ordering::Release);
+            self.handoff.set_thresholds(*lock(&self.thresholds));
+            if ended {
+                self.set_flow(Ok(gst::FlowSuccess::Ok));
+                // Fails only without a task, that is, on a pad that has just been deactivated.
+                let _ = self.start_task(&self.srcpad);
+            }
+        } else if ended {
+            self.set_flow(Ok(gst::FlowSuccess::Ok));
+        }
+    }
+
+    /// Empties the queue. Unless `full`, sticky events in it stay in force on the source pad.
+    pub(super) fn flush(&self, full: bool) {
+        let mut gone = Vec::new();
+        {
+            let mut tail = lock(&self.tail);
+            let mut head = lock(&self.head);
+            while let Some((item, _)) = self.handoff.pop(|_| None) {
+                if let Item::Event(event) = &item
+                    && !full
+                    && event.is_sticky()
+                    && !matches!(event.type_(), gst::EventType::Segment | gst::EventType::Eos)
+                {
+                    // Fails only where the pad is flushing, and then nobody needs it.
+                    let _ = self.srcpad.store_sticky_event(event);
+                }
+                gone.push(item);
+            }
+            (tail.times, head.times) = (Times::default(), Times::default());
+            (tail.needs_discont, head.needs_discont, head.segment_applied) = (false, false, false);
+            tail.fresh = 0;
+            self.handoff.reset_times();
+        }
+        // Buffers go without a lock held: what frees them may call anywhere.
+        drop(gone);
+        self.handoff.set_thresholds(*lock(&self.thresholds));
+        self.release_lease();
+        let (level, limits) = (self.handoff.level(), self.handoff.limits());
+        if self.pressure.active() {
+            self.update_pressure(&level, &limits);
+        }
+    }
+
+    pub(super) fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
+        if event.type_() != gst::EventType::Reconfigure {
+            return gst::Pad::event_default(pad, Some(&*self.obj()), event);
+        }
+        {
+            let _control = lock(&self.control);
+            if self.flow() == Err(gst::FlowError::NotLinked) {
+                // Somebody is there now.
+                self.set_flow(Ok(gst::FlowSuccess::Ok));
+                // Fails only without a task, that is, on a pad that has just been deactivated.
+                let _ = self.start_task(pad);
+            }
+        }
+        self.sinkpad.push_event(event)
+    }
+}

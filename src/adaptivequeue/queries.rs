@@ -1,0 +1,75 @@
+//! Queries.
+
+use gst::subclass::prelude::*;
+
+use super::imp::{AdaptiveQueue, DATAFLOW};
+use super::item::{Item, ticket};
+use super::settings::Leaky;
+use crate::logic::queue::handoff::Weight;
+use crate::logic::sync::lock;
+
+impl AdaptiveQueue {
+    pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if !query.is_serialized() {
+            return gst::Pad::query_default(pad, Some(&*self.obj()), query);
+        }
+        gst::log!(DATAFLOW, imp = self, "queueing {query:?}");
+        let (ticket, pending) = ticket(query);
+        {
+            // Whoever closes the stream wakes the sender afterwards.
+            let _tail = lock(&self.tail);
+            if self.flow().is_err() {
+                return false;
+            }
+            *lock(&self.query) = Some(pending.waker());
+            self.handoff.push(Item::Query(ticket), Weight::default(), None);
+        }
+        let answer = pending.wait(|| self.flow().is_err());
+        *lock(&self.query) = None;
+        answer
+    }
+
+    pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if let gst::QueryViewMut::Scheduling(scheduling) = query.view_mut() {
+            scheduling.add_scheduling_modes([gst::PadMode::Push]);
+            return true;
+        }
+        if !gst::Pad::query_default(pad, Some(&*self.obj()), query) {
+            return false;
+        }
+        match query.view_mut() {
+            gst::QueryViewMut::Position(position) => {
+                let level = self.handoff.level();
+                match position.result() {
+                    gst::GenericFormattedValue::Bytes(Some(bytes)) => {
+                        position.set(gst::format::Bytes::from_u64((*bytes).saturating_sub(level.bytes)));
+                    }
+                    gst::GenericFormattedValue::Time(Some(time)) => {
+                        position.set(time.saturating_sub(gst::ClockTime::from_nseconds(level.time)));
+                    }
+                    // Other formats cannot be counted back.
+                    _ => (),
+                }
+            }
+            gst::QueryViewMut::Latency(latency) => {
+                let (live, min, max) = latency.result();
+                let (min, max) = self.latency(min, max);
+                latency.set(live, min, max);
+            }
+            _ => (),
+        }
+        true
+    }
+
+    /// What the queue adds: its threshold at least, and at most what the user lets it hold. A limit that adapts says
+    /// nothing of time.
+    fn latency(&self, min: gst::ClockTime, max: Option<gst::ClockTime>) -> (gst::ClockTime, Option<gst::ClockTime>) {
+        let held = lock(&self.settings).limits.time.filter(|time| *time > 0).map(gst::ClockTime::from_nseconds);
+        let max = match (held, self.hot.leaky()) {
+            (None, _) => None,
+            (Some(held), Leaky::No) => max.map(|max| max + held),
+            (Some(held), _) => max.map(|max| max.max(held)),
+        };
+        (min + gst::ClockTime::from_nseconds(self.handoff.thresholds().time), max)
+    }
+}

@@ -1,0 +1,473 @@
+//! The process-wide account of frame memory: charges for what we allocate, leases for what queues may hold.
+//!
+//! Used and limit live in one atomic word, so a grant and a change of the limit are one compare-and-swap and their sum
+//! can never pass the limit, not even for a moment. What must not be denied (a queue's floor, a limit that the user
+//! set) is recorded as overcommit beside the word instead of passing the limit inside it.
+
+use std::sync::{Arc, Weak};
+
+use crate::logic::sync::atomic::{AtomicU64, Ordering};
+use crate::logic::sync::{Mutex, lock};
+
+/// Account unit. 2^32 of them are 16 TiB, so used and limit fit one 64-bit word.
+pub const PAGE: u64 = 4096;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+/// What a machine that could not be read counts as.
+const UNKNOWN_MACHINE: u64 = 4 * GIB;
+/// Whatever the policy says, frames get this much.
+pub const LEAST_LIMIT: u64 = 64 * MIB;
+
+/// Whole pages that cover `bytes`.
+fn pages(bytes: u64) -> u32 {
+    bytes.div_ceil(PAGE).min(u32::MAX.into()) as u32
+}
+
+/// How the limit follows from the memory of the machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Policy {
+    /// Part of the effective memory that frames may use, 0.25–0.95.
+    pub fraction: f64,
+    /// Bytes left to the system, 0.5–8 GiB.
+    pub reserve: u64,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self { fraction: 0.75, reserve: 2 * GIB }
+    }
+}
+
+impl Policy {
+    /// The default, changed by `STEADY_MEMORY_FRACTION` and `STEADY_MEMORY_RESERVE`; values out of range are clamped.
+    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Self {
+        let default = Self::default();
+        let fraction = variable("STEADY_MEMORY_FRACTION").and_then(|v| v.trim().parse::<f64>().ok());
+        let reserve = super::machine::bytes_variable("STEADY_MEMORY_RESERVE", &variable);
+        Self {
+            fraction: fraction.filter(|f| f.is_finite()).unwrap_or(default.fraction).clamp(0.25, 0.95),
+            reserve: reserve.unwrap_or(default.reserve).clamp(GIB / 2, 8 * GIB),
+        }
+    }
+
+    /// The budget for a machine with `effective` bytes; a machine that could not be read counts as 4 GiB.
+    pub fn limit(&self, effective: Option<u64>) -> u64 {
+        let reserve = self.effective_reserve(effective);
+        let effective = effective.unwrap_or(UNKNOWN_MACHINE);
+        let share = (effective as f64 * self.fraction) as u64;
+        share.min(effective - reserve).max(LEAST_LIMIT)
+    }
+
+    /// The reserve on such a machine: a quarter at most, or a container of 1 GiB would be left with nothing.
+    pub fn effective_reserve(&self, effective: Option<u64>) -> u64 {
+        self.reserve.min(effective.unwrap_or(UNKNOWN_MACHINE) / 4)
+    }
+}
+
+/// What asks for memory, which decides whether the cache gives way to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Queues and frames in flight: the cache is asked to give way before this is denied.
+    MustHave,
+    /// Cached frames: denied as soon as it does not fit.
+    Evictable,
+}
+
+/// Something that can give memory back, such as a frame cache. Called without any lock of the budget held.
+pub trait Reclaim: Send + Sync {
+    /// Frees at least `bytes` in one pass if it can, and says how much it freed.
+    fn reclaim(&self, bytes: u64) -> u64;
+}
+
+/// A request that did not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{needed} bytes of frame memory are needed and {free} are free")]
+pub struct Denied {
+    /// Bytes asked for.
+    pub needed: u64,
+    /// Bytes that were free.
+    pub free: u64,
+}
+
+/// A reading of the account. The fields are read one after the other; each is exact, the set is a moment's blur.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BudgetStats {
+    /// Bytes that may be used.
+    pub limit: u64,
+    /// Bytes in live charges.
+    pub charged: u64,
+    /// Bytes in live leases, overcommit not counted.
+    pub leased: u64,
+    /// Bytes promised beyond the limit because they could not be denied.
+    pub overcommit: u64,
+    /// Requests denied so far.
+    pub denied: u64,
+    /// Bytes that caches gave back on request so far.
+    pub reclaimed: u64,
+}
+
+/// See the [module](self).
+pub struct Budget {
+    /// `used << 32 | limit`, in pages.
+    word: AtomicU64,
+    leased: AtomicU64,
+    overcommit: AtomicU64,
+    denied: AtomicU64,
+    reclaimed: AtomicU64,
+    reclaimers: Mutex<Vec<Weak<dyn Reclaim>>>,
+}
+
+impl std::fmt::Debug for Budget {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.stats().fmt(f)
+    }
+}
+
+impl Budget {
+    /// A budget of `limit` bytes, rounded down to pages.
+    pub fn new(limit: u64) -> Self {
+        Self {
+            word: AtomicU64::new((limit / PAGE).min(u32::MAX.into())),
+            leased: AtomicU64::new(0),
+            overcommit: AtomicU64::new(0),
+            denied: AtomicU64::new(0),
+            reclaimed: AtomicU64::new(0),
+            reclaimers: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Bytes in use and the limit, of one moment.
+    pub fn used_and_limit(&self) -> (u64, u64) {
+        let word = self.word.load(Ordering::Acquire);
+        ((word >> 32) * PAGE, (word & u64::from(u32::MAX)) * PAGE)
+    }
+
+    /// Bytes that the next request could get.
+    pub fn free(&self) -> u64 {
+        let (used, limit) = self.used_and_limit();
+        limit.saturating_sub(used)
+    }
+
+    /// Changes the limit. Nothing is taken from holders: while `used` is above it, requests are denied.
+    pub fn set_limit(&self, limit: u64) {
+        let limit = (limit / PAGE).min(u32::MAX.into());
+        let mut word = self.word.load(Ordering::Relaxed);
+        while let Err(now) =
+            self.word.compare_exchange_weak(word, word >> 32 << 32 | limit, Ordering::AcqRel, Ordering::Relaxed)
+        {
+            word = now;
+        }
+    }
+
+    /// Registers a cache that gives way to must-have requests.
+    pub fn add_reclaimer(&self, reclaimer: Weak<dyn Reclaim>) {
+        let mut reclaimers = lock(&self.reclaimers);
+        reclaimers.retain(|r| r.strong_count() > 0);
+        reclaimers.push(reclaimer);
+    }
+
+    /// The account now.
+    pub fn stats(&self) -> BudgetStats {
+        let (used, limit) = self.used_and_limit();
+        let leased = self.leased.load(Ordering::Relaxed) * PAGE;
+        BudgetStats {
+            limit,
+            charged: used.saturating_sub(leased),
+            leased,
+            overcommit: self.overcommit.load(Ordering::Relaxed) * PAGE,
+            denied: self.denied.load(Ordering::Relaxed),
+            reclaimed: self.reclaimed.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes `pages` if they fit. One compare-and-swap decides.
+    fn take(&self, pages: u32) -> bool {
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            let (used, limit) = (word >> 32, word & u64::from(u32::MAX));
+            if used + u64::from(pages) > limit {
+                return false;
+            }
+            let next = (used + u64::from(pages)) << 32 | limit;
+            match self.word.compare_exchange_weak(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Like [`take`](Self::take); a must-have request asks the caches to give way once before it fails.
+    fn reserve(&self, pages: u32, class: Class) -> Result<(), Denied> {
+        if self.take(pages) {
+            return Ok(());
+        }
+        let needed = u64::from(pages) * PAGE;
+        if class == Class::MustHave && self.reclaim(needed - self.free().min(needed)) && self.take(pages) {
+            return Ok(());
+        }
+        self.denied.fetch_add(1, Ordering::Relaxed);
+        Err(Denied { needed, free: self.free() })
+    }
+
+    fn reclaim(&self, mut missing: u64) -> bool {
+        let reclaimers: Vec<_> = lock(&self.reclaimers).iter().filter_map(Weak::upgrade).collect();
+        let mut any = false;
+        for reclaimer in reclaimers {
+            if missing == 0 {
+                break;
+            }
+            let freed = reclaimer.reclaim(missing);
+            any |= freed > 0;
+            self.reclaimed.fetch_add(freed, Ordering::Relaxed);
+            missing = missing.saturating_sub(freed);
+        }
+        any
+    }
+
+    fn give_back(&self, pages: u32) {
+        // Only what was taken is given back, so the upper half cannot wrap.
+        self.word.fetch_sub(u64::from(pages) << 32, Ordering::AcqRel);
+    }
+}
+
+/// Memory that we allocated, counted until the value is dropped. Lives inside what owns the memory.
+#[derive(Debug)]
+#[must_use = "a charge that is dropped counts nothing"]
+pub struct Charge {
+    budget: Arc<Budget>,
+    pages: u32,
+}
+
+impl Charge {
+    /// Counts `bytes` before they are allocated.
+    pub fn new(budget: &Arc<Budget>, bytes: u64, class: Class) -> Result<Self, Denied> {
+        let pages = pages(bytes);
+        budget.reserve(pages, class)?;
+        Ok(Self { budget: Arc::clone(budget), pages })
+    }
+
+    /// Bytes counted.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.pages) * PAGE
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.give_back(self.pages);
+    }
+}
+
+/// What a queue may hold of memory that others allocated. Resized as the queue's limit changes; given back on drop.
+#[derive(Debug)]
+pub struct Lease {
+    budget: Arc<Budget>,
+    pages: u32,
+    over: u32,
+}
+
+impl Lease {
+    /// A lease of nothing yet.
+    pub fn empty(budget: &Arc<Budget>) -> Self {
+        Self { budget: Arc::clone(budget), pages: 0, over: 0 }
+    }
+
+    /// Bytes leased within the limit.
+    pub fn bytes(&self) -> u64 {
+        u64::from(self.pages) * PAGE
+    }
+
+    /// Bytes promised beyond the limit.
+    pub fn overcommit(&self) -> u64 {
+        u64::from(self.over) * PAGE
+    }
+
+    /// Bytes that the budget could still give to this lease without asking anyone to give way.
+    pub fn headroom(&self) -> u64 {
+        self.budget.free()
+    }
+
+    /// Makes the lease `bytes` long. Growing fails as a whole and changes nothing; shrinking always works.
+    pub fn resize(&mut self, bytes: u64) -> Result<(), Denied> {
+        let wanted = pages(bytes);
+        if wanted > self.pages {
+            self.budget.reserve(wanted - self.pages, Class::MustHave)?;
+            self.budget.leased.fetch_add(u64::from(wanted - self.pages), Ordering::Relaxed);
+        } else {
+            self.budget.leased.fetch_sub(u64::from(self.pages - wanted), Ordering::Relaxed);
+            self.budget.give_back(self.pages - wanted);
+        }
+        self.pages = wanted;
+        self.set_over(0);
+        Ok(())
+    }
+
+    /// Makes the lease `bytes` long whatever the limit says: what does not fit is recorded as overcommit.
+    pub fn insist(&mut self, bytes: u64) {
+        while self.resize(bytes.min(self.bytes() + self.headroom())).is_err() {
+            // Somebody took the headroom in between; the next reading is smaller.
+        }
+        self.set_over(pages(bytes) - self.pages);
+    }
+
+    fn set_over(&mut self, over: u32) {
+        if over >= self.over {
+            self.budget.overcommit.fetch_add(u64::from(over - self.over), Ordering::Relaxed);
+        } else {
+            self.budget.overcommit.fetch_sub(u64::from(self.over - over), Ordering::Relaxed);
+        }
+        self.over = over;
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // Shrinking cannot be denied.
+        let _ = self.resize(0);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn charges_and_leases_share_one_limit_and_end_at_zero() {
+        let budget = Arc::new(Budget::new(10 * PAGE));
+        let charge = Charge::new(&budget, 3 * PAGE + 1, Class::Evictable).unwrap();
+        assert_eq!(charge.bytes(), 4 * PAGE);
+        let mut lease = Lease::empty(&budget);
+        lease.resize(6 * PAGE).unwrap();
+        assert_eq!(lease.resize(7 * PAGE), Err(Denied { needed: PAGE, free: 0 }));
+        assert_eq!(lease.bytes(), 6 * PAGE, "a denied growth changes nothing");
+        let stats = budget.stats();
+        assert_eq!((stats.charged, stats.leased, stats.denied), (4 * PAGE, 6 * PAGE, 1));
+        drop((charge, lease));
+        assert_eq!(budget.used_and_limit(), (0, 10 * PAGE));
+    }
+
+    #[test]
+    fn what_cannot_be_denied_is_overcommit_and_never_passes_the_limit() {
+        let budget = Arc::new(Budget::new(4 * PAGE));
+        let mut lease = Lease::empty(&budget);
+        lease.insist(6 * PAGE);
+        assert_eq!((lease.bytes(), lease.overcommit()), (4 * PAGE, 2 * PAGE));
+        assert_eq!(budget.stats().overcommit, 2 * PAGE);
+        lease.insist(3 * PAGE);
+        assert_eq!((lease.bytes(), lease.overcommit()), (3 * PAGE, 0));
+        drop(lease);
+        assert_eq!(budget.stats(), BudgetStats { limit: 4 * PAGE, denied: 0, ..BudgetStats::default() });
+    }
+
+    #[test]
+    fn a_lower_limit_denies_at_once_and_takes_nothing_away() {
+        let budget = Arc::new(Budget::new(8 * PAGE));
+        let charge = Charge::new(&budget, 8 * PAGE, Class::MustHave).unwrap();
+        budget.set_limit(4 * PAGE);
+        assert_eq!(budget.used_and_limit(), (8 * PAGE, 4 * PAGE));
+        assert!(Charge::new(&budget, 1, Class::MustHave).is_err());
+        drop(charge);
+        assert!(Charge::new(&budget, 4 * PAGE, Class::MustHave).is_ok());
+    }
+
+    #[test]
+    fn the_cache_gives_way_to_a_queue_in_one_pass_and_a_queue_never_to_the_cache() {
+        struct Cache(Mutex<Vec<Charge>>, AtomicU64);
+        impl Reclaim for Cache {
+            fn reclaim(&self, bytes: u64) -> u64 {
+                self.1.fetch_add(1, Ordering::Relaxed);
+                let mut held = lock(&self.0);
+                let mut freed = 0;
+                while freed < bytes {
+                    let Some(charge) = held.pop() else { break };
+                    freed += charge.bytes();
+                }
+                freed
+            }
+        }
+        let budget = Arc::new(Budget::new(8 * PAGE));
+        let charges = (0..8).map(|_| Charge::new(&budget, PAGE, Class::Evictable).unwrap()).collect();
+        let cache = Arc::new(Cache(Mutex::new(charges), AtomicU64::new(0)));
+        let weak: Weak<Cache> = Arc::downgrade(&cache);
+        budget.add_reclaimer(weak);
+        let mut lease = Lease::empty(&budget);
+        lease.resize(5 * PAGE).unwrap();
+        assert_eq!(cache.1.load(Ordering::Relaxed), 1, "one pass frees the whole need");
+        assert_eq!(lock(&cache.0).len(), 3);
+        assert!(Charge::new(&budget, PAGE, Class::Evictable).is_err(), "the cache asks nobody to give way");
+        assert_eq!(budget.stats().reclaimed, 5 * PAGE);
+    }
+
+    #[test]
+    fn the_limit_follows_the_policy() {
+        let policy = Policy::default();
+        assert_eq!(policy.limit(Some(32 * GIB)), 24 * GIB, "the fraction binds on a large machine");
+        assert_eq!(policy.limit(Some(4 * GIB)), 3 * GIB, "reserve is at most a quarter");
+        assert_eq!(policy.limit(Some(GIB)), 3 * GIB / 4);
+        assert_eq!(policy.limit(Some(16 * MIB)), LEAST_LIMIT);
+        let env = |name: &str| match name {
+            "STEADY_MEMORY_FRACTION" => Some("7".to_string()),
+            "STEADY_MEMORY_RESERVE" => Some("1G".to_string()),
+            _ => None,
+        };
+        assert_eq!(Policy::from_env(env), Policy { fraction: 0.95, reserve: GIB });
+        assert_eq!(Policy::from_env(|_| Some("NaN".into())), Policy::default());
+    }
+
+    #[test]
+    fn many_threads_never_pass_the_limit() {
+        let budget = Arc::new(Budget::new(64 * PAGE));
+        std::thread::scope(|scope| {
+            for seed in 0..4u64 {
+                let budget = &budget;
+                scope.spawn(move || {
+                    let mut x = seed + 1;
+                    let mut held = Vec::new();
+                    for _ in 0..20_000 {
+                        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                        if x >> 63 == 0 {
+                            held.extend(Charge::new(budget, (x >> 58) * PAGE, Class::Evictable));
+                        } else {
+                            held.pop();
+                        }
+                        let (used, limit) = budget.used_and_limit();
+                        assert!(used <= limit);
+                    }
+                });
+            }
+        });
+        assert_eq!(budget.used_and_limit().0, 0);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+
+    #[test]
+    fn loom_grants_and_a_change_of_limit_never_pass_it() {
+        loom::model(|| {
+            let budget = Arc::new(Budget::new(2 * PAGE));
+            let handles: Vec<_> = (0..2)
+                .map(|_| {
+                    let budget = Arc::clone(&budget);
+                    loom::thread::spawn(move || {
+                        let granted = budget.take(2);
+                        let (used, limit) = budget.used_and_limit();
+                        // A limit lowered afterwards may lie below what was granted under the old one.
+                        assert!(used <= limit.max(2 * PAGE));
+                        if granted {
+                            budget.give_back(2);
+                        }
+                    })
+                })
+                .collect();
+            budget.set_limit(PAGE);
+            for handle in handles {
+                handle.join().unwrap();
+            }
+            assert_eq!(budget.used_and_limit(), (0, PAGE));
+            assert!(!budget.take(2));
+        });
+    }
+}

@@ -1,0 +1,577 @@
+//! `adaptivequeue` behaves as `queue`: every behaviour that GStreamer's own tests of `queue` cover, and those that
+//! pipelines rely on beyond them. Each of these runs against both elements, unless it is about what only ours has.
+#![cfg(feature = "plugin")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+#[path = "common/pads.rs"]
+mod pads;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use common::wait_until;
+use gst::prelude::*;
+use pads::{Between, Blocked, Out, buffer, count};
+
+const OURS: &str = "adaptivequeue";
+const BOTH: [&str; 2] = ["queue", OURS];
+const SECOND: u64 = 1_000_000_000;
+
+fn value(counter: &Arc<AtomicU32>) -> u32 {
+    counter.load(Ordering::SeqCst)
+}
+
+fn level_time(queue: &Between) -> u64 {
+    queue.element.property("current-level-time")
+}
+
+fn level_buffers(queue: &Between) -> u32 {
+    queue.element.property("current-level-buffers")
+}
+
+/// A playing queue that holds two buffers, is blocked behind, and has underrun once.
+fn blocked_queue(
+    factory: &str,
+    setup: impl FnOnce(&gst::Element),
+) -> (Between, Blocked, Arc<AtomicU32>, Arc<AtomicU32>) {
+    let q = Between::new(factory);
+    q.element.set_property("max-size-buffers", 2u32);
+    setup(&q.element);
+    let (underruns, overruns) = (count(&q.element, "underrun"), count(&q.element, "overrun"));
+    let blocked = Blocked::new(&q.element);
+    q.set_state(gst::State::Playing);
+    wait_until("underrun at the start", || value(&underruns) == 1);
+    q.begin(gst::Format::Bytes);
+    (q, blocked, underruns, overruns)
+}
+
+#[test]
+fn an_empty_queue_underruns_once_and_does_not_overrun() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        let (underruns, overruns) = (count(&q.element, "underrun"), count(&q.element, "overrun"));
+        q.link_sink();
+        q.set_state(gst::State::Playing);
+        wait_until("underrun", || value(&underruns) == 1);
+        q.set_state(gst::State::Null);
+        assert_eq!((value(&underruns), value(&overruns)), (1, 0), "{factory}");
+    }
+}
+
+#[test]
+fn a_full_queue_overruns_once_and_keeps_the_order() {
+    for factory in BOTH {
+        let (q, blocked, underruns, overruns) = blocked_queue(factory, |_| ());
+        let sent: Vec<_> = (0..3).map(|_| buffer(None, None)).collect();
+        q.src.push(sent[0].clone()).unwrap();
+        q.src.push(sent[1].clone()).unwrap();
+        assert_eq!((value(&underruns), value(&overruns)), (1, 0), "{factory}");
+        std::thread::scope(|scope| {
+            let third = scope.spawn(|| q.src.push(sent[2].clone()));
+            wait_until("overrun", || value(&overruns) == 1);
+            q.link_sink();
+            drop(blocked);
+            third.join().unwrap().unwrap();
+        });
+        q.wait_for_buffers(3);
+        wait_until("underrun at the end", || value(&underruns) >= 2);
+        assert_eq!(value(&overruns), 1, "{factory}");
+        let came: Vec<_> = q.buffers().iter().map(|b| b.as_ptr()).collect();
+        assert_eq!(came, sent.iter().map(|b| b.as_ptr()).collect::<Vec<_>>(), "{factory}");
+    }
+}
+
+#[test]
+fn leaky_upstream_drops_the_new_buffer() {
+    for factory in BOTH {
+        let (q, blocked, underruns, overruns) =
+            blocked_queue(factory, |e| e.set_property_from_str("leaky", "upstream"));
+        let sent: Vec<_> = (0..3).map(|_| buffer(None, None)).collect();
+        for b in &sent {
+            q.src.push(b.clone()).unwrap();
+        }
+        assert_eq!((value(&underruns), value(&overruns)), (1, 1), "{factory}: leaking overruns as well");
+        assert!(sent[2].is_writable(), "{factory}: the test holds the only reference");
+        q.link_sink();
+        drop(blocked);
+        q.wait_for_buffers(2);
+        wait_until("underrun at the end", || value(&underruns) == 2);
+        q.src.push(buffer(None, None)).unwrap();
+        q.wait_for_buffers(3);
+        let came = q.buffers();
+        assert_eq!([came[0].as_ptr(), came[1].as_ptr()], [sent[0].as_ptr(), sent[1].as_ptr()], "{factory}");
+        assert!(came[2].flags().contains(gst::BufferFlags::DISCONT), "{factory}: a leak is marked");
+    }
+}
+
+#[test]
+fn leaky_downstream_drops_the_oldest_buffer() {
+    for factory in BOTH {
+        let (q, blocked, underruns, overruns) =
+            blocked_queue(factory, |e| e.set_property_from_str("leaky", "downstream"));
+        let sent: Vec<_> = (0..3).map(|_| buffer(None, None)).collect();
+        let (second, third) = (sent[1].as_ptr(), sent[2].as_ptr());
+        let mut sent = sent.into_iter();
+        let first = sent.next().unwrap();
+        q.src.push(first.clone()).unwrap();
+        for b in sent {
+            q.src.push(b).unwrap();
+        }
+        assert_eq!((value(&underruns), value(&overruns)), (1, 1), "{factory}");
+        assert!(first.is_writable(), "{factory}: the test holds the only reference");
+        q.link_sink();
+        drop(blocked);
+        q.wait_for_buffers(2);
+        wait_until("underrun at the end", || value(&underruns) == 2);
+        let came = q.buffers();
+        assert_eq!([came[0].as_ptr(), came[1].as_ptr()], [second, third], "{factory}");
+        assert!(came[0].flags().contains(gst::BufferFlags::DISCONT), "{factory}: a leak is marked");
+        // The sticky events that were in front of the leaked buffer are still in force.
+        // The blocked stream start comes again where the pad was linked meanwhile.
+        let mut events = q.events();
+        events.dedup();
+        assert_eq!(events[..2], [gst::EventType::StreamStart, gst::EventType::Segment], "{factory}");
+    }
+}
+
+#[test]
+fn time_levels_follow_timestamps_with_and_without_durations() {
+    let (q, blocked, _, overruns) = blocked_queue(OURS, |e| {
+        e.set_property("max-size-buffers", 6u32);
+        e.set_property("max-size-time", 7 * SECOND);
+    });
+    let steps = [
+        (1000, None, 0),
+        (2000, None, 1),
+        (3000, Some(1000), 3),
+        (5000, Some(1000), 5),
+        // The same position again: the one before did not really have a duration.
+        (5000, Some(1000), 5),
+        (7000, None, 6),
+    ];
+    for (pts, duration, level) in steps {
+        q.src.push(buffer(Some(pts), duration)).unwrap();
+        assert_eq!(level_time(&q), level * SECOND, "after {pts} ms");
+    }
+    std::thread::scope(|scope| {
+        let seventh = scope.spawn(|| q.src.push(buffer(Some(8000), None)));
+        wait_until("overrun", || value(&overruns) == 1);
+        q.link_sink();
+        drop(blocked);
+        seventh.join().unwrap().unwrap();
+    });
+}
+
+#[test]
+fn time_levels_count_lists() {
+    let (q, _blocked, _, _) = blocked_queue(OURS, |e| {
+        e.set_property("max-size-buffers", 11u32);
+        e.set_property("max-size-time", 7 * SECOND);
+    });
+    q.src.push(buffer(Some(1000), None)).unwrap();
+    type Step<'a> = (&'a [(u64, Option<u64>)], u64, u32);
+    let steps: [Step; 4] = [
+        (&[(1500, None), (2000, None)], 1000, 3),
+        (&[(3000, Some(500)), (3500, Some(500))], 3000, 5),
+        (&[(5000, Some(1000))], 5000, 6),
+        (&[(5000, Some(250)), (5250, Some(250)), (5500, Some(250)), (5750, Some(250))], 5000, 10),
+    ];
+    for (list, time, buffers) in steps {
+        let list: gst::BufferList = list.iter().map(|(pts, duration)| buffer(Some(*pts), *duration)).collect();
+        q.src.push_list(list).unwrap();
+        assert_eq!((level_time(&q), level_buffers(&q)), (time * 1_000_000, buffers));
+    }
+}
+
+#[test]
+fn time_is_level_before_anything_came_out() {
+    let (q, _blocked, underruns, overruns) = blocked_queue(OURS, |e| {
+        e.set_property("max-size-time", 5 * SECOND);
+        e.set_property_from_str("leaky", "downstream");
+    });
+    q.src.push(buffer(Some(25_000), Some(1000))).unwrap();
+    assert_eq!(level_time(&q), SECOND);
+    q.src.push(buffer(None, None)).unwrap();
+    assert_eq!((level_time(&q), value(&underruns), value(&overruns)), (SECOND, 1, 0), "no timestamp moves no time");
+}
+
+#[test]
+fn segments_alone_make_no_level() {
+    let (q, _blocked, _, _) = blocked_queue(OURS, |_| ());
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(gst::ClockTime::SECOND);
+    for base in [0, 4] {
+        segment.set_base(gst::ClockTime::from_seconds(base));
+        assert!(q.src.push_event(gst::event::Segment::new(&segment)));
+        assert_eq!(level_time(&q), 0);
+    }
+}
+
+#[test]
+fn queries_race_flushes_and_state_changes() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        q.link_sink_with(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            true
+        });
+        for _ in 0..if factory == OURS { 500 } else { 5 } {
+            q.set_state(gst::State::Playing);
+            q.sink().set_active(true).unwrap();
+            std::thread::scope(|scope| {
+                let asker = scope.spawn(|| {
+                    for _ in 0..100 {
+                        let mut query = gst::query::Allocation::new(Some(&gst::Caps::new_any()), false);
+                        if !q.src.peer_query(&mut query) {
+                            break;
+                        }
+                    }
+                });
+                std::thread::sleep(Duration::from_millis(1));
+                q.src.push_event(gst::event::FlushStart::new());
+                asker.join().unwrap();
+            });
+            q.set_state(gst::State::Null);
+        }
+    }
+}
+
+#[test]
+fn a_query_behind_data_below_the_threshold_is_answered() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        q.link_sink_with(|_| true);
+        q.element.set_property("min-threshold-buffers", 10u32);
+        q.set_state(gst::State::Playing);
+        q.begin(gst::Format::Bytes);
+        q.src.push(buffer(None, None)).unwrap();
+        assert!(q.src.peer_query(&mut gst::query::Drain::new()), "{factory}");
+        assert_eq!(q.buffers().len(), 1, "{factory}: what was in front of the query has gone first");
+    }
+}
+
+#[test]
+fn flush_stop_races_ready() {
+    for _ in 0..50 {
+        let q = Between::new(OURS);
+        q.link_sink();
+        q.set_state(gst::State::Paused);
+        assert!(q.src.push_event(gst::event::FlushStart::new()));
+        std::thread::scope(|scope| {
+            scope.spawn(|| q.src.push_event(gst::event::FlushStop::new(true)));
+            q.set_state(gst::State::Ready);
+        });
+    }
+}
+
+#[test]
+fn sticky_events_are_kept_where_nothing_is_linked() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        q.element.set_property("max-size-buffers", 1u32);
+        q.set_state(gst::State::Playing);
+        q.begin(gst::Format::Time);
+        let deadline = Instant::now() + common::PATIENCE;
+        while q.src.push(gst::Buffer::new()) != Err(gst::FlowError::NotLinked) {
+            assert!(Instant::now() < deadline);
+        }
+        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+        assert!(q.src.push_event(gst::event::Segment::new(&segment)), "{factory}");
+        assert_eq!(q.src.push(gst::Buffer::new()), Err(gst::FlowError::NotLinked), "{factory}");
+        // Linking sends RECONFIGURE upstream, which starts the task again.
+        q.link_sink();
+        wait_until("data flows again", || q.src.push(gst::Buffer::new()).is_ok() && !q.buffers().is_empty());
+        assert_eq!(q.events()[..2], [gst::EventType::StreamStart, gst::EventType::Segment], "{factory}");
+    }
+}
+
+#[test]
+fn events_at_the_start_go_out_without_a_buffer() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        q.link_sink();
+        q.set_state(gst::State::Playing);
+        assert!(q.src.push_event(gst::event::StreamStart::new("test")));
+        assert!(q.src.push_event(gst::event::Caps::new(&gst::Caps::new_empty_simple("foo/x-bar"))));
+        assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
+        q.wait_for("three events", |out| out.len() == 3);
+        use gst::EventType::{Caps, Segment, StreamStart};
+        assert_eq!(q.events(), [StreamStart, Caps, Segment], "{factory}");
+    }
+}
+
+#[test]
+fn an_error_downstream_frees_the_buffers_in_the_queue() {
+    {
+        let q = Between::new(OURS);
+        let pool = gst::BufferPool::new();
+        let caps = gst::Caps::new_empty_simple("foo/x-bar");
+        let mut config = pool.config();
+        config.set_params(Some(&caps), 4, 0, 2);
+        pool.set_config(config).unwrap();
+        pool.set_active(true).unwrap();
+        let blocked = Blocked::new(&q.element);
+        let src = q.element.static_pad("src").unwrap();
+        src.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
+            if info.event().is_some() {
+                return gst::PadProbeReturn::Drop;
+            }
+            info.flow_res = Err(gst::FlowError::Error);
+            gst::PadProbeReturn::Handled
+        });
+        q.set_state(gst::State::Playing);
+        q.begin(gst::Format::Time);
+        for pts in [0, 1000] {
+            let mut b = pool.acquire_buffer(None).unwrap();
+            b.get_mut().unwrap().set_pts(gst::ClockTime::from_mseconds(pts));
+            q.src.push(b).unwrap();
+        }
+        std::thread::scope(|scope| {
+            let third = scope.spawn(|| pool.acquire_buffer(None));
+            drop(blocked);
+            third.join().unwrap().unwrap();
+        });
+        assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Error));
+        q.set_state(gst::State::Null);
+        pool.set_active(false).unwrap();
+    }
+}
+
+#[test]
+fn eos_from_downstream_refuses_data_until_a_new_segment() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        let src = q.element.static_pad("src").unwrap();
+        q.link_sink();
+        let ended = src.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+            info.flow_res = Err(gst::FlowError::Eos);
+            gst::PadProbeReturn::Handled
+        });
+        q.set_state(gst::State::Playing);
+        q.begin(gst::Format::Time);
+        wait_until("EOS comes back", || q.src.push(buffer(None, None)) == Err(gst::FlowError::Eos));
+        src.remove_probe(ended.unwrap());
+        assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
+        q.src.push(buffer(Some(7), None)).unwrap();
+        q.wait_for_buffers(1);
+        assert_eq!(q.buffers()[0].pts(), Some(gst::ClockTime::from_mseconds(7)), "{factory}");
+    }
+}
+
+#[test]
+fn eos_ends_thresholds_and_a_new_stream_brings_them_back() {
+    // `queue` can stop for good when the next stream begins while its EOS is on the way, and it forgets the threshold.
+    let q = Between::new(OURS);
+    q.element.set_property("min-threshold-buffers", 3u32);
+    q.link_sink();
+    q.set_state(gst::State::Playing);
+    q.begin(gst::Format::Time);
+    q.src.push(buffer(None, None)).unwrap();
+    assert!(q.src.push_event(gst::event::Eos::new()));
+    q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
+    assert_eq!(q.buffers().len(), 1);
+    assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Eos));
+    assert!(q.src.push_event(gst::event::StreamStart::new("next")));
+    assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
+    q.src.push(buffer(None, None)).unwrap();
+    q.src.push(buffer(None, None)).unwrap();
+    q.src.push(buffer(None, None)).unwrap();
+    q.wait_for_buffers(2);
+    assert_eq!(level_buffers(&q), 2, "three are needed for one to leave");
+    assert!(q.src.push_event(gst::event::Eos::new()));
+    q.wait_for_buffers(4);
+}
+
+#[test]
+fn flush_on_eos_drops_what_is_inside() {
+    for factory in BOTH {
+        let (q, blocked, _, _) = blocked_queue(factory, |e| e.set_property("flush-on-eos", true));
+        q.src.push(buffer(None, None)).unwrap();
+        q.src.push(buffer(None, None)).unwrap();
+        assert!(q.src.push_event(gst::event::Eos::new()));
+        q.link_sink();
+        drop(blocked);
+        q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
+        assert!(q.buffers().is_empty(), "{factory}");
+    }
+}
+
+#[test]
+fn a_flush_empties_the_queue_and_keeps_sticky_events() {
+    for factory in BOTH {
+        let (q, blocked, _, _) = blocked_queue(factory, |_| ());
+        let caps = gst::Caps::new_empty_simple("foo/x-bar");
+        assert!(q.src.push_event(gst::event::Caps::new(&caps)));
+        q.src.push(buffer(None, None)).unwrap();
+        // Says no, since nothing is linked behind, and flushes nevertheless.
+        q.src.push_event(gst::event::FlushStart::new());
+        assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Flushing), "{factory}");
+        q.src.push_event(gst::event::FlushStop::new(true));
+        assert_eq!((level_buffers(&q), level_time(&q)), (0, 0), "{factory}");
+        q.link_sink();
+        drop(blocked);
+        assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
+        q.src.push(buffer(Some(5), None)).unwrap();
+        q.wait_for_buffers(1);
+        assert_eq!(q.buffers()[0].pts(), Some(gst::ClockTime::from_mseconds(5)), "{factory}");
+        assert!(q.events().contains(&gst::EventType::Caps), "{factory}: the caps in the queue are still in force");
+    }
+}
+
+#[test]
+fn flushes_and_state_changes_unblock_both_sides_within_a_tenth_of_a_second() {
+    let rounds = 500;
+    let mut slowest = Duration::ZERO;
+    for round in 0..rounds {
+        let (q, blocked, _, overruns) = blocked_queue(OURS, |_| ());
+        q.src.push(buffer(None, None)).unwrap();
+        q.src.push(buffer(None, None)).unwrap();
+        std::thread::scope(|scope| {
+            let producer = scope.spawn(|| q.src.push(buffer(None, None)));
+            wait_until("full", || value(&overruns) == 1);
+            let began = Instant::now();
+            match round % 2 {
+                0 => _ = q.src.push_event(gst::event::FlushStart::new()),
+                _ => q.set_state(gst::State::Null),
+            }
+            // A flush lets the consumer go first, which may make room in the last moment.
+            assert!(matches!(producer.join().unwrap(), Ok(_) | Err(gst::FlowError::Flushing)));
+            slowest = slowest.max(began.elapsed());
+        });
+        drop(blocked);
+    }
+    assert!(slowest < Duration::from_millis(100), "{slowest:?}");
+}
+
+#[test]
+fn latency_is_that_of_queue_where_the_user_set_a_time_and_unlimited_otherwise() {
+    let latency = |setup: &dyn Fn(&gst::Element)| {
+        let q = Between::new(OURS);
+        setup(&q.element);
+        let min = gst::ClockTime::from_mseconds(10);
+        // SAFETY: the pad is not active yet, so nobody calls its old function.
+        unsafe {
+            q.src.set_query_function(move |_, _, query| {
+                if let gst::QueryViewMut::Latency(latency) = query.view_mut() {
+                    latency.set(true, min, Some(2 * min));
+                    return true;
+                }
+                false
+            });
+        }
+        let mut query = gst::query::Latency::new();
+        assert!(q.element.static_pad("src").unwrap().query(&mut query));
+        let (live, min, max) = query.result();
+        assert!(live);
+        (min.mseconds(), max.map(|max| max.mseconds()))
+    };
+    assert_eq!(latency(&|_| ()), (10, None));
+    assert_eq!(latency(&|e| e.set_property("max-size-time", SECOND)), (10, Some(1020)));
+    assert_eq!(latency(&|e| e.set_property("max-size-time", 0u64)), (10, None));
+    assert_eq!(latency(&|e| e.set_property("min-threshold-time", SECOND)), (1010, None));
+    assert_eq!(
+        latency(&|e| {
+            e.set_property("max-size-time", SECOND);
+            e.set_property_from_str("leaky", "downstream");
+        }),
+        (10, Some(1000))
+    );
+}
+
+#[test]
+fn notify_levels_tells_of_every_change_when_asked_to() {
+    for notify in [false, true] {
+        let (q, _blocked, _, _) = blocked_queue(OURS, |e| e.set_property("notify-levels", notify));
+        let told = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&told);
+        q.element.connect_notify(Some("current-level-bytes"), move |_, _| {
+            counted.fetch_add(1, Ordering::SeqCst);
+        });
+        q.src.push(buffer(None, None)).unwrap();
+        q.src.push(buffer(None, None)).unwrap();
+        assert_eq!(value(&told), if notify { 2 } else { 0 });
+    }
+}
+
+#[test]
+fn a_threshold_above_the_limit_does_not_stop_both_sides() {
+    for factory in BOTH {
+        let q = Between::new(factory);
+        q.element.set_property("max-size-buffers", 2u32);
+        q.element.set_property("min-threshold-buffers", 5u32);
+        q.link_sink();
+        q.set_state(gst::State::Playing);
+        q.begin(gst::Format::Time);
+        for i in 0..100 {
+            q.src.push(buffer(Some(i), None)).unwrap();
+        }
+        assert!(q.src.push_event(gst::event::Eos::new()));
+        q.wait_for_buffers(100);
+    }
+}
+
+/// Pushes a random mix and returns what came out, as text.
+fn random_mix(factory: &str, seed: u64, items: u64, delay: bool) -> Vec<String> {
+    let q = Between::new(factory);
+    for (name, limit) in [("max-size-buffers", 7u32), ("max-size-bytes", 0)] {
+        q.element.set_property(name, limit);
+    }
+    q.element.set_property("max-size-time", 0u64);
+    let state = std::sync::Mutex::new(seed ^ 0x9e37_79b9);
+    q.link_sink_with(|_| true);
+    let sink = q.sink();
+    sink.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        let mut state = state.lock().unwrap();
+        *state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        if delay && *state >> 56 == 0 {
+            std::thread::sleep(Duration::from_micros(*state >> 40 & 255));
+        }
+        gst::PadProbeReturn::Ok
+    });
+    q.set_state(gst::State::Playing);
+    q.begin(gst::Format::Time);
+    let mut x = seed;
+    for i in 0..items {
+        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        match x >> 59 {
+            0..=24 => _ = q.src.push(buffer(Some(i), (x >> 40 & 1 == 0).then_some(1))),
+            25..=27 => {
+                let list: gst::BufferList = (0..x >> 40 & 3).map(|_| buffer(Some(i), None)).collect();
+                _ = q.src.push_list(list);
+            }
+            28 => _ = q.src.push_event(gst::event::Gap::builder(gst::ClockTime::from_mseconds(i)).build()),
+            29 => _ = q.src.push_event(gst::event::CustomDownstream::new(gst::Structure::new_empty("mark"))),
+            30 => {
+                let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+                segment.set_base(gst::ClockTime::from_mseconds(i));
+                q.src.push_event(gst::event::Segment::new(&segment));
+            }
+            _ => _ = q.src.peer_query(&mut gst::query::Drain::new()),
+        }
+        if delay && x >> 50 & 255 == 0 {
+            std::thread::sleep(Duration::from_micros(x >> 40 & 255));
+        }
+    }
+    q.src.push_event(gst::event::Eos::new());
+    q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
+    q.out()
+        .into_iter()
+        .map(|out| match out {
+            Out::Buffer(b) => format!("{:?} {:?} {:?}", b.pts(), b.duration(), b.flags()),
+            Out::Event(e) => e.type_().to_string(),
+        })
+        .collect()
+}
+
+#[test]
+fn a_random_mix_comes_out_as_from_queue() {
+    for seed in 1..=4 {
+        let (theirs, ours) = (random_mix("queue", seed, 5_000, true), random_mix(OURS, seed, 5_000, true));
+        assert_eq!(theirs.len(), ours.len(), "seed {seed}");
+        if let Some(i) = (0..ours.len()).find(|i| theirs[*i] != ours[*i]) {
+            panic!("seed {seed}: item {i} is {} and should be {}", ours[i], theirs[i]);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! `adaptivequeue` speaks up when a pipeline has come to a halt, and only then.
+#![cfg(feature = "plugin")]
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod common;
+#[path = "common/jams.rs"]
+mod jams;
+
+use std::time::{Duration, Instant};
+
+use common::{Outcome, TestPipeline, wait_until};
+use gst::prelude::*;
+use jams::{Launched, SHORT, Scale, errors, expect_no_error, hold_sink, one_error, plays_without_error, recording};
+
+const GIB: u64 = 1 << 30;
+/// The times that the specification gives a stall.
+const DEFAULT: Scale = Scale { timeout: Duration::from_secs(5), hold: Duration::from_secs(1) };
+
+#[test]
+fn recording_graphs_finish_at_every_tier_by_growth() {
+    for (gib, role) in [(1, "rendered"), (8, "rendered"), (16, "rendered"), (32, "rendered"), (1, "animation")] {
+        let queue = format!("adaptivequeue name=q role={role} assume-memory={}", gib * GIB);
+        let pipeline = TestPipeline::parse(&recording(&queue));
+        let began = Instant::now();
+        pipeline.run(Duration::from_secs(20)).expect_eos();
+        let stats: gst::Structure = pipeline.element("q").property("stats");
+        let grown = stats.get::<u64>("growths").unwrap();
+        assert_eq!(stats.get::<u64>("popped").unwrap(), 120);
+        match gib {
+            32 => assert_eq!(grown, 0, "64 frames are enough: {stats}"),
+            _ => assert!(grown > 0, "{gib} GiB: {stats}"),
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{gib} GiB took {:?}", began.elapsed());
+    }
+}
+
+#[test]
+fn a_recording_graph_that_must_not_grow_gets_one_clear_error() {
+    let pipeline = DEFAULT.parse(&recording("adaptivequeue name=q max-size-buffers=8"));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let (took, text, details) = one_error(&pipeline, DEFAULT);
+    assert!((5.0..=6.5).contains(&took.as_secs_f64()), "{took:?}");
+    assert!(text.starts_with("Export stalled: the queue q has been full (8 buffers"), "{text}");
+    assert!(text.contains("m holds its input video_0 until data comes to video_1"), "{text}");
+    assert!(text.contains("do not set max-size-buffers"), "{text}");
+    assert_eq!(details.get::<&str>("reason").unwrap(), "preroll-deadlock");
+    assert_eq!(details.get::<&str>("downstream").unwrap(), "m:video_0");
+    assert_eq!(details.get::<gst::ArrayRef>("starved").unwrap().as_slice()[0].get::<&str>().unwrap(), "video_1");
+}
+
+#[test]
+fn a_recording_graph_without_memory_to_grow_gets_one_clear_error() {
+    // Three frames of the graph; the second queue has its floor as well.
+    let text = Launched::new(&recording("adaptivequeue name=q"), &[("STEADY_MEMORY_LIMIT", "84K")]).finish();
+    assert_eq!(text.matches("Export stalled").count(), 1, "{text}");
+    assert!(text.contains("the memory budget has no room for a longer queue"), "{text}");
+    assert!(text.contains("STEADY_MEMORY_LIMIT"), "{text}");
+}
+
+#[test]
+fn a_sink_that_never_returns_is_named_and_null_does_not_hang() {
+    let pipeline = DEFAULT.parse("videotestsrc ! Q name=q ! fakesink name=sink signal-handoffs=true");
+    let gate = hold_sink(&pipeline);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let (took, text, details) = one_error(&pipeline, DEFAULT);
+    assert!((5.0..=6.5).contains(&took.as_secs_f64()), "{took:?}");
+    assert!(text.contains("sink has not returned from its input sink all that time"), "{text}");
+    assert_eq!(details.get::<&str>("queue").unwrap(), "q");
+    assert_eq!(details.get::<&str>("downstream").unwrap(), "sink:sink");
+    assert_eq!(details.get::<&str>("reason").unwrap(), "stalled");
+    assert!(details.get::<u64>("blocked-for").unwrap() >= 5_000_000_000);
+    gate.open();
+    let began = Instant::now();
+    pipeline.set_state(gst::State::Null).unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn the_end_of_a_stream_that_cannot_leave_is_a_stall_as_well() {
+    let pipeline = SHORT.parse("videotestsrc num-buffers=5 ! Q ! fakesink name=sink signal-handoffs=true sync=false");
+    let gate = hold_sink(&pipeline);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let (_, text, _) = one_error(&pipeline, SHORT);
+    assert!(text.contains("could not send its last 4 buffers"), "{text}");
+    gate.open();
+}
+
+#[test]
+fn a_jam_of_several_queues_is_told_of_once() {
+    let pipeline = SHORT.parse("videotestsrc ! Q ! Q ! identity ! Q ! fakesink name=sink signal-handoffs=true");
+    let gate = hold_sink(&pipeline);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    one_error(&pipeline, SHORT);
+    gate.open();
+}
+
+#[test]
+fn on_timeout_warning_waits_on() {
+    let pipeline = SHORT.parse("videotestsrc ! Q on-timeout=warning ! fakesink name=sink signal-handoffs=true");
+    let gate = hold_sink(&pipeline);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let bus = pipeline.bus().unwrap();
+    let patience = gst::ClockTime::try_from(common::PATIENCE).unwrap();
+    let warning = bus.timed_pop_filtered(patience, &[gst::MessageType::Warning, gst::MessageType::Error]).unwrap();
+    assert_eq!(warning.type_(), gst::MessageType::Warning);
+    gate.open();
+    expect_no_error(&pipeline, SHORT.timeout * 2);
+}
+
+#[test]
+fn on_timeout_leak_lets_the_producer_go_on() {
+    let pipeline = SHORT.parse(
+        "videotestsrc ! identity name=i ! Q name=q max-size-buffers=3 on-timeout=leak ! \
+         fakesink name=sink signal-handoffs=true sync=false",
+    );
+    let gate = hold_sink(&pipeline);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    assert!(pipeline.next_message("adaptivequeue-stalled", common::PATIENCE).is_some());
+    let dropped = || pipeline.element("q").property::<gst::Structure>("stats").get::<u64>("dropped").unwrap();
+    wait_until("old buffers are dropped", || dropped() > 100);
+    gate.open();
+    wait_until("it stops leaking", || {
+        let before = dropped();
+        std::thread::sleep(Duration::from_millis(20));
+        before == dropped()
+    });
+    expect_no_error(&pipeline, Duration::from_millis(200));
+}
+
+#[test]
+fn paused_on_purpose_is_no_stall() {
+    let pipeline = SHORT.parse("videotestsrc ! Q ! fakesink sync=true");
+    pipeline.set_state(gst::State::Paused).unwrap();
+    expect_no_error(&pipeline, SHORT.hold);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    expect_no_error(&pipeline, SHORT.timeout);
+}
+
+#[test]
+fn a_blocking_probe_is_no_stall() {
+    let pipeline = SHORT.parse("videotestsrc ! Q ! identity name=i ! fakesink sync=false async=false");
+    let pad = pipeline.element("i").static_pad("src").unwrap();
+    let probe = pad.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    expect_no_error(&pipeline, SHORT.hold);
+    pad.remove_probe(probe.unwrap());
+}
+
+#[test]
+fn waiting_for_the_clock_is_no_stall() {
+    plays_without_error(SHORT, "videotestsrc ! video/x-raw,framerate=1/2 ! Q max-size-buffers=2 ! fakesink sync=true");
+}
+
+#[test]
+fn seeking_all_the_time_is_no_stall() {
+    let pipeline = SHORT.parse("videotestsrc ! Q ! fakesink sync=true");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let began = Instant::now();
+    while began.elapsed() < SHORT.hold {
+        let _ = pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO);
+        expect_no_error(&pipeline, Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn gaps_alone_are_no_stall() {
+    plays_without_error(SHORT, "audiotestsrc is-live=true ! identity drop-probability=1 ! Q ! fakesink async=false");
+}
+
+#[test]
+fn a_slow_consumer_is_no_stall() {
+    let nearly = SHORT.timeout.as_micros() * 4 / 5;
+    let description =
+        format!("videotestsrc ! Q max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink sync=false async=false");
+    plays_without_error(SHORT, &description);
+}
+
+#[test]
+fn an_application_that_does_not_read_is_no_stall() {
+    let pipeline = SHORT.parse("videotestsrc ! Q ! appsink max-buffers=1 sync=false");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let bus = pipeline.bus().unwrap();
+    let hold = gst::ClockTime::try_from(SHORT.hold).unwrap();
+    let mut told = 0;
+    while let Some(message) = bus.timed_pop_filtered(hold, &[gst::MessageType::Element, gst::MessageType::Error]) {
+        assert_eq!(message.type_(), gst::MessageType::Element, "{message:?}");
+        told += u32::from(message.structure().unwrap().name() == "adaptivequeue-stalled");
+    }
+    assert_eq!(told, 1, "it is told of once, as a message");
+}
+
+#[test]
+fn a_turn_or_a_time_to_wait_for_is_no_stall() {
+    let pipelines = jams::joins_without_fault(SHORT);
+    let until = Instant::now() + SHORT.hold;
+    for (name, pipeline) in &pipelines {
+        let left = until.saturating_duration_since(Instant::now());
+        let errors = errors(pipeline, left);
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}
+
+#[test]
+fn a_suspended_process_is_no_stall() {
+    let nearly = SHORT.timeout.as_micros() * 4 / 5;
+    let mut child = Launched::new(
+        &format!(
+            "-e videotestsrc ! adaptivequeue push-timeout={} max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink",
+            SHORT.timeout.as_nanos()
+        ),
+        &[],
+    );
+    std::thread::sleep(Duration::from_millis(1000));
+    child.signal(rustix::process::Signal::STOP);
+    std::thread::sleep(SHORT.hold);
+    child.signal(rustix::process::Signal::CONT);
+    std::thread::sleep(SHORT.timeout);
+    assert!(child.is_running());
+    child.signal(rustix::process::Signal::KILL);
+    let text = child.finish();
+    assert!(!text.contains("ERROR"), "{text}");
+}
+
+#[test]
+fn a_file_blocked_on_the_clock_beside_live_audio_does_not_grow() {
+    let pipeline = SHORT.parse(
+        "audiotestsrc is-live=true samplesperbuffer=8820 ! Q ! matroskamux name=m ! fakesink \
+         videotestsrc ! video/x-raw,width=64,height=64 ! Q name=q role=animation ! m.",
+    );
+    pipeline.set_state(gst::State::Playing).unwrap();
+    expect_no_error(&pipeline, SHORT.hold);
+    let queue = pipeline.element("q");
+    assert_eq!(queue.property::<u32>("current-level-buffers"), 16, "full");
+    assert_eq!(queue.property::<gst::Structure>("stats").get::<u64>("growths").unwrap(), 0);
+}
+
+#[test]
+fn gapless_playback_is_no_stall() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tone.ogg");
+    let make = format!("audiotestsrc num-buffers=60 ! vorbisenc ! oggmux ! filesink location={}", file.display());
+    TestPipeline::parse(&make).run(common::PATIENCE).expect_eos();
+    common::init();
+    let playbin = gst::ElementFactory::make("playbin").build().unwrap();
+    let queue = format!("adaptivequeue push-timeout={} max-size-buffers=4", SHORT.timeout.as_nanos());
+    let sink = gst::parse::bin_from_description(&format!("{queue} ! fakesink sync=true"), true).unwrap();
+    playbin.set_property("audio-sink", &sink);
+    let uri = format!("file://{}", file.display());
+    playbin.set_property("uri", &uri);
+    let played = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let again = std::sync::Arc::clone(&played);
+    playbin.connect("about-to-finish", false, move |values| {
+        if again.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2 {
+            values[0].get::<gst::Element>().unwrap().set_property("uri", &uri);
+        }
+        None
+    });
+    let pipeline = TestPipeline(playbin.downcast().unwrap());
+    match pipeline.run(common::PATIENCE) {
+        Outcome::Eos => (),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(played.load(std::sync::atomic::Ordering::SeqCst), 3);
+}

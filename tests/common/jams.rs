@@ -1,0 +1,209 @@
+//! Pipelines that stand still, rightly or not. The same code runs with short times by default and with the times of the
+//! specification among the long tests.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+use crate::common::TestPipeline;
+
+/// How long things take.
+#[derive(Clone, Copy)]
+pub struct Scale {
+    /// The queue's `push-timeout`.
+    pub timeout: Duration,
+    /// How long a pipeline stands still without being at fault.
+    pub hold: Duration,
+}
+
+/// Short times: the figures of the specification divided by eight.
+pub const SHORT: Scale = Scale { timeout: Duration::from_millis(625), hold: Duration::from_millis(2500) };
+/// The times of the specification.
+pub const LONG: Scale = Scale { timeout: Duration::from_secs(5), hold: Duration::from_secs(30) };
+
+impl Scale {
+    /// Replaces `Q` by the queue with this timeout.
+    pub fn parse(&self, description: &str) -> TestPipeline {
+        let queue = format!("adaptivequeue push-timeout={}", self.timeout.as_nanos());
+        TestPipeline::parse(&description.replace(" Q ", &format!(" {queue} ")))
+    }
+}
+
+/// The errors that adaptivequeues posted, until nothing has been posted for `quiet`.
+pub fn errors(pipeline: &TestPipeline, quiet: Duration) -> Vec<gst::message::Message> {
+    let bus = pipeline.bus().unwrap();
+    let mut errors = Vec::new();
+    let quiet = gst::ClockTime::try_from(quiet).unwrap();
+    while let Some(message) = bus.timed_pop_filtered(quiet, &[gst::MessageType::Error]) {
+        if from_queue(&message) {
+            errors.push(message);
+        }
+    }
+    errors
+}
+
+/// Whether an adaptivequeue posted the message.
+pub fn from_queue(message: &gst::Message) -> bool {
+    message
+        .src()
+        .and_then(|src| src.downcast_ref::<gst::Element>())
+        .and_then(|element| element.factory())
+        .is_some_and(|factory| factory.name() == "adaptivequeue")
+}
+
+/// Panics if any element posts an error within `hold`.
+#[track_caller]
+pub fn expect_no_error(pipeline: &TestPipeline, hold: Duration) {
+    let bus = pipeline.bus().unwrap();
+    let hold = gst::ClockTime::try_from(hold).unwrap();
+    if let Some(message) = bus.timed_pop_filtered(hold, &[gst::MessageType::Error]) {
+        panic!("{message:?}");
+    }
+}
+
+/// Sets PLAYING, and panics if any element posts an error within the time in which the scale lets pipelines stand.
+#[track_caller]
+pub fn plays_without_error(scale: Scale, description: &str) -> TestPipeline {
+    let pipeline = scale.parse(description);
+    pipeline.set_state(gst::State::Playing).unwrap();
+    expect_no_error(&pipeline, scale.hold);
+    pipeline
+}
+
+/// Something to be held back, and let go.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
+
+impl Gate {
+    /// Lets everybody through from now on.
+    pub fn open(&self) {
+        *self.0.0.lock().unwrap() = true;
+        self.0.1.notify_all();
+    }
+    /// Waits until it is open.
+    pub fn pass(&self) {
+        let mut open = self.0.0.lock().unwrap();
+        while !*open {
+            open = self.0.1.wait(open).unwrap();
+        }
+    }
+}
+
+/// A `fakesink name=sink signal-handoffs=true` whose chain waits at the gate.
+pub fn hold_sink(pipeline: &TestPipeline) -> Gate {
+    let gate = Gate::default();
+    let held = gate.clone();
+    pipeline.element("sink").connect("handoff", false, move |_| {
+        held.pass();
+        None
+    });
+    gate
+}
+
+/// The first error of a queue: how long it took to come, its text and its details. Asserts that there is only one.
+#[track_caller]
+pub fn one_error(pipeline: &TestPipeline, scale: Scale) -> (Duration, String, gst::Structure) {
+    let began = Instant::now();
+    let bus = pipeline.bus().unwrap();
+    let deadline = gst::ClockTime::try_from(scale.timeout * 3).unwrap();
+    let message = bus.timed_pop_filtered(deadline, &[gst::MessageType::Error]).expect("an error in time");
+    let took = began.elapsed();
+    assert!(from_queue(&message), "the first error is the queue's: {message:?}");
+    let more = errors(pipeline, scale.timeout / 2);
+    assert!(more.is_empty(), "one error and not also {more:?}");
+    let gst::MessageView::Error(error) = message.view() else { unreachable!() };
+    assert!(error.error().matches(gst::StreamError::Failed));
+    (took, error.error().message().to_string(), error.details().unwrap().to_owned())
+}
+
+/// `gst-launch-1.0` in a process of its own that finds the plugin as built.
+pub struct Launched {
+    child: Child,
+    _folder: tempfile::TempDir,
+}
+
+impl Launched {
+    /// Starts it; the output is kept for [`finish`](Self::finish).
+    pub fn new(description: &str, environment: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let built = std::env::current_exe().unwrap().parent().unwrap().join("libgststeady.so");
+        std::fs::copy(&built, folder.path().join("libgststeady.so")).unwrap_or_else(|e| panic!("{built:?}: {e}"));
+        let child = Command::new("gst-launch-1.0")
+            .args(description.split_whitespace())
+            .env("GST_PLUGIN_PATH", folder.path())
+            .env("GST_REGISTRY", folder.path().join("registry.bin"))
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { child, _folder: folder }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits for the end and returns what it wrote.
+    pub fn finish(self) -> String {
+        let Self { child, _folder } = self;
+        let output = child.wait_with_output().unwrap();
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+/// The recording graph that stock queues hang in: the encoder's lookahead is longer than the queue beside it.
+pub fn recording(queue: &str) -> String {
+    format!(
+        "videotestsrc num-buffers=120 ! video/x-raw,width=160,height=120,framerate=30/1 ! tee name=t \
+         t. ! {queue} ! jpegenc ! matroskamux name=m ! fakesink sync=false \
+         t. ! x264enc ! adaptivequeue role=encoder ! m."
+    )
+}
+
+/// A queue in front of a join waits while another input has its turn, or its own time.
+pub fn joins_without_fault(scale: Scale) -> Vec<(&'static str, TestPipeline)> {
+    [
+        ("concat", "concat name=c ! fakesink sync=true videotestsrc ! Q ! c. videotestsrc ! Q ! c."),
+        (
+            "concat beside a live source",
+            "concat name=c ! fakesink videotestsrc is-live=true ! c. videotestsrc ! Q ! c.",
+        ),
+        (
+            "input-selector",
+            "input-selector name=s ! fakesink sync=true videotestsrc is-live=true ! s. videotestsrc ! Q ! s.",
+        ),
+        (
+            "silent appsrc",
+            "appsrc ! video/x-raw,format=I420,width=64,height=64,framerate=30/1 ! matroskamux name=m ! fakesink \
+             videotestsrc ! video/x-raw,width=64,height=64 ! Q ! m.",
+        ),
+        (
+            "a source that works for long before its first buffer",
+            "videotestsrc ! video/x-raw,width=64,height=64 ! identity sleep-time=WORK ! matroskamux name=m ! \
+             fakesink sync=false audiotestsrc ! Q ! m.",
+        ),
+        (
+            "live audio beside video from a file",
+            "audiotestsrc is-live=true ! Q ! matroskamux name=m ! fakesink \
+             videotestsrc ! video/x-raw,width=64,height=64 ! Q ! m.",
+        ),
+    ]
+    .map(|(name, description)| {
+        let work = scale.hold + scale.timeout;
+        let pipeline = scale.parse(&description.replace("WORK", &work.as_micros().to_string()));
+        pipeline.set_state(gst::State::Playing).unwrap();
+        (name, pipeline)
+    })
+    .into()
+}
