@@ -5,18 +5,12 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
+use common::sink::{names, pattern};
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
 
 fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<String> =
-        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
 }
 
 fn shown(path: &Path) -> String {
@@ -45,10 +39,6 @@ fn end(src: &gst::Element) {
 fn errors_of_sink(pipeline: &TestPipeline) -> usize {
     let (bus, sink) = (pipeline.bus().unwrap(), pipeline.element("sink").upcast::<gst::Object>());
     std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Error])).filter(|m| m.src() == Some(&sink)).count()
-}
-
-fn pattern(len: usize) -> Vec<u8> {
-    (0..len).map(|i| i as u8).collect()
 }
 
 #[test]
@@ -386,4 +376,210 @@ fn a_muxer_that_writes_its_index_last_earns_a_warning_that_names_better_settings
             assert!(warnings.iter().all(|w| w.contains(word)), "{word}: {warnings:?}");
         }
     }
+}
+
+/// Deadly for a lesser sink; each with what should come of it.
+#[test]
+fn odd_streams_are_recorded_byte_for_byte() {
+    let dir = folder();
+    common::init();
+    let out = dir.path().join("odd.bin");
+    let many = || {
+        let mut buffer = gst::Buffer::new();
+        for i in 0..2000_u32 {
+            buffer.get_mut().unwrap().append_memory(gst::Memory::from_slice(vec![i as u8; 50]));
+        }
+        buffer
+    };
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes max-bytes=0 ! crashsafesink name=sink location={} flush-threshold=4096",
+        shown(&out)
+    ));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let src = pipeline.element("src");
+    let mut expected = Vec::new();
+    for buffer in [gst::Buffer::new(), many(), gst::Buffer::from_slice(vec![9; 100_000]), gst::Buffer::new(), many()] {
+        expected.extend_from_slice(buffer.map_readable().unwrap().as_slice());
+        assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]), gst::FlowReturn::Ok);
+    }
+    let mut list = gst::BufferList::new();
+    for i in 0..500_u32 {
+        expected.extend_from_slice(&[i as u8; 188]);
+        list.get_mut().unwrap().add(gst::Buffer::from_slice([i as u8; 188]));
+    }
+    assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer-list", &[&list]), gst::FlowReturn::Ok);
+    end(&src);
+    pipeline.wait(PATIENCE).expect_eos();
+    let sink = pipeline.element("sink");
+    let pad = sink.static_pad("sink").unwrap();
+    // A second EOS and data after it change nothing.
+    pad.send_event(gst::event::Eos::new());
+    assert_eq!(pad.chain(gst::Buffer::from_slice([1_u8; 10])), Err(gst::FlowError::Eos));
+    assert!(std::fs::read(&out).unwrap() == expected);
+    assert_eq!(names(dir.path()), ["odd.bin"]);
+}
+
+#[test]
+fn a_buffer_that_asks_for_it_is_on_disk_when_the_push_returns() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes ! crashsafesink name=sink location={} flush-interval=0 durability=flush",
+        shown(&out)
+    ));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let mut buffer = gst::Buffer::from_slice([5_u8; 321]);
+    buffer.get_mut().unwrap().set_flags(gst::BufferFlags::SYNC_AFTER);
+    let (src, sink) = (pipeline.element("src"), pipeline.element("sink"));
+    push(&src, [4; 100]);
+    assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]), gst::FlowReturn::Ok);
+    wait_until("it is synced", || sink.property::<gst::Structure>("stats").get::<u64>("syncs") == Ok(1));
+    wait_until("it is written", || std::fs::read(dir.path().join("out.recording.bin")).unwrap().len() == 421);
+}
+
+#[test]
+fn the_location_is_fixed_while_recording() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = bytes_to(&out, -1, 100, "");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let sink = pipeline.element("sink");
+    wait_until("data flows", || sink.property::<gst::Structure>("stats").get::<u64>("bytes").unwrap() > 0);
+    sink.set_property("location", "/elsewhere");
+    assert_eq!(sink.property::<String>("location"), shown(&out));
+    pipeline.set_state(gst::State::Null).unwrap();
+    sink.set_property("location", "/elsewhere");
+    assert_eq!(sink.property::<String>("location"), "/elsewhere");
+}
+
+#[test]
+fn a_moved_directory_and_a_changed_working_directory_do_not_matter() {
+    let dir = folder();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    std::fs::create_dir(&old).unwrap();
+    std::env::set_current_dir(&old).unwrap();
+    let pipeline = TestPipeline::parse("appsrc name=src format=bytes ! crashsafesink name=sink location=relative.bin");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let src = pipeline.element("src");
+    push(&src, [6; 100]);
+    std::env::set_current_dir("/").unwrap();
+    std::fs::rename(&old, &new).unwrap();
+    end(&src);
+    pipeline.wait(PATIENCE).expect_eos();
+    assert_eq!(std::fs::read(new.join("relative.bin")).unwrap(), [6; 100]);
+    assert_eq!(names(&new), ["relative.bin"]);
+}
+
+#[test]
+fn a_deleted_directory_is_one_clear_error() {
+    let dir = folder();
+    let inner = dir.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
+        shown(&inner.join("out.bin"))
+    ));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let src = pipeline.element("src");
+    push(&src, [6; 100]);
+    std::fs::remove_dir_all(&inner).unwrap();
+    end(&src);
+    let (error, _) = pipeline.wait(PATIENCE).unwrap_error();
+    assert!(error.matches(gst::ResourceError::Close) && error.message().contains("removed"), "{error}");
+}
+
+#[test]
+fn a_link_planted_under_the_temporary_name_is_not_followed() {
+    let dir = folder();
+    let victim = dir.path().join("victim");
+    std::fs::write(&victim, b"victim").unwrap();
+    std::os::unix::fs::symlink(&victim, dir.path().join("out.recording.bin")).unwrap();
+    let (error, _) = bytes_to(&dir.path().join("out.bin"), 3, 10, "").run(PATIENCE).unwrap_error();
+    assert!(error.matches(gst::ResourceError::OpenWrite) && error.message().contains("link"), "{error}");
+    assert_eq!(std::fs::read(&victim).unwrap(), b"victim");
+}
+
+#[test]
+fn long_and_foreign_names_are_recorded_to() {
+    let dir = folder();
+    for name in ["é".repeat(125) + ".mp4", "名".repeat(85), "-rf 'quoted' \"name\".ogg".into(), "x".repeat(255)] {
+        let out = dir.path().join(&name);
+        common::init();
+        let sink = gst::ElementFactory::make("crashsafesink").property("location", shown(&out)).build().unwrap();
+        let src = gst::ElementFactory::make("fakesrc").property("num-buffers", 3).build().unwrap();
+        src.set_property_from_str("sizetype", "fixed");
+        src.set_property("sizemax", 10);
+        let pipeline = TestPipeline(gst::Pipeline::new());
+        pipeline.add_many([&src, &sink]).unwrap();
+        src.link(&sink).unwrap();
+        pipeline.run(PATIENCE).expect_eos();
+        assert_eq!(std::fs::metadata(&out).unwrap().len(), 30, "{name}");
+        std::fs::remove_file(&out).unwrap();
+    }
+    assert!(names(dir.path()).is_empty());
+}
+
+#[test]
+fn four_recorders_at_once_keep_every_byte() {
+    let dir = folder();
+    let pipelines: Vec<_> =
+        (0..4).map(|n| bytes_to(&dir.path().join(format!("{n}.bin")), 2000, 1000, "flush-threshold=65536")).collect();
+    for pipeline in &pipelines {
+        pipeline.set_state(gst::State::Playing).unwrap();
+    }
+    for pipeline in &pipelines {
+        pipeline.wait(PATIENCE).expect_eos();
+    }
+    for n in 0..4 {
+        assert!(std::fs::read(dir.path().join(format!("{n}.bin"))).unwrap() == pattern(2_000_000));
+    }
+}
+
+#[test]
+fn nothing_stays_open_after_a_failure() {
+    let dir = folder();
+    let Some(_disk) = common::sink::SmallDisk::mount(dir.path(), 1 << 20) else { return };
+    for _ in 0..3 {
+        let pipeline = bytes_to(&dir.path().join("out.bin"), -1, 1000, "");
+        pipeline.run(PATIENCE).unwrap_error();
+        let since = std::time::Instant::now();
+        pipeline.set_state(gst::State::Null).unwrap();
+        assert!(since.elapsed() < std::time::Duration::from_secs(1));
+        std::fs::remove_file(dir.path().join("out.recording.bin")).unwrap();
+    }
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().filter_map(|e| std::fs::read_link(e.ok()?.path()).ok());
+    let leaked: Vec<_> = open.filter(|path| path.starts_with(dir.path())).collect();
+    assert!(leaked.is_empty(), "{leaked:?}");
+}
+
+#[test]
+fn a_file_system_that_becomes_read_only_is_one_clear_error() {
+    let dir = folder();
+    let Some(disk) = common::sink::SmallDisk::mount(dir.path(), 1 << 24) else { return };
+    let out = dir.path().join("out.bin");
+    drop(disk);
+    // A tmpfs in use cannot be remounted, so the sink meets it read-only from the start.
+    let disk = common::sink::SmallDisk::mount(dir.path(), 1 << 24).unwrap();
+    assert!(disk.remount_read_only());
+    let (error, debug) = bytes_to(&out, 3, 10, "").run(PATIENCE).unwrap_error();
+    assert!(error.matches(gst::ResourceError::OpenWrite) && error.message().contains("read-only"), "{error}");
+    assert!(debug.contains("errno 30"), "{debug}");
+}
+
+#[test]
+fn inside_splitmuxsink_every_fragment_is_final_and_old_ones_are_reused() {
+    let dir = folder();
+    let pipeline = TestPipeline::parse(&format!(
+        "videotestsrc num-buffers=150 ! video/x-raw,width=64,height=64,framerate=30/1 ! x264enc key-int-max=15 ! h264parse ! \
+         splitmuxsink name=split location={}/part%02d.mp4 max-size-time=1000000000 max-files=3 sink-factory=crashsafesink",
+        shown(dir.path())
+    ));
+    let properties = gst::Structure::builder("properties").field("on-exists", "replace").build();
+    pipeline.element("split").set_property("sink-properties", properties);
+    pipeline.run(PATIENCE).expect_eos();
+    pipeline.set_state(gst::State::Null).unwrap();
+    let parts = names(dir.path());
+    assert!(parts.len() >= 3 && parts.iter().all(|p| !p.contains("recording")), "{parts:?}");
+    let frames: usize = parts.iter().map(|p| common::sink::playable_frames(&dir.path().join(p))).sum();
+    assert!((90..=150).contains(&frames), "{frames} frames in {parts:?}");
 }

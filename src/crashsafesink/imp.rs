@@ -260,16 +260,27 @@ impl ElementImpl for CrashSafeSink {
         });
         &TEMPLATES
     }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        if transition != gst::StateChange::ReadyToPaused {
+            return self.parent_change_state(transition);
+        }
+        // Not in `start`: when that fails, the base class posts an error of its own after ours.
+        self.position.store(0, Ordering::Relaxed);
+        self.advised.store(false, Ordering::Relaxed);
+        self.open().map_err(|error| {
+            post_error(&self.obj(), error);
+            gst::StateChangeError
+        })?;
+        self.parent_change_state(transition).inspect_err(|_| {
+            if let State::Recording(active) = std::mem::take(&mut *self.state()) {
+                active.keep(&self.obj(), false);
+            }
+        })
+    }
 }
 
 impl BaseSinkImpl for CrashSafeSink {
-    fn start(&self) -> Result<(), gst::ErrorMessage> {
-        self.position.store(0, Ordering::Relaxed);
-        self.advised.store(false, Ordering::Relaxed);
-        self.open()?;
-        Ok(())
-    }
-
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         let finish =
             self.settings().finish_on_stop && matches!(&*self.state(), State::Recording(a) if a.session.has_data());

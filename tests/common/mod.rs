@@ -6,6 +6,7 @@
 pub mod audio;
 pub mod media;
 pub mod sink;
+pub mod sink_suite;
 
 use std::sync::Once;
 use std::time::{Duration, Instant};

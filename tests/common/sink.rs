@@ -1,7 +1,8 @@
-//! Faults for recordings: small disks.
+//! Faults for recordings: small disks, a preloaded library that meddles with file calls, recorders that can be killed.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A tmpfs of so many bytes, mounted on a directory until dropped.
 pub struct SmallDisk(PathBuf);
@@ -12,9 +13,14 @@ impl SmallDisk {
         let status = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "none"])
             .arg(at)
-            .stderr(std::process::Stdio::null())
+            .stderr(Stdio::null())
             .status();
         status.is_ok_and(|s| s.success()).then(|| Self(at.to_owned()))
+    }
+
+    /// From now on nothing can be written.
+    pub fn remount_read_only(&self) -> bool {
+        Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().is_ok_and(|s| s.success())
     }
 }
 
@@ -22,4 +28,112 @@ impl Drop for SmallDisk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+/// The plugin as cargo built it for these tests.
+pub fn plugin() -> PathBuf {
+    let path = std::env::current_exe().unwrap().with_file_name("libgststeady.so");
+    assert!(path.exists(), "{} is missing: cargo builds it with the integration tests", path.display());
+    path
+}
+
+/// The preloaded library, compiled into `folder`.
+pub fn shim(folder: &Path) -> PathBuf {
+    let library = folder.join("shim.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/common/shim.c");
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-U_FORTIFY_SOURCE", "-o"])
+        .arg(&library)
+        .arg(source)
+        .arg("-ldl")
+        .status()
+        .expect("a C compiler called cc");
+    assert!(status.success());
+    library
+}
+
+/// A `gst-launch-1.0` process that records; killed when dropped.
+pub struct Recorder(Child);
+
+impl Recorder {
+    /// Starts one with a pipeline description and further environment.
+    pub fn start(pipeline: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("gst-launch-1.0");
+        command.arg("-m").arg(format!("--gst-plugin-load={}", plugin().display()));
+        // The shell-like splitting that a user's shell would do; descriptions here contain no quotes.
+        command.args(pipeline.split_whitespace());
+        command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self(command.spawn().expect("gst-launch-1.0"))
+    }
+
+    /// SIGKILL; says whether it was still running.
+    pub fn kill(mut self) -> bool {
+        let running = self.0.try_wait().unwrap().is_none();
+        let _ = self.0.kill();
+        self.0.wait().unwrap();
+        running
+    }
+
+    pub fn id(&self) -> rustix::process::Pid {
+        rustix::process::Pid::from_child(&self.0)
+    }
+
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().unwrap()
+    }
+
+    /// Waits for its end and returns what it said; panics after a minute.
+    pub fn output(mut self) -> Output {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while self.0.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "the recorder hangs");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        // wait_with_output consumes the child, which Drop forbids; its pipes are small enough to be read now.
+        let mut output = Output { status: self.0.wait().unwrap(), stdout: Vec::new(), stderr: Vec::new() };
+        use std::io::Read;
+        self.0.stdout.take().unwrap().read_to_end(&mut output.stdout).unwrap();
+        self.0.stderr.take().unwrap().read_to_end(&mut output.stderr).unwrap();
+        output
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Errors of the sink's own that a recorder printed.
+pub fn sink_errors(output: &Output) -> Vec<String> {
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter(|l| l.starts_with("ERROR: from element") && l.contains("CrashSafeSink"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Frames of video that ffprobe finds in a file; 0 for one that it cannot open.
+pub fn playable_frames(file: &Path) -> usize {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets"])
+        .args(["-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .expect("ffprobe");
+    String::from_utf8_lossy(&output.stdout).trim().trim_end_matches(',').parse().unwrap_or(0)
+}
+
+/// The pattern that `fakesrc filltype=pattern-span` writes.
+pub fn pattern(len: usize) -> Vec<u8> {
+    (0..len).map(|i| i as u8).collect()
+}
+
+/// Names in a directory, sorted.
+pub fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
 }
