@@ -157,7 +157,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecDouble::builder("tempo")
             .nick("Tempo")
-            .blurb("Beats a minute of the audio (0 = no steady beat, or not analysed yet)")
+            .blurb("Tempo of the audio in beats per minute, BPM (0 = no steady beat, or not analysed yet)")
             .minimum(0.0)
             .read_only()
             .build(),

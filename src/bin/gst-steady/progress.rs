@@ -35,7 +35,8 @@ pub struct Status {
     /// 0 until the audio is analysed.
     pub total: u64,
     pub bytes: u64,
-    pub elapsed: Duration,
+    /// Since the first frame: the analysis before it does not count as slow rendering.
+    pub rendering: Duration,
     /// What the analysis says of itself.
     pub note: Option<String>,
 }
@@ -44,8 +45,6 @@ pub struct Status {
 pub struct Reporter {
     how: How,
     next: Instant,
-    /// Of the first frame, so that the analysis does not count as slow rendering.
-    rendering_since: Option<Duration>,
 }
 
 enum How {
@@ -64,7 +63,7 @@ impl Reporter {
             Progress::Auto if std::io::stderr().is_terminal() => How::Bar(bar()),
             Progress::Auto => How::Lines,
         };
-        Self { how, next: Instant::now(), rendering_since: None }
+        Self { how, next: Instant::now() }
     }
 
     /// Shows `status` if it is time to.
@@ -82,11 +81,8 @@ impl Reporter {
         self.show(&status());
     }
 
-    fn show(&mut self, status: &Status) {
-        if status.frame > 0 {
-            self.rendering_since.get_or_insert(status.elapsed);
-        }
-        let rate = self.rate(status);
+    fn show(&self, status: &Status) {
+        let rate = frames_per_second(status);
         let left = status.total.saturating_sub(status.frame);
         let eta = (rate > 0.0 && status.total > 0).then(|| Duration::from_secs_f64(left as f64 / rate));
         match &self.how {
@@ -119,13 +115,6 @@ impl Reporter {
         }
     }
 
-    /// Frames per second of wall time.
-    fn rate(&self, status: &Status) -> f64 {
-        let since = self.rendering_since.unwrap_or(status.elapsed);
-        let seconds = status.elapsed.saturating_sub(since).as_secs_f64();
-        if seconds > 0.0 { status.frame as f64 / seconds } else { 0.0 }
-    }
-
     /// A sentence that must be seen.
     pub fn warn(&self, text: &str) {
         match &self.how {
@@ -135,7 +124,7 @@ impl Reporter {
     }
 
     /// The last word on a video that is as it should be.
-    pub fn finished(&mut self, ended: &Ended) {
+    pub fn finished(&self, ended: &Ended) {
         let took = ended.took.as_secs_f64();
         let seconds = ended.samples as f64 / f64::from(ended.rate);
         let dropped = dropped(&ended.health);
@@ -166,6 +155,12 @@ impl Reporter {
             }
         }
     }
+}
+
+/// Frames per second of wall time.
+fn frames_per_second(status: &Status) -> f64 {
+    let seconds = status.rendering.as_secs_f64();
+    if seconds > 0.0 { status.frame as f64 / seconds } else { 0.0 }
 }
 
 /// Buffers that a probe saw refused downstream, or missing between two pictures.

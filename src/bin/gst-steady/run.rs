@@ -5,8 +5,8 @@
 //! thread, before that EOS, and a pad probe drops EOS from then on. The sink then keeps its temporary file.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -51,6 +51,7 @@ struct Running {
     render: gst::Element,
     sink: gst::Element,
     frames: Arc<AtomicU64>,
+    first_frame: Arc<OnceLock<Instant>>,
 }
 
 impl Drop for Running {
@@ -90,7 +91,7 @@ pub fn run(job: &Job<'_>, reporter: &mut Reporter) -> Result<Ended, Failure> {
             (1, Some(at)) if at.elapsed() < FINISH_PATIENCE => {}
             _ => return Err(stopped(&running, &bus)),
         }
-        reporter.tick(|| status(&running, started, analysis.as_deref()));
+        reporter.tick(|| status(&running, analysis.as_deref()));
     }
 
     let stats: gst::Structure = running.render.property("stats");
@@ -120,7 +121,7 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
     pipeline.set_auto_flush_bus(false);
     let render = by_factory(&pipeline, "visualrender")?;
     let sink = by_factory(&pipeline, "crashsafesink")?;
-    let running = Running { pipeline, render, sink, frames: Arc::default() };
+    let running = Running { pipeline, render, sink, frames: Arc::default(), first_frame: Arc::default() };
     close_gate_on_error(&running)?;
     cut_encoder_delay(&running.pipeline, job)?;
     count_frames(&running, job)?;
@@ -181,11 +182,12 @@ fn beginning_later(event: &gst::EventRef, delay: gst::ClockTime) -> Option<gst::
 /// Counts what the renderer delivers; the first frame is the moment at which the decoded length is known.
 fn count_frames(running: &Running, job: &Job<'_>) -> Result<(), Failure> {
     let pad = running.render.static_pad("src").ok_or_else(|| internal("a renderer without a pad"))?;
-    let frames = running.frames.clone();
+    let (frames, first_frame) = (running.frames.clone(), running.first_frame.clone());
     let render = running.render.downgrade();
     let promised = job.facts.duration.filter(|_| job.facts.length_is_exact);
     let audio = job.audio.to_owned();
     pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        first_frame.get_or_init(Instant::now);
         if frames.fetch_add(1, Ordering::Relaxed) == 0
             && let (Some(promised), Some(render)) = (promised, render.upgrade())
             && let Some(decoded) = decoded_length(&render)
@@ -212,7 +214,7 @@ fn decoded_length(render: &gst::Element) -> Option<gst::ClockTime> {
     gst::ClockTime::SECOND.mul_div_floor(samples, rate.into())
 }
 
-fn status(running: &Running, started: Instant, analysis: Option<&str>) -> Status {
+fn status(running: &Running, analysis: Option<&str>) -> Status {
     let frame = running.frames.load(Ordering::Relaxed);
     let total: u64 = running.render.property("frame-count");
     let sink: gst::Structure = running.sink.property("stats");
@@ -226,7 +228,7 @@ fn status(running: &Running, started: Instant, analysis: Option<&str>) -> Status
         frame,
         total,
         bytes: sink.get("bytes").unwrap_or_default(),
-        elapsed: started.elapsed(),
+        rendering: running.first_frame.get().map(Instant::elapsed).unwrap_or_default(),
         note: analysis.filter(|_| frame == 0).map(str::to_owned),
     }
 }
