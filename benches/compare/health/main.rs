@@ -1,10 +1,12 @@
 //! What `bufferhealth` costs a buffer, beside `identity silent=true` and an element that does nothing but pass.
 //!
-//! All of them run in turn, round after round, so that what else the machine does hits them alike; the medians are compared. Time is
-//! that of the CPU, which other programs do not add to.
+//! All of them run in turn, round after round, so that what else the machine does hits them alike; the medians are compared.
+//! Nanoseconds are CPU time, which other programs do not add to; the throughput is that of the wall clock.
 //! `cargo bench --bench health` prints a table, and last a line of JSON. `-- --buffers 1000000 --rounds 15` changes the amount.
 #![allow(missing_docs, reason = "a program")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the program where it stands")]
+
+use std::time::Instant;
 
 use gst::prelude::*;
 
@@ -78,6 +80,11 @@ const SUBJECTS: [(&str, &str); 4] = [
     ("bufferhealth", "bufferhealth !"),
 ];
 
+// Where they are in it.
+const IDENTITY: usize = 1;
+const BARE: usize = 2;
+const HEALTH: usize = 3;
+
 /// Name, source and sink: what there is to measure grows from one to the next.
 const STREAMS: [(&str, &str, &str); 3] = [
     ("plain", "fakesrc !", "fakesink"),
@@ -99,20 +106,20 @@ fn cpu_time() -> f64 {
     time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }
 
-/// Nanoseconds a buffer.
-fn run(stream: (&str, &str, &str), subject: &str, buffers: u32) -> f64 {
+/// CPU time and time, in nanoseconds a buffer.
+fn run(stream: (&str, &str, &str), subject: &str, buffers: u32) -> (f64, f64) {
     let source = stream.1.replacen("fakesrc", &format!("fakesrc num-buffers={buffers}"), 1);
     let source = source.trim_end_matches(['!', ' ']);
     let pipeline = gst::parse::launch(&format!("{source} ! {subject} {}", stream.2)).unwrap();
     let bus = pipeline.bus().unwrap();
-    let began = cpu_time();
+    let (began, cpu_began) = (Instant::now(), cpu_time());
     pipeline.set_state(gst::State::Playing).unwrap();
     let end = [gst::MessageType::Eos, gst::MessageType::Error];
     let message = bus.timed_pop_filtered(gst::ClockTime::NONE, &end).unwrap();
     assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
-    let took = cpu_time() - began;
+    let (took, cpu) = (began.elapsed().as_nanos() as f64, cpu_time() - cpu_began);
     pipeline.set_state(gst::State::Null).unwrap();
-    took / f64::from(buffers)
+    (cpu / f64::from(buffers), took / f64::from(buffers))
 }
 
 fn median(values: &mut [f64]) -> f64 {
@@ -132,34 +139,38 @@ fn main() {
     gst::Element::register(None, "benchbare", gst::Rank::NONE, BareElement::static_type()).unwrap();
 
     let mut report = serde_json::Map::new();
-    println!("{:12} {:>14} {:>12} {:>14} {:>16}", "stream", "subject", "ns/buffer", "against bare", "throughput ratio");
+    println!("{:12} {:>14} {:>12} {:>14} {:>16}", "stream", "subject", "CPU ns/buffer", "against bare", "throughput");
     for stream in STREAMS {
-        let mut times = SUBJECTS.map(|_| Vec::new());
+        let (mut cpu, mut wall) = (SUBJECTS.map(|_| Vec::new()), SUBJECTS.map(|_| Vec::new()));
         for round in 0..=rounds {
-            for (subject, times) in SUBJECTS.iter().zip(&mut times) {
-                let took = run(stream, subject.1, buffers);
+            for (i, subject) in SUBJECTS.iter().enumerate() {
+                let (cpu_time, time) = run(stream, subject.1, buffers);
                 // The first round warms up.
                 if round > 0 {
-                    times.push(took);
+                    cpu[i].push(cpu_time);
+                    wall[i].push(time);
                 }
             }
         }
         // Differences and ratios within each round, then their medians: slow spells of the machine cancel out.
-        let over =
-            |a: usize, b: usize| median(&mut times[a].iter().zip(&times[b]).map(|(a, b)| a - b).collect::<Vec<_>>());
-        let ratio =
-            |a: usize, b: usize| median(&mut times[a].iter().zip(&times[b]).map(|(a, b)| b / a).collect::<Vec<_>>());
+        let within = |times: &[Vec<f64>], a: usize, b: usize, compare: fn(f64, f64) -> f64| {
+            median(&mut times[a].iter().zip(&times[b]).map(|(&a, &b)| compare(a, b)).collect::<Vec<_>>())
+        };
+        let beyond = |a, b| within(&cpu, a, b, |a, b| a - b);
+        let throughput = |a, b| within(&wall, a, b, |a, b| b / a);
+        let mut each = serde_json::Map::new();
         for (i, (name, _)) in SUBJECTS.iter().enumerate() {
-            let ns = median(&mut times[i].clone());
-            println!("{:12} {name:>14} {ns:12.0} {:+14.0} {:16.2}", stream.0, over(i, 2), ratio(i, 1));
+            let ns = median(&mut cpu[i].clone());
+            println!("{:12} {name:>14} {ns:12.0} {:+14.0} {:16.2}", stream.0, beyond(i, BARE), throughput(i, IDENTITY));
+            each.insert(name.to_string(), ns.into());
         }
         report.insert(
             stream.0.into(),
             serde_json::json!({
-                "throughput_against_identity": ratio(3, 1),
-                "ns_beyond_identity": over(3, 1),
-                "ns_beyond_bare": over(3, 2),
-                "ns_per_buffer": SUBJECTS.iter().zip(&times).map(|((name, _), times)| (name.to_string(), median(&mut times.clone()))).collect::<std::collections::BTreeMap<_, _>>(),
+                "throughput_against_identity": throughput(HEALTH, IDENTITY),
+                "ns_beyond_identity": beyond(HEALTH, IDENTITY),
+                "ns_beyond_bare": beyond(HEALTH, BARE),
+                "ns_per_buffer": each,
             }),
         );
     }
