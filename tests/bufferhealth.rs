@@ -475,3 +475,15 @@ fn the_documented_fields_are_the_fields() {
 fn distribution(stem: &str) -> Vec<(String, String)> {
     ["count", "min", "max", "avg", "p50", "p95", "p99"].map(|what| (format!("{stem}{what}"), "guint64".into())).into()
 }
+
+#[test]
+fn the_queue_and_the_sink_are_found_inside_bins() {
+    let p = TestPipeline::parse(&format!(
+        "bin.( videotestsrc ! {CAPS} ! queue name=inner ! identity ) ! bufferhealth name=h ! bin.( identity ! fakesink sync=true )"
+    ));
+    let h = p.element("h");
+    p.set_state(gst::State::Playing).unwrap();
+    wait_until("buffers are timed", || count(&h, "timed") > 0);
+    assert_eq!(stats(&h).get::<&str>("watch").unwrap(), "inner");
+    assert!(stats(&h).get::<bool>("synced").unwrap());
+}

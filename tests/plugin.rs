@@ -60,7 +60,7 @@ fn every_element_has_its_klass_and_its_pad_templates() {
 }
 
 /// What a number can be counted in.
-const UNITS: [&str; 21] = [
+const UNITS: &[&str] = &[
     "bytes",
     "buffers",
     "frames",

@@ -22,17 +22,17 @@ glib::wrapper! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstBufferHealthState")]
 pub(crate) enum HealthState {
-    /// Nothing has arrived yet
+    #[enum_value(name = "Nothing has arrived yet")]
     Starting,
-    /// The stream flows and nothing is wrong
+    #[enum_value(name = "The stream flows and nothing is wrong")]
     Healthy,
-    /// Something is wrong that may go unnoticed
+    #[enum_value(name = "Something is wrong that may go unnoticed")]
     Degraded,
-    /// Data are lost, late or refused
+    #[enum_value(name = "Data are lost, late or refused")]
     Unhealthy,
-    /// The stream should flow and does not
+    #[enum_value(name = "The stream should flow and does not")]
     Stalled,
-    /// The stream ended
+    #[enum_value(name = "The stream ended")]
     Eos,
 }
 

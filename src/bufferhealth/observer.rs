@@ -77,7 +77,8 @@ impl Observer {
     }
 
     /// The stream flows from now on. Intervals count from then: what was before cannot be judged.
-    pub fn play(&mut self, now: Nanos) {
+    pub fn play(&mut self, now: Nanos, seen: Surroundings) {
+        self.probe.set_leaky(seen.leaky);
         let snapshot = self.probe.read(now);
         self.marks.roll(&self.probe, &snapshot);
         self.interval_began = now;

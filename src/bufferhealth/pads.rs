@@ -18,8 +18,8 @@ pub(super) struct Stream {
     tap: Tap,
     probe: Arc<Probe>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
-    /// The pace, as of the change it was read at.
-    pace: Option<Pace>,
+    /// The pace, and which version of it this is.
+    pacer: Option<Pacer>,
     pace_version: u64,
 }
 
@@ -30,22 +30,40 @@ pub(super) struct Pace {
     pub base_time: gst::ClockTime,
 }
 
-impl Pace {
+/// For how long a reading of the pipeline's clock is carried on with our own: at ordinary rates each buffer gets its own reading, and
+/// streams of a million buffers a second do not pay for theirs.
+const CARRY: Nanos = 100_000;
+
+/// The pace, and the last reading of its clock: when, and which running time it was.
+struct Pacer {
+    pace: Pace,
+    reading: Option<(Nanos, i64)>,
+}
+
+impl Pacer {
     #[inline]
-    fn running_time(&self) -> i64 {
-        // Negative before the start, which is in the future of a clock that was just chosen.
-        self.clock.time().nseconds().wrapping_sub(self.base_time.nseconds()) as i64
+    fn running_time(&mut self, now: Nanos) -> i64 {
+        let carried = self.reading.and_then(|(at, running_time)| {
+            let since = now.saturating_sub(at);
+            (since < CARRY).then(|| running_time.saturating_add_unsigned(since))
+        });
+        carried.unwrap_or_else(|| {
+            // Negative before the start, which is in the future of a clock that was just chosen.
+            let running_time = self.pace.clock.time().nseconds().wrapping_sub(self.pace.base_time.nseconds()) as i64;
+            self.reading = Some((now, running_time));
+            running_time
+        })
     }
 }
 
 impl Stream {
     pub fn new(probe: Arc<Probe>) -> Self {
-        Self { tap: Tap::default(), probe, segment: None, pace: None, pace_version: 0 }
+        Self { tap: Tap::default(), probe, segment: None, pacer: None, pace_version: 0 }
     }
 
     #[inline]
     fn arrive<'a>(&mut self, now: Nanos, buffers: impl Iterator<Item = &'a gst::BufferRef>) {
-        let running_now = self.pace.as_ref().map(Pace::running_time);
+        let running_now = self.pacer.as_mut().map(|pacer| pacer.running_time(now));
         // The buffers' is worth nothing without it.
         let segment = self.segment.as_ref().filter(|_| running_now.is_some());
         self.tap.arrive(&self.probe, now, running_now, buffers.map(|buffer| unit(buffer, segment)));
@@ -174,7 +192,8 @@ impl BufferHealth {
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             let version = self.pace_version.load(Ordering::Acquire);
             if version != stream.pace_version {
-                (stream.pace, stream.pace_version) = (self.pace().clone(), version);
+                stream.pacer = self.pace().clone().map(|pace| Pacer { pace, reading: None });
+                stream.pace_version = version;
             }
             stream.arrive(now, buffers);
         }

@@ -13,12 +13,12 @@ use crate::logic::health::verdict::Limits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstBufferHealthPostMessages")]
 pub(super) enum PostMessages {
-    /// None
+    #[enum_value(name = "No messages")]
     None,
-    /// One whenever the verdict changes
     #[default]
+    #[enum_value(name = "One whenever the verdict changes")]
     Changes,
-    /// One whenever the verdict changes, and the figures after each interval
+    #[enum_value(name = "One whenever the verdict changes, and the figures after each interval")]
     Interval,
 }
 

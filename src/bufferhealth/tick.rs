@@ -115,7 +115,8 @@ impl BufferHealth {
         let settings = self.settings().clone();
         self.search(&settings);
         self.set_pace(self.find_pace());
-        self.observer().play(now());
+        let seen = self.surroundings();
+        self.observer().play(now(), seen);
     }
 
     /// The stream is halted.

@@ -8,7 +8,7 @@ use gst::prelude::*;
 /// Pads looked at before a walk gives up: far more than any stream has between two points, and cheap enough to walk every second.
 const MOST_PADS: usize = 256;
 
-/// The nearest element beyond `from` for which `wanted` holds, through other elements and the ghost pads of bins.
+/// The nearest element beyond `from` for which `wanted` holds, through other elements and into and out of bins.
 fn nearest(from: &gst::Pad, wanted: impl Fn(&gst::Element) -> bool) -> Option<gst::Element> {
     let mut frontier = VecDeque::from([from.clone()]);
     let mut seen = vec![from.clone()];
@@ -19,7 +19,7 @@ fn nearest(from: &gst::Pad, wanted: impl Fn(&gst::Element) -> bool) -> Option<gs
         if let Some(element) = element.filter(|element| wanted(element)) {
             return Some(element);
         }
-        for pad in peer.iterate_internal_links().into_iter().flatten() {
+        for pad in beyond(&peer) {
             if seen.len() < MOST_PADS && !seen.contains(&pad) {
                 seen.push(pad.clone());
                 frontier.push_back(pad);
@@ -27,6 +27,16 @@ fn nearest(from: &gst::Pad, wanted: impl Fn(&gst::Element) -> bool) -> Option<gs
         }
     }
     None
+}
+
+/// The pads that what goes through `pad` may come from or go to. Not `iterate_internal_links`, which cannot be called safely while
+/// elements and pads come and go; of elements with several streams all are taken.
+fn beyond(pad: &gst::Pad) -> Vec<gst::Pad> {
+    if let Some(proxy) = pad.downcast_ref::<gst::ProxyPad>() {
+        return proxy.internal().map(Cast::upcast).into_iter().collect();
+    }
+    let pads = pad.parent_element().map(|element| element.pads()).unwrap_or_default();
+    pads.into_iter().filter(|other| other.direction() != pad.direction()).collect()
 }
 
 /// Whether an element is something that fills up.
