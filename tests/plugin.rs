@@ -66,6 +66,7 @@ const UNITS: &[&str] = &[
     "frames",
     "ns",
     "nanoseconds",
+    "milliseconds",
     "samples",
     "pixels",
     "hz",

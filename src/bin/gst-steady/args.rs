@@ -17,6 +17,8 @@ pub struct Args {
 pub enum Command {
     /// Make a video of an audio file
     Export(Export),
+    /// Find unfinished recordings and give them their name, repair or delete them
+    Recover(super::recover::Args),
 }
 
 #[derive(Debug, clap::Args)]

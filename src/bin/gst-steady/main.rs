@@ -7,6 +7,7 @@ mod failure;
 mod interrupt;
 mod preflight;
 mod progress;
+mod recover;
 mod registry;
 mod run;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     };
     let outcome = match &args.command {
         Command::Export(export) => export::run(export),
+        Command::Recover(recover) => recover::run(recover),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -16,6 +16,7 @@ mod slab;
 pub mod fake;
 pub mod faults;
 pub mod fs;
+pub mod recover;
 pub mod storage;
 
 pub use begin::{Begun, Leftover, OpenDirectory, begin};
