@@ -7,12 +7,15 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-use gststeady::logic::clock::{MILLISECOND, Nanos};
+use gststeady::logic::clock::{MILLISECOND, MonotonicClock, Nanos};
 use gststeady::logic::commit::fake::{FakeDirectory, Limits};
 use gststeady::logic::commit::faults::{Call, Fault, Faults, FaultyDirectory};
 use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, Failure, FailureKind, OnExists, Options, Recording, begin};
+use gststeady::logic::commit::{
+    Durability, Failure, FailureKind, OnExists, Options, Recording, Session, WriteError, begin,
+};
 
 const THRESHOLD: u64 = 8192;
 const UTC: u64 = 1_769_903_999;
@@ -432,4 +435,81 @@ fn overwrites_beyond_the_budget_keep_their_order() {
     }
     recording.finish(UTC, 0).unwrap();
     assert!(content(&disk.live(), "out.bin").unwrap() == expected);
+}
+
+/// A session on storage that keeps nothing and takes its time to sync, with its background thread.
+fn slow_disk(sync_takes: Duration, options: Options, work: impl FnOnce(&Session)) -> (Duration, Arc<Session>) {
+    let disk = FakeDirectory::discarding(sync_takes);
+    let open = |_: &Path| -> Result<Arc<dyn Directory>, Errno> { Ok(Arc::new(disk.clone())) };
+    let begun = begin(Path::new("out.bin"), options, &open, 1, UTC).unwrap();
+    let session = Arc::new(Session::new(begun.recording, Arc::new(MonotonicClock::default()), 0));
+    let background = session.clone();
+    let thread = std::thread::spawn(move || background.run_background(&mut |_| {}));
+    work(&session);
+    let since = Instant::now();
+    session.finish(UTC).unwrap();
+    let took = since.elapsed();
+    thread.join().unwrap();
+    (took, session)
+}
+
+fn write_all(session: &Session, data: &[u8]) {
+    session.write(&[data], &mut 0).unwrap();
+}
+
+const DEFAULTS: Options = Options {
+    threshold: 4 << 20,
+    interval: 2000 * MILLISECOND,
+    durability: Durability::Sync,
+    bounded_cache: true,
+    on_exists: OnExists::Error,
+};
+
+#[test]
+fn the_end_of_two_gibibytes_comes_within_a_tenth_of_a_second() {
+    let data = vec![0; 1 << 20];
+    let (took, session) = slow_disk(Duration::from_millis(5), DEFAULTS, |session| {
+        for _ in 0..2048 {
+            write_all(session, &data);
+        }
+    });
+    assert!(took < Duration::from_millis(100), "{took:?}");
+    let syncs = session.counters().syncs.load(Ordering::Relaxed);
+    assert!(syncs <= 512 + 2, "{syncs} syncs for 512 windows");
+}
+
+#[test]
+fn slow_syncs_do_not_stop_the_writer_before_two_windows_are_waiting() {
+    // 3 MB/s for 2 s are one window and a half, and one window more goes while syncs of 200 ms are under way.
+    let (_, session) = slow_disk(Duration::from_millis(200), DEFAULTS, |session| {
+        let start = Instant::now();
+        for n in 0..200_u32 {
+            write_all(session, &[0; 30_000]);
+            std::thread::sleep((start + Duration::from_millis(10) * n).saturating_duration_since(Instant::now()));
+        }
+    });
+    assert_eq!(session.max_stall(), 0, "waited for the disk");
+}
+
+#[test]
+fn the_writer_waits_once_two_windows_are_not_safe_and_an_interrupt_ends_the_wait() {
+    let (_, session) = slow_disk(Duration::from_millis(300), DEFAULTS, |session| {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let unsafe_bytes = || session.counters().unsafe_bytes.load(Ordering::Relaxed);
+                while unsafe_bytes() < 8 << 20 {
+                    std::thread::yield_now();
+                }
+                session.interrupt(true);
+            });
+            let mut done = 0;
+            let data = vec![0; 32 << 20];
+            assert_eq!(session.write(&[&data], &mut done), Err(WriteError::Interrupted));
+            assert!((8 << 20..32 << 20).contains(&done), "{done}");
+            session.interrupt(false);
+            session.write(&[&data], &mut done).unwrap();
+            assert_eq!(done, 32 << 20);
+        });
+    });
+    assert!(session.max_stall() > 100 * MILLISECOND);
 }

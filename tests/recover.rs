@@ -98,3 +98,33 @@ fn an_interrupted_change_of_names_only_loses_the_extra_name() {
     assert_eq!(std::fs::read(dir.path().join("out.mkv")).unwrap(), b"complete");
     assert!(text(&recover(&[dir.path().to_str().unwrap()])).contains("No unfinished recordings"));
 }
+
+#[test]
+fn the_live_recording_example_makes_complete_files_and_the_operator_s_line_reads_them() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (dir, plugins) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::copy(common::sink::plugin(), plugins.path().join("libgststeady.so")).unwrap();
+    let output = Command::new("sh")
+        .arg(root.join("examples/pipelines/record-live.sh"))
+        .args([dir.path().to_str().unwrap(), "1"])
+        .env("SOURCES", "num-buffers=75")
+        .env("GST_PLUGIN_PATH", plugins.path())
+        .env("GST_REGISTRY", plugins.path().join("registry"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let parts = names(dir.path());
+    assert!(parts.len() >= 2 && parts.iter().all(|p| p.starts_with("part-") && !p.contains("recording")), "{parts:?}");
+    let frames: usize = parts.iter().map(|p| playable_frames(&dir.path().join(p))).sum();
+    assert_eq!(frames, 75, "{parts:?}");
+
+    std::fs::rename(dir.path().join(&parts[0]), dir.path().join("part-00000.recording.mkv")).unwrap();
+    let unit = std::fs::read_to_string(root.join("examples/operator/gst-record.service")).unwrap();
+    let line = unit.lines().find_map(|l| l.strip_prefix("ExecStartPre=-/usr/local/bin/gst-steady recover ")).unwrap();
+    let line = line.replace("/var/lib/recordings", dir.path().to_str().unwrap()).replace("10s", "0s");
+    let found = recover(&line.split_whitespace().collect::<Vec<_>>());
+    let found: serde_json::Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!(found[0]["plays"], true, "{found}");
+    assert_eq!(names(dir.path()).len(), parts.len());
+    assert!(dir.path().join("part-00000.mkv").exists());
+}

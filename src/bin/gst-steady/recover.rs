@@ -193,7 +193,9 @@ fn look_inside(path: &Path) -> Contents {
     let Ok(info) = discoverer.discover_uri(&uri) else { return nothing };
     let container = info.stream_info().and_then(|s| s.caps()).map(|caps| short_name(&caps));
     let streams = info.audio_streams().len() + info.video_streams().len();
-    Contents { container, duration: info.duration(), plays: streams > 0 }
+    // Zero is what demuxers say of fragmented files without an index.
+    let duration = info.duration().filter(|d| !d.is_zero());
+    Contents { container, duration, plays: streams > 0 }
 }
 
 /// The muxer that a repaired file is written with.
@@ -228,14 +230,17 @@ fn remux(one: &Unfinished) -> Result<PathBuf, String> {
     let (weak_pipeline, weak_mux) = (pipeline.downgrade(), mux.downgrade());
     parse.connect_pad_added(move |_, pad| {
         let (Some(pipeline), Some(mux)) = (weak_pipeline.upgrade(), weak_mux.upgrade()) else { return };
-        let Ok(queue) = gst::ElementFactory::make("queue").property("max-size-time", 0_u64).build() else { return };
         // A stream that the container cannot take is left out, and its data goes nowhere.
-        let linked = pipeline.add(&queue).is_ok() && queue.link(&mux).is_ok();
-        let end =
-            if linked { Ok(queue) } else { gst::ElementFactory::make("fakesink").property("async", false).build() };
+        let into_mux = mux.compatible_pad(pad, pad.current_caps().as_ref());
+        let end = match &into_mux {
+            Some(_) => gst::ElementFactory::make("queue").property("max-size-time", 0_u64).build(),
+            None => gst::ElementFactory::make("fakesink").property("async", false).build(),
+        };
         let Ok(end) = end else { return };
-        if !linked {
-            let _ = pipeline.add(&end);
+        // What fails here shows as a stream without data.
+        let _ = pipeline.add(&end);
+        if let (Some(into_mux), Some(out)) = (into_mux, end.static_pad("src")) {
+            let _ = out.link(&into_mux);
         }
         let _ = end.sync_state_with_parent();
         if let Some(sink_pad) = end.static_pad("sink") {
