@@ -108,7 +108,8 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
     let _alone = alone();
     let (q, _blocked) = with_caps(|e| e.set_property("max-size-buffers", 5u32), &caps(64, 64));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 5);
-    assert_eq!(q.element.property_value("sizing").get::<gststeady::adaptivequeue::QueueSizing>().unwrap(), FIXED);
+    let sizing = q.element.property_value("sizing");
+    assert_eq!(gst::glib::EnumValue::from_value(&sizing).unwrap().1.nick(), "fixed");
     q.src.push_event(gst::event::Caps::new(&caps(128, 128)));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 5, "new caps do not change it");
     q.element.set_property_from_str("sizing", "adaptive");
@@ -118,8 +119,6 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
     q.element.set_property_from_str("role", "animation");
     assert_eq!(q.element.property::<u32>("max-size-buffers"), frozen);
 }
-const FIXED: gststeady::adaptivequeue::QueueSizing = gststeady::adaptivequeue::QueueSizing::Fixed;
-
 #[test]
 fn the_lease_is_given_back_by_drain_caps_flush_and_null() {
     let _alone = alone();

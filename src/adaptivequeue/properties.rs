@@ -93,7 +93,7 @@ pub(super) fn properties() -> &'static [glib::ParamSpec] {
             mark(
                 "high-watermark",
                 "High Watermark",
-                "Fill at which back-pressure begins (part of the limit)",
+                "Fill at which back-pressure begins (fraction of the limit, 0.0 to 1.0)",
                 watermark::HIGH,
             )
             .mutable_playing()
@@ -101,7 +101,7 @@ pub(super) fn properties() -> &'static [glib::ParamSpec] {
             mark(
                 "low-watermark",
                 "Low Watermark",
-                "Fill at which back-pressure ends (part of the limit)",
+                "Fill at which back-pressure ends (fraction of the limit, 0.0 to 1.0)",
                 watermark::LOW,
             )
             .mutable_playing()

@@ -2,6 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 
+#[cfg(feature = "plugin")]
+pub mod audio;
+pub mod media;
+pub mod sink;
+
 use std::sync::Once;
 use std::time::{Duration, Instant};
 
@@ -15,6 +20,10 @@ pub fn init() {
     static INIT: Once = Once::new();
     INIT.call_once(|| {
         gst::init().unwrap();
+        // An installed plugin would be another build than the one under test.
+        if let Some(installed) = gst::Registry::get().find_plugin("steady") {
+            gst::Registry::get().remove_plugin(&installed);
+        }
         gststeady::plugin_register_static().unwrap();
     });
 }
@@ -121,4 +130,17 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// A folder with nothing but the plugin as built for this test, for `GST_PLUGIN_PATH`. The command looks there first.
+pub fn plugin_folder() -> std::path::PathBuf {
+    // Tests lie in target/PROFILE/deps, and so does the plugin that cargo built with them.
+    let test = std::env::current_exe().unwrap();
+    let deps = test.parent().unwrap();
+    let folder = deps.parent().unwrap().join("plugins");
+    std::fs::create_dir_all(&folder).unwrap();
+    let unique = folder.join(format!("{}.tmp", std::process::id()));
+    std::fs::copy(deps.join("libgststeady.so"), &unique).unwrap();
+    std::fs::rename(&unique, folder.join("libgststeady.so")).unwrap();
+    folder
 }

@@ -1,2 +1,34 @@
 //! The `gst-steady` command: exports a song to a video.
-fn main() {}
+
+mod args;
+mod check;
+mod export;
+mod failure;
+mod interrupt;
+mod preflight;
+mod progress;
+mod registry;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => return failure::usage(&error),
+    };
+    let outcome = match &args.command {
+        Command::Export(export) => export::run(export),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("gst-steady: {failure}");
+            failure.exit_code()
+        }
+    }
+}

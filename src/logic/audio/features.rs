@@ -29,7 +29,8 @@ pub struct Hop {
     pub loudness: u16,
     /// Onset strength below 150 Hz, in between and above 2 kHz, with a fast attack and a decay of about 0.2 s.
     pub onsets: [u16; 3],
-    /// Running sum of low-band energy: [`FULL`] for 100 hops adds 6 553 500. Wraps after 11 hours of full scale.
+    /// Running sum of low-band energy: [`FULL`] for 100 hops adds 6 553 500. Wraps after 11 minutes of full scale: a phase of it
+    /// is seamless where a turn is a power of two.
     pub travel: u32,
     /// Running sum of mid-band energy, in the unit of `travel`.
     pub hue: u32,
@@ -90,6 +91,7 @@ impl Window {
     /// The hop at `index`, silence outside the window.
     pub fn hop(&self, index: i64) -> &Hop {
         let silence = &Hop::SILENCE;
-        usize::try_from(index - self.first).ok().and_then(|i| self.hops.get(i)).unwrap_or(silence)
+        let inside = index.checked_sub(self.first).and_then(|i| usize::try_from(i).ok());
+        inside.and_then(|i| self.hops.get(i)).unwrap_or(silence)
     }
 }

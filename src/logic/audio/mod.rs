@@ -1,3 +1,24 @@
 //! From decoded samples to the timeline that every picture is drawn from.
+//!
+//! [`analyze::Analyzer`] takes samples in pushes of any size and measures them into a file; [`timeline::Timeline`] is
+//! what comes out, read through a [`features::Window`] per frame. Resident memory does not depend on the length.
 
+pub mod analyze;
+mod bands;
+mod decimate;
 pub mod features;
+mod fft;
+mod finish;
+pub mod gapless;
+mod hops;
+mod loudness;
+mod onset;
+mod percentile;
+mod record;
+pub mod scratch;
+mod shape;
+#[cfg(test)]
+mod tests;
+pub mod timeline;
+pub mod timeline_file;
+mod window;

@@ -1,0 +1,142 @@
+//! `gst-steady export`: a song becomes a video, and the video is checked.
+
+use gststeady::logic::clock::Nanos;
+use gststeady::logic::export::codecs::AudioCodec;
+use gststeady::logic::export::launch;
+use gststeady::logic::export::plan::{Plan, PlanError, Request, default_video};
+use gststeady::logic::export::verify::{Expected, problems};
+use gststeady::logic::frame_grid::FrameGrid;
+use gststeady::logic::render::scene;
+
+use super::args::Export;
+use super::failure::{Failure, Stage};
+use super::preflight::{self, AudioFacts};
+use super::progress::Reporter;
+use super::run::{self, Ended, Job};
+use super::{check, interrupt, registry};
+
+/// Runs the whole export, or prints it.
+pub fn run(args: &Export) -> Result<(), Failure> {
+    let request = request(args)?;
+    let plugin_is_installed = registry::init()?;
+    let facts = preflight::inspect(&request.audio)?;
+    let plan = request.plan(&registry::has).map_err(plan_failure)?;
+    let tokens = launch::tokens(&plan.chains);
+
+    if args.dry_run {
+        print_dry_run(&request, &plan, &facts, &tokens, plugin_is_installed);
+        return Ok(());
+    }
+    if !request.overwrite && request.video.symlink_metadata().is_ok() {
+        return Err(Failure::new(
+            Stage::CannotCreate,
+            format!("{:?} is there already; use --overwrite to replace it, or name another video", request.video),
+        ));
+    }
+
+    interrupt::watch()?;
+    let mut reporter = Reporter::new(args.progress);
+    let job = Job { tokens: &tokens, audio: &request.audio, video: &request.video, facts: &facts };
+    let ended = run::run(&job, &mut reporter)?;
+    let found = check::streams(&request.video)?;
+    if ended.interrupted {
+        return Err(Failure::new(
+            Stage::Interrupted,
+            format!("interrupted; {:?} is complete as far as it goes: {} frames", request.video, ended.rendered),
+        ));
+    }
+    let wrong = problems(&expected(&request, &ended, plan.audio_codec)?, &found);
+    if !wrong.is_empty() {
+        return Err(Failure::new(
+            Stage::Io,
+            format!("{:?} was written, but {}; please report this", request.video, wrong.join(", and ")),
+        ));
+    }
+    reporter.finished(&ended);
+    println!("{}", request.video.display());
+    Ok(())
+}
+
+fn request(args: &Export) -> Result<Request, Failure> {
+    let scene = match &args.scene {
+        None => &scene::scenes()[0],
+        Some(asked) => scene::find(asked).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?,
+    };
+    Ok(Request {
+        audio: args.audio.clone(),
+        video: args.video.clone().unwrap_or_else(|| default_video(&args.audio)),
+        size: args.size,
+        fps: args.fps,
+        scene: scene.name.into(),
+        seed: args.seed,
+        codec: args.codec,
+        audio_codec: args.audio_codec,
+        overwrite: args.overwrite,
+    })
+}
+
+fn plan_failure(error: PlanError) -> Failure {
+    let stage = match error {
+        PlanError::NoEncoder(_) | PlanError::NoElement { .. } => Stage::MissingPlugin,
+        _ => Stage::Usage,
+    };
+    Failure::new(stage, error.to_string())
+}
+
+/// Comments for people and one line for the shell.
+fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[String], plugin_is_installed: bool) {
+    let (n, d) = request.fps;
+    let frames = facts.duration.and_then(|duration| {
+        let grid = FrameGrid::new(1_000_000_000, n, d).ok()?;
+        Some(format!("about {} frames, ", grid.frame_count(duration.nseconds())))
+    });
+    println!(
+        "# {} Hz, {} channels → {}{}×{} at {n}/{d} frames a second, {} and {} in .{}",
+        facts.rate,
+        facts.channels,
+        frames.unwrap_or_default(),
+        request.size.0,
+        request.size.1,
+        plan.codec,
+        plan.audio_codec,
+        plan.container.extension()
+    );
+    let quoted = tokens.iter().map(|word| match word.as_str() {
+        "!" => "!".into(),
+        word => shell_quote(word),
+    });
+    let line = quoted.collect::<Vec<_>>().join(" ");
+    match registry::plugin_folder().filter(|_| !plugin_is_installed) {
+        Some(folder) => println!("GST_PLUGIN_PATH={} gst-launch-1.0 -e {line}", shell_quote(&folder.to_string_lossy())),
+        None => {
+            if !plugin_is_installed {
+                println!(
+                    "# gst-launch-1.0 finds the steady elements when GST_PLUGIN_PATH names the folder of libgststeady.so"
+                );
+            }
+            println!("gst-launch-1.0 -e {line}");
+        }
+    }
+}
+
+fn shell_quote(word: &str) -> String {
+    // Plainer than shlex, which quotes every equals sign.
+    if word.chars().all(|c| c.is_ascii_alphanumeric() || "/._:+-,=".contains(c)) {
+        return word.to_owned();
+    }
+    // A NUL cannot be in a path that was opened.
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), Into::into)
+}
+
+fn expected(request: &Request, ended: &Ended, audio: AudioCodec) -> Result<Expected, Failure> {
+    let internal = |what: &dyn std::fmt::Display| Failure::new(Stage::Internal, format!("no frame grid: {what}"));
+    let grid = FrameGrid::new(ended.rate, request.fps.0, request.fps.1).map_err(|e| internal(&e))?;
+    let frames = grid.frame_count(ended.samples);
+    let audio_duration = (u128::from(ended.samples) * 1_000_000_000 / u128::from(ended.rate)) as Nanos;
+    Ok(Expected {
+        frames,
+        video_duration: grid.pts(frames),
+        size: request.size,
+        audio_duration: (audio != AudioCodec::None).then_some(audio_duration),
+    })
+}

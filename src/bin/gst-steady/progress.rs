@@ -1,0 +1,188 @@
+//! What is seen while an export runs.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::args::Progress;
+use super::run::Ended;
+
+/// What an export is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Analyse,
+    Render,
+    Finish,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Step::Analyse => "analyse",
+            Step::Render => "render",
+            Step::Finish => "finish",
+        }
+    }
+}
+
+/// Where an export stands.
+#[derive(Debug)]
+pub struct Status {
+    pub step: Step,
+    pub frame: u64,
+    /// 0 until the audio is analysed.
+    pub total: u64,
+    pub bytes: u64,
+    pub elapsed: Duration,
+    /// What the analysis says of itself.
+    pub note: Option<String>,
+}
+
+/// Shows progress in one way.
+pub struct Reporter {
+    how: How,
+    next: Instant,
+    /// Of the first frame, so that the analysis does not count as slow rendering.
+    rendering_since: Option<Duration>,
+}
+
+enum How {
+    Bar(ProgressBar),
+    Lines,
+    Json,
+    Nothing,
+}
+
+impl Reporter {
+    pub fn new(progress: Progress) -> Self {
+        let how = match progress {
+            Progress::None => How::Nothing,
+            Progress::Json => How::Json,
+            Progress::Bar => How::Bar(bar()),
+            Progress::Auto if std::io::stderr().is_terminal() => How::Bar(bar()),
+            Progress::Auto => How::Lines,
+        };
+        Self { how, next: Instant::now(), rendering_since: None }
+    }
+
+    /// Shows `status` if it is time to.
+    pub fn tick(&mut self, status: impl FnOnce() -> Status) {
+        let every = match self.how {
+            How::Nothing => return,
+            How::Bar(_) => Duration::from_millis(100),
+            How::Json => Duration::from_millis(250),
+            How::Lines => Duration::from_secs(5),
+        };
+        if Instant::now() < self.next {
+            return;
+        }
+        self.next = Instant::now() + every;
+        self.show(&status());
+    }
+
+    fn show(&mut self, status: &Status) {
+        if status.frame > 0 {
+            self.rendering_since.get_or_insert(status.elapsed);
+        }
+        let rate = self.rate(status);
+        let left = status.total.saturating_sub(status.frame);
+        let eta = (rate > 0.0 && status.total > 0).then(|| Duration::from_secs_f64(left as f64 / rate));
+        match &self.how {
+            How::Nothing => {}
+            How::Json => println!(
+                "{}",
+                json!({
+                    "stage": status.step.name(),
+                    "frame": status.frame,
+                    "total": status.total,
+                    "fps": (rate * 10.0).round() / 10.0,
+                    "eta": eta.map(|eta| eta.as_secs()),
+                    "bytes": status.bytes,
+                })
+            ),
+            How::Bar(bar) => {
+                bar.set_length(status.total.max(1));
+                bar.set_position(status.frame);
+                bar.set_prefix(status.step.name());
+                bar.set_message(match &status.note {
+                    Some(note) => note.clone(),
+                    None => format!("{rate:.0} fps, {}", HumanBytes(status.bytes)),
+                });
+            }
+            How::Lines => {
+                let eta = eta.map_or_else(String::new, |eta| format!(", {} left", HumanDuration(eta)));
+                let done = format!("{}/{} frames", status.frame, status.total);
+                eprintln!("{}: {done}, {rate:.0} fps{eta}, {}", status.step.name(), HumanBytes(status.bytes));
+            }
+        }
+    }
+
+    /// Frames per second of wall time.
+    fn rate(&self, status: &Status) -> f64 {
+        let since = self.rendering_since.unwrap_or(status.elapsed);
+        let seconds = status.elapsed.saturating_sub(since).as_secs_f64();
+        if seconds > 0.0 { status.frame as f64 / seconds } else { 0.0 }
+    }
+
+    /// A sentence that must be seen.
+    pub fn warn(&self, text: &str) {
+        match &self.how {
+            How::Bar(bar) => bar.println(format!("gst-steady: {text}")),
+            _ => eprintln!("gst-steady: {text}"),
+        }
+    }
+
+    /// The last word on a video that is as it should be.
+    pub fn finished(&mut self, ended: &Ended) {
+        let took = ended.took.as_secs_f64();
+        let seconds = ended.samples as f64 / f64::from(ended.rate);
+        let dropped = dropped(&ended.health);
+        match &self.how {
+            How::Nothing => {}
+            How::Json => println!(
+                "{}",
+                json!({
+                    "stage": "done",
+                    "frame": ended.rendered,
+                    "total": ended.rendered,
+                    "fps": (ended.rendered as f64 / took * 10.0).round() / 10.0,
+                    "eta": 0,
+                    "bytes": ended.bytes,
+                    "dropped": dropped,
+                })
+            ),
+            How::Bar(_) | How::Lines => {
+                if let How::Bar(bar) = &self.how {
+                    bar.finish_and_clear();
+                }
+                eprintln!(
+                    "{} frames in {took:.1} s ({:.1}× real time), {dropped} dropped, {}, checked",
+                    ended.rendered,
+                    seconds / took,
+                    HumanBytes(ended.bytes)
+                );
+            }
+        }
+    }
+}
+
+/// Buffers that a probe saw refused downstream, or missing between two pictures.
+fn dropped(health: &[(String, gst::Structure)]) -> u64 {
+    let count = |stats: &gst::Structure, field: &str| stats.get::<u64>(field).unwrap_or_default();
+    let of = |(label, stats): &(String, gst::Structure)| {
+        // Only at the renderer do times follow each other without reordering or rounding.
+        let missing = if label == "render" { count(stats, "missing") } else { 0 };
+        count(stats, "buffers-dropped") + missing
+    };
+    health.iter().map(of).sum()
+}
+
+fn bar() -> ProgressBar {
+    // The template is constant; a bar without style still works.
+    let style = ProgressStyle::with_template("{prefix:>8} [{wide_bar}] {pos}/{len} {eta_precise} left, {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸ ");
+    ProgressBar::new(1).with_style(style)
+}

@@ -1,0 +1,175 @@
+//! What has been made of a probe's figures so far.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::settings::Settings;
+use crate::logic::clock::{Nanos, SECOND};
+use crate::logic::health::backpressure::Episodes;
+use crate::logic::health::counters::Count;
+use crate::logic::health::probe::{Marks, Probe, Recent, Snapshot};
+use crate::logic::health::verdict::{Change, Interval, Judge, Present};
+
+/// The stream's surroundings, as seen just now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Surroundings {
+    /// Fill of the watched queue.
+    pub fill: Option<f64>,
+    /// It throws buffers away when it is full.
+    pub leaky: bool,
+    /// Arrivals are compared with a clock.
+    pub paced: bool,
+    /// The source cannot wait.
+    pub live: bool,
+    /// When end of stream went through.
+    pub ended: Option<Nanos>,
+}
+
+pub(super) struct Observer {
+    pub probe: Arc<Probe>,
+    pub judge: Judge,
+    pub episodes: Episodes,
+    /// Fill of the watched queue: now, and the greatest seen.
+    pub fill: Option<(f64, f64)>,
+    /// Length and figures of the last interval.
+    pub recent: Option<(Nanos, Recent)>,
+    /// When counting began.
+    pub started: Nanos,
+    stopped: Option<Nanos>,
+    marks: Marks,
+    /// When the interval began, and the running time then.
+    interval_began: Nanos,
+    interval_position: Nanos,
+    /// Verdicts not told of yet, and whether a thread is telling: that keeps them in order without a lock held.
+    untold: VecDeque<Change>,
+    telling: bool,
+    /// The last interval message: as long as somebody else has it, it is unread. Refers to the element, so it must not stay.
+    pub last_stats: Option<gst::Message>,
+}
+
+impl Observer {
+    pub fn new(now: Nanos, samples: usize) -> Self {
+        Self {
+            probe: Arc::new(Probe::new(samples)),
+            judge: Judge::new(now),
+            episodes: Episodes::default(),
+            fill: None,
+            recent: None,
+            started: now,
+            stopped: None,
+            marks: Marks::default(),
+            interval_began: now,
+            interval_position: 0,
+            untold: VecDeque::new(),
+            telling: false,
+            last_stats: None,
+        }
+    }
+
+    /// The time that figures are of: it stands still once the stream has stopped.
+    pub fn time(&self, now: Nanos) -> Nanos {
+        self.stopped.unwrap_or(now)
+    }
+
+    /// The figures: waiting ends with the stream.
+    pub fn read(&self, now: Nanos, ended: Option<Nanos>) -> Snapshot {
+        self.probe.read(ended.unwrap_or(self.time(now)))
+    }
+
+    /// The stream flows from now on. Intervals count from then: what was before cannot be judged.
+    pub fn play(&mut self, now: Nanos, seen: Surroundings) {
+        self.probe.set_leaky(seen.leaky);
+        let snapshot = self.probe.read(now);
+        self.marks.roll(&self.probe, &snapshot);
+        self.interval_began = now;
+        self.interval_position = 0;
+        self.probe.set_playing(Some(now));
+    }
+
+    /// Looks at everything. Whether an interval ended.
+    pub fn look(&mut self, now: Nanos, settings: &Settings, seen: Surroundings) -> bool {
+        if self.stopped.is_some() {
+            return false;
+        }
+        self.probe.set_leaky(seen.leaky);
+        let snapshot = self.read(now, seen.ended);
+        match seen.fill {
+            Some(fill) => {
+                self.episodes.look(now, fill, settings.high_watermark, settings.low_watermark);
+                self.fill = Some((fill, self.fill.map_or(fill, |(_, most)| most.max(fill))));
+            }
+            None => {
+                self.episodes.end(now);
+                self.fill = None;
+            }
+        }
+        let ended = now >= self.next_interval(settings);
+        if ended {
+            self.end_interval(now, settings, &snapshot, seen);
+        }
+        let present = Present {
+            now,
+            playing_since: self.probe.playing_since(),
+            activity: snapshot.activity,
+            pace: if seen.paced { snapshot.duration } else { 0 },
+            pushing: snapshot.counts[Count::Held] > 0,
+            ended: seen.ended.is_some(),
+            failed: snapshot.failed,
+            overrunning: seen.live && self.episodes.active(),
+        };
+        self.untold.extend(self.judge.look(&present, &settings.limits()));
+        ended && settings.interval > 0
+    }
+
+    /// When the interval under way ends. Without intervals the verdict still needs some.
+    pub fn next_interval(&self, settings: &Settings) -> Nanos {
+        self.interval_began.saturating_add(if settings.interval > 0 { settings.interval } else { SECOND })
+    }
+
+    fn end_interval(&mut self, now: Nanos, settings: &Settings, snapshot: &Snapshot, seen: Surroundings) {
+        let recent = self.marks.roll(&self.probe, snapshot);
+        let span = now.saturating_sub(self.interval_began);
+        let played = self.probe.playing_since().is_some_and(|since| since <= self.interval_began);
+        if played && seen.ended.is_none() {
+            let n = &recent.counts;
+            let went_on = n[Count::DiscontSegment] + n[Count::DiscontFlush] == 0 && self.interval_position > 0;
+            // Buffers nearly as long as the interval come to a whole number of them by chance.
+            let fine = snapshot.duration <= span / 4;
+            let advance =
+                (seen.paced && went_on && fine).then(|| snapshot.position.saturating_sub(self.interval_position));
+            self.judge.interval(&Interval { counts: n, span, advance }, &settings.limits());
+        }
+        self.recent = (settings.interval > 0).then_some((span, recent));
+        self.interval_began = now;
+        self.interval_position = snapshot.position;
+    }
+
+    /// Takes the next verdict to tell of. Only one thread at a time gets any; it must come back until there are none.
+    pub fn next_untold(&mut self, telling: bool) -> Option<Change> {
+        if self.telling && !telling {
+            return None;
+        }
+        let next = self.untold.pop_front();
+        self.telling = next.is_some();
+        next
+    }
+
+    /// Starts counting anew.
+    pub fn reset(&mut self, now: Nanos) {
+        self.probe.reset();
+        self.judge.reset(now);
+        self.episodes.reset(now);
+        self.fill = self.fill.map(|(fill, _)| (fill, fill));
+        self.recent = None;
+        self.started = now;
+        self.interval_began = now;
+    }
+
+    /// The stream is over. The figures stay readable.
+    pub fn stop(&mut self, now: Nanos) {
+        self.probe.set_playing(None);
+        self.episodes.end(now);
+        self.stopped = Some(now);
+        self.last_stats = None;
+    }
+}

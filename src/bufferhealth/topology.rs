@@ -1,0 +1,91 @@
+//! Finding other elements from a pad: the queue before us, the sinks after us.
+
+use std::collections::VecDeque;
+
+use gst::glib;
+use gst::prelude::*;
+
+/// Pads looked at before a walk gives up: far more than any stream has between two points, and cheap enough to walk every second.
+const MOST_PADS: usize = 256;
+
+/// The nearest element beyond `from` for which `wanted` holds, through other elements and into and out of bins.
+fn nearest(from: &gst::Pad, wanted: impl Fn(&gst::Element) -> bool) -> Option<gst::Element> {
+    let mut frontier = VecDeque::from([from.clone()]);
+    let mut seen = vec![from.clone()];
+    while let Some(pad) = frontier.pop_front() {
+        let Some(peer) = pad.peer() else { continue };
+        // The inner half of a ghost pad has no element for a parent; the outer half has the bin, which is only a wrapping.
+        let element = peer.parent_element().filter(|element| !element.is::<gst::Bin>());
+        if let Some(element) = element.filter(|element| wanted(element)) {
+            return Some(element);
+        }
+        for pad in beyond(&peer) {
+            if seen.len() < MOST_PADS && !seen.contains(&pad) {
+                seen.push(pad.clone());
+                frontier.push_back(pad);
+            }
+        }
+    }
+    None
+}
+
+/// The pads that what goes through `pad` may come from or go to. Not `iterate_internal_links`, which cannot be called safely while
+/// elements and pads come and go; of elements with several streams all are taken.
+fn beyond(pad: &gst::Pad) -> Vec<gst::Pad> {
+    if let Some(proxy) = pad.downcast_ref::<gst::ProxyPad>() {
+        return proxy.internal().map(Cast::upcast).into_iter().collect();
+    }
+    let pads = pad.parent_element().map(|element| element.pads()).unwrap_or_default();
+    pads.into_iter().filter(|other| other.direction() != pad.direction()).collect()
+}
+
+/// Whether an element is something that fills up.
+fn is_queue(element: &gst::Element) -> bool {
+    element.has_property("current-level-buffers") || element.has_property("current-level-bytes")
+}
+
+/// The nearest queue upstream of a sink pad.
+pub(super) fn queue_upstream(sinkpad: &gst::Pad) -> Option<gst::Element> {
+    nearest(sinkpad, is_queue)
+}
+
+/// The queue called `name` in the same pipeline.
+pub(super) fn queue_called(name: &str, element: &impl IsA<gst::Element>) -> Option<gst::Element> {
+    let bin = element.as_ref().parent()?.downcast::<gst::Bin>().ok()?;
+    bin.by_name_recurse_up(name).filter(is_queue)
+}
+
+/// Whether a sink downstream of a source pad waits for the clock.
+pub(super) fn synced_downstream(srcpad: &gst::Pad) -> bool {
+    let waits = |element: &gst::Element| {
+        element.element_flags().contains(gst::ElementFlags::SINK)
+            && element.has_property_with_type("sync", bool::static_type())
+            && element.property::<bool>("sync")
+    };
+    nearest(srcpad, waits).is_some()
+}
+
+/// How much of a queue is used, from 0 to 1, by its fullest measure. None if it has no limit.
+pub(super) fn fill(queue: &gst::Element) -> Option<f64> {
+    let number = |name: &str| {
+        let readable = queue.find_property(name)?.flags().contains(glib::ParamFlags::READABLE);
+        readable.then(|| queue.property_value(name).transform::<u64>().ok()?.get::<u64>().ok())?
+    };
+    ["buffers", "bytes", "time"]
+        .iter()
+        .filter_map(|measure| {
+            let level = number(&format!("current-level-{measure}"))?;
+            // `max-size-…` of queues, `max-…` of appsrc.
+            let most = number(&format!("max-size-{measure}")).or_else(|| number(&format!("max-{measure}")))?;
+            (most > 0).then(|| (level as f64 / most as f64).min(1.0))
+        })
+        .reduce(f64::max)
+}
+
+/// Whether a queue throws buffers away when it is full.
+pub(super) fn leaks(queue: &gst::Element) -> bool {
+    ["leaky", "leaky-type"].iter().any(|name| {
+        queue.has_property(name)
+            && queue.property_value(name).transform::<i32>().ok().and_then(|value| value.get::<i32>().ok()) > Some(0)
+    })
+}

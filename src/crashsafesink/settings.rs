@@ -1,0 +1,178 @@
+//! The property values and their specifications.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::{Durability, OnExists, PageCache};
+use crate::logic::commit;
+
+const DEFAULT_FLUSH_THRESHOLD: u64 = 4 * 1024 * 1024;
+const DEFAULT_FLUSH_INTERVAL: gst::ClockTime = gst::ClockTime::from_seconds(2);
+const DEFAULT_MIN_FREE_SPACE: u64 = 64 * 1024 * 1024;
+
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub location: Option<PathBuf>,
+    pub flush_threshold: u64,
+    pub flush_interval: gst::ClockTime,
+    pub durability: Durability,
+    pub on_exists: OnExists,
+    pub min_free_space: u64,
+    pub eos_on_low_space: bool,
+    pub page_cache: PageCache,
+    /// Milliseconds.
+    pub max_transient_error_timeout: i32,
+    pub finish_on_stop: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            location: None,
+            flush_threshold: DEFAULT_FLUSH_THRESHOLD,
+            flush_interval: DEFAULT_FLUSH_INTERVAL,
+            durability: Durability::default(),
+            on_exists: OnExists::default(),
+            min_free_space: DEFAULT_MIN_FREE_SPACE,
+            eos_on_low_space: false,
+            page_cache: PageCache::default(),
+            max_transient_error_timeout: 0,
+            finish_on_stop: false,
+        }
+    }
+}
+
+impl Settings {
+    /// The part that the recording itself needs.
+    pub fn options(&self) -> commit::Options {
+        commit::Options {
+            threshold: self.flush_threshold,
+            interval: self.flush_interval.nseconds(),
+            durability: match self.durability {
+                Durability::Sync => commit::Durability::Sync,
+                Durability::Flush => commit::Durability::Flush,
+            },
+            bounded_cache: self.page_cache == PageCache::Bounded,
+            on_exists: match self.on_exists {
+                OnExists::Error => commit::OnExists::Error,
+                OnExists::Replace => commit::OnExists::Replace,
+                OnExists::Number => commit::OnExists::Number,
+            },
+        }
+    }
+
+    /// Sets the property called `name`, unless it is `location`, which has rules of its own.
+    pub fn set(&mut self, name: &str, value: &glib::Value) {
+        const TYPE: &str = "GObject has checked the type";
+        match name {
+            "flush-threshold" => self.flush_threshold = value.get().expect(TYPE),
+            "flush-interval" => self.flush_interval = gst::ClockTime::from_nseconds(value.get().expect(TYPE)),
+            "durability" => self.durability = value.get().expect(TYPE),
+            "on-exists" => self.on_exists = value.get().expect(TYPE),
+            "min-free-space" => self.min_free_space = value.get().expect(TYPE),
+            "eos-on-low-space" => self.eos_on_low_space = value.get().expect(TYPE),
+            "page-cache" => self.page_cache = value.get().expect(TYPE),
+            "max-transient-error-timeout" => self.max_transient_error_timeout = value.get().expect(TYPE),
+            "finish-on-stop" => self.finish_on_stop = value.get().expect(TYPE),
+            _ => unreachable!("no property {name}"),
+        }
+    }
+
+    pub fn get(&self, name: &str) -> glib::Value {
+        match name {
+            "location" => self.location.to_value(),
+            "flush-threshold" => self.flush_threshold.to_value(),
+            "flush-interval" => self.flush_interval.nseconds().to_value(),
+            "durability" => self.durability.to_value(),
+            "on-exists" => self.on_exists.to_value(),
+            "min-free-space" => self.min_free_space.to_value(),
+            "eos-on-low-space" => self.eos_on_low_space.to_value(),
+            "page-cache" => self.page_cache.to_value(),
+            "max-transient-error-timeout" => self.max_transient_error_timeout.to_value(),
+            "finish-on-stop" => self.finish_on_stop.to_value(),
+            _ => unreachable!("no property {name}"),
+        }
+    }
+}
+
+pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let defaults = Settings::default();
+    vec![
+        glib::ParamSpecString::builder("location")
+            .nick("Location")
+            .blurb("File to record to; while recording, its name has .recording before the extension")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("flush-threshold")
+            .nick("Flush Threshold")
+            .blurb("Bytes written as one window, and synced as one with durability=sync; at most two windows are at risk")
+            .minimum(4096)
+            .maximum(1 << 40)
+            .default_value(defaults.flush_threshold)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("flush-interval")
+            .nick("Flush Interval")
+            .blurb("Nanoseconds after which a window is written although it is not full (0 = only when full)")
+            .maximum(u64::MAX - 1)
+            .default_value(defaults.flush_interval.nseconds())
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("durability", defaults.durability)
+            .nick("Durability")
+            .blurb("What written data survives: a power cut, or only the end of the process")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("on-exists", defaults.on_exists)
+            .nick("On Exists")
+            .blurb("What to do when the location exists already")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("min-free-space")
+            .nick("Minimum Free Space")
+            .blurb("Bytes free on the file system below which a warning and a message are posted (0 = never)")
+            .default_value(defaults.min_free_space)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecBoolean::builder("eos-on-low-space")
+            .nick("EOS On Low Space")
+            .blurb("Send EOS to the whole pipeline when free space falls below min-free-space, so that the index still fits")
+            .default_value(defaults.eos_on_low_space)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("page-cache", defaults.page_cache)
+            .nick("Page Cache")
+            .blurb("Whether the kernel keeps recorded data in memory")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecInt::builder("max-transient-error-timeout")
+            .nick("Max Transient Error Timeout")
+            .blurb("Milliseconds to retry a write that fails with EACCES, as network file systems do when briefly away (0 = fail at once)")
+            .minimum(0)
+            .default_value(defaults.max_transient_error_timeout)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecBoolean::builder("finish-on-stop")
+            .nick("Finish On Stop")
+            .blurb("Give the file its final name also when stopped without EOS; for streams that need no index")
+            .default_value(defaults.finish_on_stop)
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecString::builder("temp-location")
+            .nick("Temporary Location")
+            .blurb("File being written now (NULL = none)")
+            .read_only()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb(
+                "bytes accepted, writes, syncs, max-flush-age (ns), max-stall (ns), unsynced-bytes, held-bytes and state \
+                 (idle, recording, finished, failed)",
+            )
+            .read_only()
+            .build(),
+    ]
+});

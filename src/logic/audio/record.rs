@@ -1,0 +1,137 @@
+//! How a hop lies in a file: little-endian, of constant size, first as measured and then, in the same place, as drawn.
+
+use super::features::{BANDS, Hop, WAVE_POINTS};
+
+/// Bytes of a record: 36 KB for a second of audio.
+pub const LEN: usize = 2 * (2 * BANDS) + WAVE_POINTS + 2 * 6 + 4 * 3;
+
+/// A hop as the first pass measures it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Raw {
+    /// Tilted level of each band in quantised decibels.
+    pub bands: [u16; BANDS],
+    /// As in [`Hop`].
+    pub wave: [i8; WAVE_POINTS],
+    /// As in [`Hop`].
+    pub rms: u16,
+    /// As in [`Hop`].
+    pub peak: u16,
+    /// Spectral flux in the three ranges.
+    pub flux: [u16; 3],
+    /// K-weighted energy of the hop's samples, in 2^-32.
+    pub energy: u64,
+}
+
+struct Writer<'a>(&'a mut [u8]);
+
+impl Writer<'_> {
+    fn put<const N: usize>(&mut self, bytes: [u8; N]) {
+        let (head, rest) = std::mem::take(&mut self.0).split_at_mut(N);
+        head.copy_from_slice(&bytes);
+        self.0 = rest;
+    }
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> [u8; N] {
+        let (head, rest) = self.0.split_at(N);
+        self.0 = rest;
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(head);
+        bytes
+    }
+
+    fn u16(&mut self) -> u16 {
+        u16::from_le_bytes(self.take())
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.take())
+    }
+}
+
+impl Raw {
+    /// Writes the record into `bytes`, which are [`LEN`] long.
+    pub fn write(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+        let mut out = Writer(bytes);
+        self.bands.iter().for_each(|level| out.put(level.to_le_bytes()));
+        self.wave.iter().for_each(|point| out.put(point.to_le_bytes()));
+        [self.rms, self.peak].iter().chain(&self.flux).for_each(|level| out.put(level.to_le_bytes()));
+        out.put(self.energy.to_le_bytes());
+    }
+
+    /// Reads a record of [`LEN`] bytes.
+    pub fn read(bytes: &[u8]) -> Self {
+        let mut from = Reader(bytes);
+        Self {
+            bands: std::array::from_fn(|_| from.u16()),
+            wave: std::array::from_fn(|_| i8::from_le_bytes(from.take())),
+            rms: from.u16(),
+            peak: from.u16(),
+            flux: std::array::from_fn(|_| from.u16()),
+            energy: u64::from_le_bytes(from.take()),
+        }
+    }
+}
+
+/// Writes a finished hop into `bytes`, which are [`LEN`] long.
+pub fn write(hop: &Hop, bytes: &mut [u8]) {
+    let mut out = Writer(bytes);
+    hop.bands.iter().chain(&hop.peaks).for_each(|level| out.put(level.to_le_bytes()));
+    hop.wave.iter().for_each(|point| out.put(point.to_le_bytes()));
+    [hop.rms, hop.peak, hop.loudness].iter().chain(&hop.onsets).for_each(|level| out.put(level.to_le_bytes()));
+    [hop.travel, hop.hue, hop.rotation].iter().for_each(|sum| out.put(sum.to_le_bytes()));
+}
+
+/// Reads a finished hop from [`LEN`] bytes.
+pub fn read(bytes: &[u8]) -> Hop {
+    let mut from = Reader(bytes);
+    Hop {
+        bands: std::array::from_fn(|_| from.u16()),
+        peaks: std::array::from_fn(|_| from.u16()),
+        wave: std::array::from_fn(|_| i8::from_le_bytes(from.take())),
+        rms: from.u16(),
+        peak: from.u16(),
+        loudness: from.u16(),
+        onsets: std::array::from_fn(|_| from.u16()),
+        travel: from.u32(),
+        hue: from.u32(),
+        rotation: from.u32(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let hop = Hop {
+            bands: std::array::from_fn(|i| i as u16 * 1000),
+            peaks: std::array::from_fn(|i| 65_535 - i as u16),
+            wave: std::array::from_fn(|i| i as i8 - 40),
+            rms: 1,
+            peak: 2,
+            loudness: 3,
+            onsets: [4, 5, 6],
+            travel: 7 << 20,
+            hue: 8 << 20,
+            rotation: u32::MAX,
+        };
+        let mut bytes = [0; LEN];
+        write(&hop, &mut bytes);
+        assert_eq!(read(&bytes), hop);
+
+        let raw = Raw { bands: hop.bands, wave: hop.wave, rms: 1, peak: 2, flux: [3, 4, 5], energy: u64::MAX - 1 };
+        raw.write(&mut bytes);
+        assert_eq!(Raw::read(&bytes), raw);
+    }
+
+    #[test]
+    fn a_second_of_audio_takes_less_than_40_kb() {
+        const { assert!(LEN * 100 <= 40_000) };
+    }
+}

@@ -1,0 +1,233 @@
+//! The analysis as a whole: samples in, timeline out.
+
+use std::f64::consts::TAU;
+use std::ops::ControlFlow;
+
+use proptest::prelude::*;
+
+use super::analyze::{Analyzer, SpecError};
+use super::features::{FULL, Hop, Window};
+use super::timeline::Timeline;
+use super::{bands, scratch};
+
+fn analyze_in(rate: u32, channels: u32, interleaved: &[f32], pushes: impl IntoIterator<Item = usize>) -> Timeline {
+    let mut analyzer = Analyzer::new(rate, channels, scratch::unlinked().unwrap()).unwrap();
+    let mut rest = interleaved;
+    for push in pushes {
+        let (now, later) = rest.split_at((push * channels as usize).min(rest.len()));
+        analyzer.push(now).unwrap();
+        rest = later;
+    }
+    analyzer.push(rest).unwrap();
+    analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
+}
+
+fn analyze(rate: u32, channels: u32, interleaved: &[f32]) -> Timeline {
+    analyze_in(rate, channels, interleaved, [])
+}
+
+fn hops(timeline: &Timeline) -> Vec<Hop> {
+    let count = timeline.info().hops as usize;
+    let mut window = Window::default();
+    timeline.read(0, count, &mut window, &mut Vec::new()).unwrap();
+    (0..count as i64).map(|hop| *window.hop(hop)).collect()
+}
+
+fn sine(rate: u32, hz: f64, amplitude: f64, seconds: f64) -> Vec<f32> {
+    let count = (f64::from(rate) * seconds) as usize;
+    (0..count).map(|i| (amplitude * libm::sin(TAU * hz * i as f64 / f64::from(rate))) as f32).collect()
+}
+
+/// White noise in −1..1, the same on every machine.
+fn noise(count: usize) -> Vec<f32> {
+    let mut x = 1u32;
+    let next = || {
+        x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (x >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    std::iter::repeat_with(next).take(count).collect()
+}
+
+/// Two seconds of stereo with a beat, a tone and noise in it.
+fn song(rate: u32) -> Vec<f32> {
+    let tone = sine(rate, 440.0, 0.3, 2.0);
+    let hiss = noise(tone.len());
+    let beat = (rate / 2) as usize;
+    let mix = tone.iter().zip(&hiss).enumerate().map(|(i, (tone, hiss))| {
+        let kick = if i % beat < beat / 20 { 0.6 } else { 0.02 };
+        [tone + hiss * kick, tone * 0.5 - hiss * kick * 0.3]
+    });
+    mix.flatten().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+    #[test]
+    fn it_does_not_matter_how_the_samples_are_cut_into_pushes(
+        rate in prop_oneof![Just(8_000), Just(11_025), Just(44_100)],
+        cuts in prop::collection::vec(0usize..20_000, 0..12),
+    ) {
+        let song = song(rate);
+        let (cut, whole) = (analyze_in(rate, 2, &song, cuts), analyze(rate, 2, &song));
+        prop_assert_eq!(cut.digest(), whole.digest());
+    }
+}
+
+#[test]
+fn single_samples_give_the_same_bytes_as_seconds() {
+    let song = song(11_025);
+    assert_eq!(analyze_in(11_025, 2, &song, vec![1; song.len() / 2]).digest(), analyze(11_025, 2, &song).digest());
+}
+
+#[test]
+fn other_samples_give_another_digest() {
+    let mut song = song(8_000);
+    let before = analyze(8_000, 2, &song).digest();
+    assert_eq!(before.len(), 64);
+    song[9_000] += 0.5;
+    assert_ne!(analyze(8_000, 2, &song).digest(), before);
+}
+
+#[test]
+fn silence_is_silence_and_what_is_not_a_number_is_silence_too() {
+    let silence = analyze(44_100, 2, &[0.0; 44_100]);
+    assert!(hops(&silence).iter().all(|hop| *hop == Hop::SILENCE));
+    assert_eq!(silence.summary().loudness_lufs, None);
+    let bad: Vec<_> = (0..44_100).map(|i| [f32::NAN, f32::INFINITY, f32::NEG_INFINITY][i % 3]).collect();
+    assert_eq!(analyze(44_100, 2, &bad).digest(), silence.digest());
+}
+
+#[test]
+fn absurd_amplitudes_overflow_nothing() {
+    let square: Vec<_> = (0..44_100).map(|i| if i / 50 % 2 == 0 { f32::MAX } else { f32::MIN }).collect();
+    let hops = hops(&analyze(44_100, 1, &square));
+    assert_eq!((hops[50].rms, hops[50].peak), (FULL, FULL));
+    let dc = vec![1.0; 44_100];
+    assert!(self::hops(&analyze(44_100, 1, &dc))[50].rms == FULL);
+}
+
+#[test]
+fn a_tone_is_in_its_band_and_nowhere_else_at_every_rate() {
+    for rate in [8_000, 22_050, 44_100, 48_000, 96_000, 192_000] {
+        for hz in [60.0, 130.0, 200.0, 440.0, 1000.0, 3000.0] {
+            let hop = hops(&analyze(rate, 1, &sine(rate, hz, 0.5, 1.0)))[50];
+            let loudest = (0..64usize).max_by_key(|&band| hop.bands[band]).unwrap();
+            let wanted = bands::bands_between(0.0..hz).end;
+            assert!(loudest.abs_diff(wanted) <= 1, "{hz} Hz at {rate} Hz is in band {loudest}, not {wanted}");
+            let far =
+                (0..64usize).filter(|band| band.abs_diff(loudest) > 12).map(|band| hop.bands[band]).max().unwrap();
+            assert!(far < FULL / 4, "{hz} Hz at {rate} Hz is also elsewhere: {far}");
+        }
+    }
+}
+
+#[test]
+fn levels_follow_the_amplitude_in_decibels() {
+    // Loud first, so that the ceiling is the same for both halves.
+    let mut tone = sine(44_100, 1000.0, 0.5, 1.0);
+    tone.extend(sine(44_100, 1000.0, 0.05, 1.5));
+    let hops = hops(&analyze(44_100, 1, &tone));
+    let level = |hop: usize| f64::from(*hops[hop].bands.iter().max().unwrap()) / f64::from(FULL);
+    assert!(level(50) > 0.98);
+    // 20 of 60 dB lower, once the release has passed.
+    assert!((level(230) - (1.0 - 20.0 / 60.0)).abs() < 0.02, "{}", level(230));
+}
+
+#[test]
+fn amplitudes_and_waveform_are_those_of_the_samples() {
+    let hops = hops(&analyze(48_000, 1, &sine(48_000, 100.0, 0.5, 1.0)));
+    let hop = hops[50];
+    assert!((f64::from(hop.rms) / f64::from(FULL) - 0.5 / 2.0_f64.sqrt()).abs() < 1e-3);
+    assert!((f64::from(hop.peak) / f64::from(FULL) - 0.5).abs() < 1e-3);
+    for (i, &point) in hop.wave.iter().enumerate() {
+        // The hop starts half a period before its centre, which is the start of a period.
+        let want = 127.0 * 0.5 * libm::sin(TAU * (0.5 + (i as f64 + 0.5) / 80.0));
+        assert!((f64::from(point) - want).abs() < 2.0, "point {i}: {point} instead of {want}");
+    }
+}
+
+#[test]
+fn a_click_is_an_onset_at_its_own_moment_in_all_ranges() {
+    for rate in [22_050u32, 44_100, 48_000] {
+        let mut audio = noise(4 * rate as usize);
+        audio.iter_mut().for_each(|x| *x *= 1e-3);
+        let clicks = [0.73, 1.501, 2.25, 3.333];
+        for click in clicks {
+            let at = (click * f64::from(rate)) as usize;
+            audio[at..at + rate as usize / 500].iter_mut().for_each(|x| *x = 0.9);
+        }
+        let hops = hops(&analyze(rate, 1, &audio));
+        for range in 0..3 {
+            for click in clicks {
+                let hit = (click * 100.0) as usize;
+                let loudest = (hit - 15..hit + 15).max_by_key(|&hop| hops[hop].onsets[range]).unwrap();
+                assert!(hops[loudest].onsets[range] > FULL / 2, "range {range}: {}", hops[loudest].onsets[range]);
+                let late = loudest as f64 / 100.0 - click;
+                assert!(late.abs() <= 0.03, "range {range} at {rate} Hz: {click} s is found {late} s late");
+            }
+        }
+    }
+}
+
+#[test]
+fn integrals_only_grow_and_stand_still_in_silence() {
+    let mut audio = song(8_000);
+    audio.extend(vec![0.0; 2 * 8_000 * 4]);
+    let hops = hops(&analyze(8_000, 2, &audio));
+    assert!(hops.windows(2).all(|pair| pair[0].travel <= pair[1].travel && pair[0].hue <= pair[1].hue));
+    assert!(hops[150].rotation > hops[100].rotation);
+    assert_eq!(hops[595].rotation, hops[590].rotation);
+}
+
+#[test]
+fn one_sample_and_none_at_all_are_tracks_too() {
+    let one = analyze(44_100, 1, &[0.5]);
+    assert_eq!((one.info().samples, one.info().hops), (1, 1));
+    let none = analyze(44_100, 8, &[]);
+    assert_eq!((none.info().samples, none.info().hops), (0, 1));
+    assert_eq!(
+        Analyzer::new(0, 2, scratch::unlinked().unwrap()).err(),
+        Some(SpecError::Empty { rate: 0, channels: 2 })
+    );
+}
+
+#[test]
+fn any_rate_and_many_channels_are_measured() {
+    for (rate, channels) in [(1u32, 1u32), (50, 2), (999, 3), (4_000, 6), (44_101, 8), (384_000, 2), (1_500_000, 1)] {
+        let audio = noise(rate.div_ceil(4) as usize * channels as usize);
+        let timeline = analyze(rate, channels, &audio);
+        assert_eq!(timeline.info().hops, timeline.info().samples * 100 / u64::from(rate) + 1);
+    }
+}
+
+#[test]
+fn a_track_sounds_the_same_from_one_channel_and_from_two() {
+    let mono = sine(44_100, 700.0, 0.4, 1.0);
+    let stereo: Vec<_> = mono.iter().flat_map(|&x| [x, x]).collect();
+    let (mono, stereo) = (hops(&analyze(44_100, 1, &mono)), hops(&analyze(44_100, 2, &stereo)));
+    for (a, b) in mono.iter().zip(&stereo) {
+        assert!(a.bands.iter().zip(&b.bands).all(|(a, b)| a.abs_diff(*b) < 40));
+        assert_eq!((a.wave, a.rms), (b.wave, b.rms));
+    }
+}
+
+#[test]
+fn outside_of_the_track_there_is_silence() {
+    let timeline = analyze(44_100, 1, &sine(44_100, 440.0, 0.5, 0.5));
+    let all = hops(&timeline);
+    let (mut window, mut buffer) = (Window::default(), Vec::new());
+    for first in [-200, -7, 0, 44, 50, 51, 1000, i64::MAX - 100, i64::MIN] {
+        timeline.read(first, 20, &mut window, &mut buffer).unwrap();
+        for hop in (0..20).filter_map(|i| first.checked_add(i)) {
+            let want = usize::try_from(hop).ok().and_then(|i| all.get(i)).unwrap_or(&Hop::SILENCE);
+            assert_eq!(window.hop(hop), want, "hop {hop} of a window from {first} on");
+        }
+    }
+}
+
+#[test]
+fn finishing_can_be_called_off() {
+    let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
+    analyzer.push(&noise(80_000)).unwrap();
+    assert!(analyzer.finish(&mut |_| ControlFlow::Break(())).unwrap().is_none());
+}

@@ -1,0 +1,92 @@
+//! The finished timeline: a file of records that is read through windows.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use super::features::{Hop, Info, Window};
+use super::record;
+
+/// The meaning of everything that is stored; a change of results is a new version.
+pub const ANALYSIS_VERSION: u32 = 1;
+
+/// Records read in one go where all of them are.
+pub(super) const BLOCK: usize = 256;
+
+/// What was found in a whole track, besides its hops.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// Integrated loudness in LUFS; `None` where nothing is above −70.
+    pub loudness_lufs: Option<f64>,
+    /// The largest absolute sample; full scale is 1.
+    pub peak: f32,
+}
+
+/// An analysed track. Cheap to share between threads: reading does not move a file position.
+#[derive(Debug)]
+pub struct Timeline {
+    pub(super) file: File,
+    /// Where in the file the records begin.
+    pub(super) offset: u64,
+    pub(super) info: Info,
+    pub(super) summary: Summary,
+    pub(super) digest: blake3::Hash,
+}
+
+impl Timeline {
+    /// What holds for the whole timeline.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// What was found in the whole track.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// BLAKE3 over version, [`Info`] and all records, in hexadecimal: equal digests draw equal pictures.
+    pub fn digest(&self) -> String {
+        self.digest.to_hex().to_string()
+    }
+
+    /// Makes `window` hold `count` hops from `first` on; silence where the track has none.
+    pub fn read(&self, first: i64, count: usize, window: &mut Window, buffer: &mut Vec<u8>) -> io::Result<()> {
+        window.refill(first, count, |hops| {
+            let (total, last) = (self.info.hops as i64, first.saturating_add(count as i64));
+            let (start, end) = (first.clamp(0, total), last.clamp(0, total));
+            buffer.resize((end - start) as usize * record::LEN, 0);
+            self.file.read_exact_at(buffer, self.offset + start as u64 * record::LEN as u64)?;
+            // Where nothing of the track is in the window, nothing is written and the offset does not matter.
+            let inside: &mut [Hop] = if end > start { &mut hops[(start - first) as usize..] } else { &mut [] };
+            for (hop, bytes) in inside.iter_mut().zip(buffer.chunks_exact(record::LEN)) {
+                *hop = record::read(bytes);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The digest of a timeline while its records pass by.
+pub(super) struct Digest(blake3::Hasher);
+
+impl Digest {
+    pub(super) fn new(info: &Info) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"steady timeline");
+        for number in [ANALYSIS_VERSION, info.rate, info.channels] {
+            hasher.update(&number.to_le_bytes());
+        }
+        for number in [info.samples, info.hops] {
+            hasher.update(&number.to_le_bytes());
+        }
+        Self(hasher)
+    }
+
+    pub(super) fn update(&mut self, records: &[u8]) {
+        self.0.update(records);
+    }
+
+    pub(super) fn finish(&self) -> blake3::Hash {
+        self.0.finalize()
+    }
+}

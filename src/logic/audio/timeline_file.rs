@@ -1,0 +1,263 @@
+//! Timelines as files (`.steadytl`): a header that says what they are, then the records as they are read.
+//!
+//! | offset | bytes | what, little-endian |
+//! |---|---|---|
+//! | 0 | 8 | "STEADYTL" |
+//! | 8 | 4 + 4 | version of this layout, version of the analysis |
+//! | 16 | 4 + 4 | sample rate in Hz, channels |
+//! | 24 | 8 + 8 | samples per channel, hops |
+//! | 40 | 4 + 4 | bytes of a record; largest sample as f32 |
+//! | 48 | 4 | integrated loudness in 1/100 LUFS, −2³¹ where there is none |
+//! | 52 | 12 | 0 |
+//! | 64 | 32 | BLAKE3 of the timeline: its digest |
+//! | 96 | 32 | BLAKE3 of the 96 bytes before |
+//! | 128 | hops · record | records |
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::features::Info;
+use super::hops::HopGrid;
+use super::record;
+use super::timeline::{ANALYSIS_VERSION, BLOCK, Digest, Summary, Timeline};
+
+/// Version of the layout above.
+pub const LAYOUT_VERSION: u32 = 1;
+const MAGIC: &[u8; 8] = b"STEADYTL";
+const HEADER: usize = 128;
+const NO_LOUDNESS: i32 = i32::MIN;
+
+/// Why a file cannot be used as a timeline.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be read.
+    #[error("it cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// It begins with something else.
+    #[error("it is no timeline")]
+    Foreign,
+    /// Another version of this crate made it.
+    #[error("it was made by another version (layout {0}, analysis {1}); analyse the audio again")]
+    Version(u32, u32),
+    /// It is shorter than it says.
+    #[error("it is cut off: {got} of {wanted} bytes are there")]
+    CutOff {
+        /// Bytes that are there.
+        got: u64,
+        /// Bytes there should be.
+        wanted: u64,
+    },
+    /// Its checksums do not fit.
+    #[error("it is damaged: its checksum does not fit")]
+    Damaged,
+}
+
+/// A new timeline file that appears when it is whole. Made before the analysis, so that a folder that cannot be written
+/// to is noticed first.
+pub struct NewFile(tempfile::NamedTempFile, PathBuf);
+
+impl NewFile {
+    /// For a file at `path`.
+    pub fn beside(path: &Path) -> io::Result<Self> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self(tempfile::NamedTempFile::new_in(folder)?, path.to_owned()))
+    }
+
+    /// Writes `timeline`; fails where there is a file by now.
+    pub fn save(self, timeline: &Timeline) -> io::Result<()> {
+        let Self(mut file, path) = self;
+        file.write_all(&header(timeline))?;
+        each_block(timeline, |records| file.write_all(records).map(|()| ControlFlow::Continue(())))?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+/// Opens a timeline and checks all of it. `None` when `progress`, told how many hops have been checked, calls it off.
+pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<Option<Timeline>, OpenError> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let mut bytes = [0; HEADER];
+    match file.read_exact_at(&mut bytes, 0) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error.into()),
+        _ if !bytes.starts_with(MAGIC) => return Err(OpenError::Foreign),
+        Err(_) => return Err(OpenError::CutOff { got: len, wanted: HEADER as u64 }),
+        Ok(()) => {}
+    }
+    let timeline = parse(&bytes, file)?;
+    let wanted = HEADER as u64 + timeline.info.hops * record::LEN as u64;
+    if len < wanted {
+        return Err(OpenError::CutOff { got: len, wanted });
+    }
+    let mut digest = Digest::new(&timeline.info);
+    let mut hop = 0;
+    let whole = each_block(&timeline, |records| {
+        digest.update(records);
+        hop += (records.len() / record::LEN) as u64;
+        Ok(progress(hop))
+    })?;
+    if !whole {
+        return Ok(None);
+    }
+    if digest.finish() != timeline.digest {
+        return Err(OpenError::Damaged);
+    }
+    Ok(Some(timeline))
+}
+
+/// Hands all records to `with`; whether that took them all.
+fn each_block(timeline: &Timeline, mut with: impl FnMut(&[u8]) -> io::Result<ControlFlow<()>>) -> io::Result<bool> {
+    let mut buffer = vec![0; BLOCK * record::LEN];
+    let mut hop = 0;
+    while hop < timeline.info.hops {
+        let count = (timeline.info.hops - hop).min(BLOCK as u64);
+        let records = &mut buffer[..count as usize * record::LEN];
+        timeline.file.read_exact_at(records, timeline.offset + hop * record::LEN as u64)?;
+        if with(records)?.is_break() {
+            return Ok(false);
+        }
+        hop += count;
+    }
+    Ok(true)
+}
+
+fn header(timeline: &Timeline) -> [u8; HEADER] {
+    let (info, summary) = (&timeline.info, &timeline.summary);
+    let mut bytes = [0; HEADER];
+    let mut put = |at: usize, value: &[u8]| bytes[at..at + value.len()].copy_from_slice(value);
+    put(0, MAGIC);
+    put(8, &LAYOUT_VERSION.to_le_bytes());
+    put(12, &ANALYSIS_VERSION.to_le_bytes());
+    put(16, &info.rate.to_le_bytes());
+    put(20, &info.channels.to_le_bytes());
+    put(24, &info.samples.to_le_bytes());
+    put(32, &info.hops.to_le_bytes());
+    put(40, &(record::LEN as u32).to_le_bytes());
+    put(44, &summary.peak.to_le_bytes());
+    let loudness = summary.loudness_lufs.map_or(NO_LOUDNESS, |lufs| (lufs * 100.0).round() as i32);
+    put(48, &loudness.to_le_bytes());
+    put(64, timeline.digest.as_bytes());
+    let checksum = blake3::hash(&bytes[..96]);
+    bytes[96..].copy_from_slice(checksum.as_bytes());
+    bytes
+}
+
+fn parse(bytes: &[u8; HEADER], file: File) -> Result<Timeline, OpenError> {
+    fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+        std::array::from_fn(|i| bytes[at + i])
+    }
+    let u32_at = |at| u32::from_le_bytes(number(bytes, at));
+    let u64_at = |at| u64::from_le_bytes(number(bytes, at));
+    if (u32_at(8), u32_at(12)) != (LAYOUT_VERSION, ANALYSIS_VERSION) {
+        return Err(OpenError::Version(u32_at(8), u32_at(12)));
+    }
+    if blake3::hash(&bytes[..96]).as_bytes()[..] != bytes[96..] {
+        return Err(OpenError::Damaged);
+    }
+    let info = Info { rate: u32_at(16), channels: u32_at(20), samples: u64_at(24), hops: u64_at(32) };
+    // A file can have a right checksum over nonsense.
+    let plausible = info.rate > 0
+        && info.channels > 0
+        && u32_at(40) as usize == record::LEN
+        && info.samples <= 1 << 56
+        && info.hops == HopGrid::new(info.rate).count(info.samples);
+    if !plausible {
+        return Err(OpenError::Damaged);
+    }
+    let loudness = i32::from_le_bytes(number(bytes, 48));
+    let summary = Summary {
+        loudness_lufs: (loudness != NO_LOUDNESS).then(|| f64::from(loudness) / 100.0),
+        peak: f32::from_le_bytes(number(bytes, 44)),
+    };
+    let digest = blake3::Hash::from_bytes(number(bytes, 64));
+    Ok(Timeline { file, offset: HEADER as u64, info, summary, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logic::audio::analyze::Analyzer;
+    use crate::logic::audio::features::Window;
+    use crate::logic::audio::scratch;
+
+    fn timeline() -> Timeline {
+        let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
+        let samples: Vec<_> = (0..40_000).map(|i| (i % 83) as f32 / 83.0 - 0.5).collect();
+        analyzer.push(&samples).unwrap();
+        analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
+    }
+
+    fn open_bytes(bytes: &[u8]) -> Result<Option<Timeline>, OpenError> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        open(file.path(), &mut |_| ControlFlow::Continue(()))
+    }
+
+    fn saved() -> (Timeline, Vec<u8>) {
+        let (timeline, folder) = (timeline(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("a.steadytl");
+        NewFile::beside(&path).unwrap().save(&timeline).unwrap();
+        let bytes = std::fs::read(path).unwrap();
+        (timeline, bytes)
+    }
+
+    #[test]
+    fn what_was_saved_is_opened_again() {
+        let (timeline, bytes) = saved();
+        let opened = open_bytes(&bytes).unwrap().unwrap();
+        assert_eq!((opened.info(), opened.digest()), (timeline.info(), timeline.digest()));
+        assert!((opened.summary().loudness_lufs.unwrap() - timeline.summary().loudness_lufs.unwrap()).abs() < 0.01);
+        let (mut a, mut b) = (Window::default(), Window::default());
+        for first in [-10, 0, 300, 495] {
+            timeline.read(first, 20, &mut a, &mut Vec::new()).unwrap();
+            opened.read(first, 20, &mut b, &mut Vec::new()).unwrap();
+            assert!((first..first + 20).all(|hop| a.hop(hop) == b.hop(hop)));
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_not_replaced() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let saved = NewFile::beside(file.path()).unwrap().save(&timeline());
+        assert_eq!(saved.unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::metadata(file.path()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn any_changed_byte_is_noticed() {
+        let (_, bytes) = saved();
+        for at in (0..HEADER).chain((HEADER..bytes.len()).step_by(997)) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 0x10;
+            let error = open_bytes(&changed).unwrap_err();
+            match at {
+                0..8 => assert!(matches!(error, OpenError::Foreign), "{at}: {error}"),
+                8..16 => assert!(matches!(error, OpenError::Version(..)), "{at}: {error}"),
+                _ => assert!(matches!(error, OpenError::Damaged), "{at}: {error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_off_is_refused_wherever_it_is_cut() {
+        let (_, bytes) = saved();
+        for len in [8, 100, HEADER, HEADER + 1, bytes.len() - 1] {
+            let error = open_bytes(&bytes[..len]).unwrap_err();
+            assert!(matches!(error, OpenError::CutOff { .. }), "{len}: {error}");
+        }
+        assert!(matches!(open_bytes(&bytes[..7]).unwrap_err(), OpenError::Foreign));
+        assert!(matches!(open_bytes(b"").unwrap_err(), OpenError::Foreign));
+    }
+
+    #[test]
+    fn opening_can_be_called_off() {
+        let (_, bytes) = saved();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        assert!(open(file.path(), &mut |_| ControlFlow::Break(())).unwrap().is_none());
+    }
+}

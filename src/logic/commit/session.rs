@@ -1,0 +1,316 @@
+//! One recording shared by the thread that writes it and the one that brings it to safety.
+//!
+//! The second thread is the caller's ([`Session::run_background`]); it flushes what has waited for an interval and syncs
+//! full windows, so the writing thread waits for the disk only when two windows are not safe yet. One lock guards the
+//! recording. It is held while bytes go to the kernel, never during a background sync, and never while something is reported.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::failure::Failure;
+use super::recording::{Counters, Finished, Kept, Recording};
+use super::storage::Directory;
+use crate::logic::clock::{Clock, Nanos, SECOND};
+
+/// Accepted bytes that wait longer than this for the disk are worth a warning.
+const SLOW: Nanos = 10 * SECOND;
+
+/// What the background thread has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// A window is safe.
+    Flushed {
+        /// Bytes in it.
+        bytes: u64,
+        /// How long that took.
+        took: Nanos,
+    },
+    /// The recording has failed and takes no more.
+    Failed(Failure),
+    /// The file system has less room than it should keep.
+    LowSpace {
+        /// Bytes left.
+        available: u64,
+    },
+    /// Bytes waited for longer than 10 s to be flushed or synced.
+    Slow {
+        /// How long.
+        age: Nanos,
+    },
+}
+
+/// Why bytes were not accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteError {
+    /// [`Session::interrupt`] came while waiting for the disk; the call can be repeated.
+    Interrupted,
+    /// The recording has failed; the failure is here unless it has been reported before.
+    Failed(Option<Failure>),
+}
+
+struct Shared {
+    /// None once finished or kept.
+    recording: Option<Recording>,
+    /// A job is being run without the lock.
+    syncing: bool,
+    /// No further jobs.
+    closing: bool,
+    interrupted: bool,
+    /// The failure has been handed out.
+    reported: bool,
+}
+
+/// See the module.
+pub struct Session {
+    shared: Mutex<Shared>,
+    /// Something to do for the background thread.
+    work: Condvar,
+    /// A job has ended, or the wait for it is to end.
+    progress: Condvar,
+    clock: Arc<dyn Clock>,
+    directory: Arc<dyn Directory>,
+    counters: Arc<Counters>,
+    temporary: PathBuf,
+    min_free: u64,
+    max_stall: AtomicU64,
+}
+
+impl Session {
+    /// Shares `recording`; less than `min_free` bytes left on its file system are reported.
+    pub fn new(recording: Recording, clock: Arc<dyn Clock>, min_free: u64) -> Self {
+        Self {
+            work: Condvar::new(),
+            progress: Condvar::new(),
+            clock,
+            directory: recording.directory().clone(),
+            counters: recording.counters().clone(),
+            temporary: recording.temporary_path(),
+            min_free,
+            max_stall: AtomicU64::new(0),
+            shared: Mutex::new(Shared {
+                recording: Some(recording),
+                syncing: false,
+                closing: false,
+                interrupted: false,
+                reported: false,
+            }),
+        }
+    }
+
+    /// The figures.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The longest that [`Self::write`] has waited for the disk.
+    pub fn max_stall(&self) -> Nanos {
+        self.max_stall.load(Ordering::Relaxed)
+    }
+
+    /// The file being written, for people.
+    pub fn temporary_path(&self) -> &PathBuf {
+        &self.temporary
+    }
+
+    /// Whether anything was accepted.
+    pub fn has_data(&self) -> bool {
+        self.lock().recording.as_ref().is_some_and(Recording::has_data)
+    }
+
+    /// The next byte goes to `position`.
+    pub fn seek(&self, position: u64) {
+        if let Some(recording) = &mut self.lock().recording {
+            recording.seek(position);
+        }
+    }
+
+    /// Accepts one buffer, given in pieces. `done` counts the bytes accepted so far and makes an interrupted call repeatable.
+    pub fn write(&self, data: &[&[u8]], done: &mut usize) -> Result<(), WriteError> {
+        let total: usize = data.iter().map(|d| d.len()).sum();
+        let mut shared = self.lock();
+        while *done < total {
+            let recording = shared.recording.as_mut().ok_or(WriteError::Failed(None))?;
+            let had_deadline = recording.deadline().is_some();
+            match recording.write(data, *done, self.clock.now()) {
+                Ok(0) => {
+                    let since = self.clock.now();
+                    shared = self.wait_for_progress(shared)?;
+                    self.max_stall.fetch_max(self.clock.now().saturating_sub(since), Ordering::Relaxed);
+                    continue;
+                }
+                Ok(taken) => *done += taken,
+                Err(failure) => return Err(shared.hand_out(failure)),
+            }
+            if recording.has_job() || had_deadline != recording.deadline().is_some() {
+                self.work.notify_one();
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns once everything accepted is on the disk.
+    pub fn make_safe(&self) -> Result<(), WriteError> {
+        let mut shared = self.lock();
+        while shared.syncing {
+            shared = self.wait_for_progress(shared)?;
+        }
+        let now = self.clock.now();
+        match shared.recording.as_mut().map(|recording| recording.make_safe(now)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(failure)) => Err(shared.hand_out(failure)),
+            None => Err(WriteError::Failed(None)),
+        }
+    }
+
+    /// Ends waits for the disk, now and until called with `false`.
+    pub fn interrupt(&self, interrupted: bool) {
+        self.lock().interrupted = interrupted;
+        self.progress.notify_all();
+    }
+
+    /// Ends the recording under its final name. On failure [`Self::keep`] is next.
+    pub fn finish(&self, utc: u64) -> Result<Finished, WriteError> {
+        let mut shared = self.close_down();
+        let now = self.clock.now();
+        let Some(recording) = shared.recording.as_mut() else { return Err(WriteError::Failed(None)) };
+        let finished = match recording.finish(utc, now) {
+            Ok(finished) => finished,
+            Err(failure) => return Err(shared.hand_out(failure)),
+        };
+        match shared.recording.take().map(Recording::close) {
+            Some(Err(failure)) => Err(shared.hand_out(failure)),
+            _ => Ok(finished),
+        }
+    }
+
+    /// Ends the recording without its final name; see [`Recording::keep`]. The failure is one not reported before.
+    pub fn keep(&self, aside: bool, utc: u64) -> (Option<Kept>, Option<Failure>) {
+        let mut shared = self.close_down();
+        let now = self.clock.now();
+        let Some(mut recording) = shared.recording.take() else { return (None, None) };
+        let (kept, result) = recording.keep(aside, utc, now);
+        let failure = result.and(recording.close()).err();
+        let failure = match failure.map(|failure| shared.hand_out(failure)) {
+            Some(WriteError::Failed(failure)) => failure,
+            _ => None,
+        };
+        (kept, failure)
+    }
+
+    /// The background thread's work; returns when the recording ends or has failed. `report` is called without locks.
+    pub fn run_background(&self, report: &mut dyn FnMut(Report)) {
+        // First looked at after the first window: before it a pipeline may not be ready to be ended.
+        let mut low = false;
+        let mut warned = false;
+        let mut shared = self.lock();
+        loop {
+            let now = self.clock.now();
+            if shared.closing {
+                return;
+            }
+            let Some(recording) = shared.recording.as_mut() else { return };
+            if let Err(failure) = recording.tick(now) {
+                return Self::report_failure(shared, failure, report);
+            }
+            let Some(job) = recording.take_job() else {
+                if recording.failure().is_some() {
+                    return;
+                }
+                shared = match recording.deadline() {
+                    Some(deadline) => {
+                        let wait = Duration::from_nanos(deadline.saturating_sub(now).max(1));
+                        self.work.wait_timeout(shared, wait).map_or_else(|e| e.into_inner().0, |(guard, _)| guard)
+                    }
+                    None => self.work.wait(shared).unwrap_or_else(PoisonError::into_inner),
+                };
+                continue;
+            };
+            shared.syncing = true;
+            drop(shared);
+            let bytes = job.bytes();
+            let result = job.run();
+            let done = self.clock.now();
+            let took = done.saturating_sub(now);
+            shared = self.lock();
+            shared.syncing = false;
+            self.progress.notify_all();
+            let Some(recording) = shared.recording.as_mut() else { return };
+            if let Err(failure) = recording.job_done(job, result, done) {
+                return Self::report_failure(shared, failure, report);
+            }
+            drop(shared);
+            report(Report::Flushed { bytes, took });
+            let age = took.max(self.counters.max_flush_age.load(Ordering::Relaxed));
+            if age > SLOW && !std::mem::replace(&mut warned, true) {
+                report(Report::Slow { age });
+            }
+            low = self.check_space(low, report);
+            shared = self.lock();
+        }
+    }
+
+    /// The background thread has died: no job of its will ever end.
+    pub fn abandon(&self) {
+        let mut shared = self.lock();
+        (shared.syncing, shared.reported) = (false, true);
+        if let Some(recording) = &mut shared.recording {
+            recording.abandon();
+        }
+        self.progress.notify_all();
+    }
+
+    fn report_failure(mut shared: MutexGuard<'_, Shared>, failure: Failure, report: &mut dyn FnMut(Report)) {
+        if let WriteError::Failed(Some(failure)) = shared.hand_out(failure) {
+            drop(shared);
+            report(Report::Failed(failure));
+        }
+    }
+
+    /// Whether space is low; reported when it becomes so, and again only after it has been twice the limit.
+    fn check_space(&self, was_low: bool, report: &mut dyn FnMut(Report)) -> bool {
+        if self.min_free == 0 {
+            return false;
+        }
+        let Ok(available) = self.directory.free_space() else { return was_low };
+        if available < self.min_free && !was_low {
+            report(Report::LowSpace { available });
+            return true;
+        }
+        was_low && available < self.min_free.saturating_mul(2)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_for_progress<'a>(
+        &'a self,
+        mut shared: MutexGuard<'a, Shared>,
+    ) -> Result<MutexGuard<'a, Shared>, WriteError> {
+        self.work.notify_one();
+        if !shared.interrupted {
+            shared = self.progress.wait(shared).unwrap_or_else(PoisonError::into_inner);
+        }
+        if shared.interrupted { Err(WriteError::Interrupted) } else { Ok(shared) }
+    }
+
+    /// No further jobs; waits for the one under way, which nothing can cut short.
+    fn close_down(&self) -> MutexGuard<'_, Shared> {
+        let mut shared = self.lock();
+        shared.closing = true;
+        self.work.notify_one();
+        while shared.syncing {
+            shared = self.progress.wait(shared).unwrap_or_else(PoisonError::into_inner);
+        }
+        shared
+    }
+}
+
+impl Shared {
+    /// A failure is handed to exactly one caller.
+    fn hand_out(&mut self, failure: Failure) -> WriteError {
+        WriteError::Failed((!std::mem::replace(&mut self.reported, true)).then_some(failure))
+    }
+}

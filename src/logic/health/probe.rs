@@ -1,0 +1,681 @@
+//! One measuring point: what its writer does at each buffer, and what readers can see of it.
+//!
+//! All times are of one monotonic clock with an arbitrary origin.
+
+use super::counters::{COUNTS, Cells, Count, Counts};
+use super::gaps::{Gaps, Unit};
+use super::histogram::{Mark, Recorder, Summary};
+use super::jitter::Jitter;
+use super::sync::{AtomicU64, Ordering, fence};
+use crate::logic::clock::Nanos;
+
+/// How a push ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of GStreamer's flow returns")]
+pub enum Flow {
+    Ok,
+    Flushing,
+    Eos,
+    NotLinked,
+    NotNegotiated,
+    Error,
+}
+
+/// Cells after the counts: what is, not how much there was.
+#[derive(Clone, Copy)]
+enum Gauge {
+    /// When the last arrival or departure was; 0 before the first.
+    Activity = COUNTS as isize,
+    /// The jitter estimate, and the greatest so far.
+    Jitter,
+    JitterMax,
+    /// The longer one of the durations of the last two buffers.
+    Duration,
+    /// Running time of the end of the last buffer that has one.
+    Position,
+    /// 1 after a push that ended in an error, until one ends well.
+    Failed,
+    /// Which reset the cells are of.
+    Epoch,
+}
+const CELLS: usize = Gauge::Epoch as usize + 1;
+
+/// "None" of the atomics below.
+const NONE: u64 = u64::MAX;
+
+/// What the writer reads and others set.
+#[derive(Debug)]
+struct Context {
+    /// Since when the stream is meant to flow.
+    playing_since: AtomicU64,
+    /// By how much running times are delayed before they are due.
+    latency: AtomicU64,
+    late_threshold: AtomicU64,
+    /// Upstream elements may skip what ends before this running time: downstream said so.
+    skip_until: AtomicU64,
+    /// The watched queue throws buffers away when it is full.
+    leaky: AtomicU64,
+    /// How many resets were asked for.
+    resets: AtomicU64,
+}
+
+/// The distributions of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quantity {
+    /// Time from one arrival to the next.
+    Interarrival,
+    /// Time inside the push downstream.
+    Push,
+    /// How long after it was due a buffer arrived; 0 for one in time.
+    Lateness,
+    /// How long before it is due a buffer arrived; 0 for one late.
+    Headroom,
+}
+
+impl Quantity {
+    /// All of them, in the order of declaration.
+    pub const ALL: [Quantity; 4] = [Self::Interarrival, Self::Push, Self::Lateness, Self::Headroom];
+
+    /// The name in statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Interarrival => "interarrival",
+            Self::Push => "push",
+            Self::Lateness => "lateness",
+            Self::Headroom => "headroom",
+        }
+    }
+
+    /// Whether it means anything only where arrivals are compared with a clock.
+    pub fn needs_clock(self) -> bool {
+        matches!(self, Self::Lateness | Self::Headroom)
+    }
+}
+
+/// The shared side of a measuring point.
+#[derive(Debug)]
+pub struct Probe {
+    cells: Cells<CELLS>,
+    recorders: [Recorder; Quantity::ALL.len()],
+    /// The last push times, a ring.
+    samples: Box<[AtomicU64]>,
+    context: Context,
+}
+
+/// What a reader sees: counts and gauges of one instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The counts, waiting under way included.
+    pub counts: Counts,
+    /// When the last arrival or departure was.
+    pub activity: Option<Nanos>,
+    /// The jitter estimate.
+    pub jitter: Nanos,
+    /// The greatest jitter estimate.
+    pub jitter_max: Nanos,
+    /// The longer one of the durations of the last two buffers.
+    pub duration: Nanos,
+    /// Running time of the end of the last buffer that has one.
+    pub position: Nanos,
+    /// The last push ended in an error.
+    pub failed: bool,
+    /// How many resets there were.
+    pub epoch: u64,
+}
+
+impl Probe {
+    /// A probe that keeps its last `samples` push times.
+    pub fn new(samples: usize) -> Self {
+        let atomic = AtomicU64::new;
+        Self {
+            cells: Cells::default(),
+            recorders: std::array::from_fn(|_| Recorder::default()),
+            samples: (0..samples).map(|_| atomic(0)).collect(),
+            context: Context {
+                playing_since: atomic(NONE),
+                latency: atomic(0),
+                late_threshold: atomic(NONE),
+                skip_until: atomic(0),
+                leaky: atomic(0),
+                resets: atomic(0),
+            },
+        }
+    }
+
+    /// The stream flows from now on, or is halted. Time spent halted is nobody's fault.
+    pub fn set_playing(&self, since: Option<Nanos>) {
+        self.context.playing_since.store(since.unwrap_or(NONE), Ordering::Relaxed);
+    }
+
+    /// Since when the stream flows.
+    pub fn playing_since(&self) -> Option<Nanos> {
+        Some(self.context.playing_since.load(Ordering::Relaxed)).filter(|&since| since != NONE)
+    }
+
+    /// Buffers are due this long after their running time.
+    pub fn set_latency(&self, latency: Nanos) {
+        self.context.latency.store(latency, Ordering::Relaxed);
+    }
+
+    /// From how much lateness on a buffer counts as late.
+    pub fn set_late_threshold(&self, threshold: Nanos) {
+        self.context.late_threshold.store(threshold, Ordering::Relaxed);
+    }
+
+    /// Downstream lets upstream skip what ends before this running time.
+    pub fn set_skip_until(&self, running_time: Nanos) {
+        self.context.skip_until.store(running_time, Ordering::Relaxed);
+    }
+
+    /// Whether the watched queue throws buffers away when it is full.
+    pub fn set_leaky(&self, leaky: bool) {
+        self.context.leaky.store(leaky.into(), Ordering::Relaxed);
+    }
+
+    /// Starts all counting anew. Readers see it at once, the writer at its next buffer.
+    pub fn reset(&self) {
+        self.context.resets.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Everything as of one instant, `now` at the latest.
+    pub fn read(&self, now: Nanos) -> Snapshot {
+        let cells = self.cells.read();
+        let gauge = |g: Gauge| cells[g as usize];
+        let epoch = self.context.resets.load(Ordering::Relaxed);
+        let mut counts = Counts(std::array::from_fn(|i| cells[i]));
+        let activity = Some(gauge(Gauge::Activity)).filter(|&at| at != 0);
+        let stale = gauge(Gauge::Epoch) != epoch;
+        if stale {
+            // The writer has seen no buffer since the reset, so neither has anybody else.
+            let held = counts[Count::Held];
+            counts = Counts::default();
+            (counts[Count::In], counts[Count::Held]) = (held, held);
+        } else if let (Some(since), Some(playing)) = (activity, self.playing_since()) {
+            let waiting = now.saturating_sub(since.max(playing));
+            let whom = if counts[Count::Held] > 0 { Count::BlockedTime } else { Count::StarvedTime };
+            counts[whom] += waiting;
+        }
+        let live = |g: Gauge| if stale { 0 } else { gauge(g) };
+        Snapshot {
+            counts,
+            activity,
+            jitter: live(Gauge::Jitter),
+            jitter_max: live(Gauge::JitterMax),
+            duration: gauge(Gauge::Duration),
+            position: gauge(Gauge::Position),
+            failed: gauge(Gauge::Failed) != 0,
+            epoch,
+        }
+    }
+
+    /// Which reset the distributions are of, unless one is under way.
+    fn settled(&self) -> Option<u64> {
+        let wanted = self.context.resets.load(Ordering::Relaxed);
+        (self.cells.read()[Gauge::Epoch as usize] == wanted).then_some(wanted)
+    }
+
+    /// What `read` makes of the distributions, unless a reset came before or in between.
+    fn settled_while<T>(&self, read: impl FnOnce() -> T) -> Option<T> {
+        let epoch = self.settled()?;
+        let read = read();
+        // Whoever saw a cell that a reset cleared sees after this fence that there was one.
+        fence(Ordering::Acquire);
+        (self.settled() == Some(epoch)).then_some(read)
+    }
+
+    /// A distribution since the start.
+    pub fn summary(&self, quantity: Quantity) -> Option<Summary> {
+        self.settled_while(|| self.recorders[quantity as usize].read().summary())?
+    }
+
+    /// The last push times, oldest first.
+    pub fn samples(&self) -> Vec<Nanos> {
+        let ring = self.samples.len();
+        let read = || {
+            let pushes = self.recorders[Quantity::Push as usize].read().summary().map_or(0, |s| s.count) as usize;
+            (pushes - pushes.min(ring)..pushes).map(|n| self.samples[n % ring].load(Ordering::Relaxed)).collect()
+        };
+        self.settled_while(read).unwrap_or_default()
+    }
+
+    /// Who took what is missing before `unit` since `hole`, as far as one point can tell.
+    fn blame(&self, unit: &Unit, hole: Nanos) -> Option<Count> {
+        let skip_until = self.context.skip_until.load(Ordering::Relaxed);
+        let skipped = skip_until > 0 && unit.running_time.is_some_and(|at| at.saturating_sub(hole) <= skip_until);
+        if skipped {
+            Some(Count::MissingQos)
+        } else if self.context.leaky.load(Ordering::Relaxed) != 0 {
+            Some(Count::MissingLeaky)
+        } else {
+            None
+        }
+    }
+}
+
+/// How far one reader has come: what it needs to tell the last interval from all before it.
+#[derive(Debug, Default)]
+pub struct Marks {
+    epoch: u64,
+    counts: Counts,
+    marks: [Mark; Quantity::ALL.len()],
+}
+
+impl Marks {
+    /// What came since the last roll. One reader per probe.
+    pub fn roll(&mut self, probe: &Probe, snapshot: &Snapshot) -> Recent {
+        if self.epoch != snapshot.epoch {
+            *self = Self { epoch: snapshot.epoch, ..Self::default() };
+        }
+        let counts = snapshot.counts.since(&self.counts);
+        self.counts = snapshot.counts;
+        let marks = &mut self.marks;
+        let summaries = probe.settled_while(|| {
+            let mut next =
+                probe.recorders.iter().zip(marks.iter_mut()).map(|(recorder, mark)| recorder.roll(mark).summary());
+            std::array::from_fn(|_| next.next().flatten())
+        });
+        if summaries.is_none() {
+            // Cleared in between: what is there belongs to the next epoch, which `snapshot` then shows.
+            self.marks = Default::default();
+        }
+        Recent { counts, summaries: summaries.unwrap_or_default() }
+    }
+}
+
+/// What came in an interval.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Recent {
+    /// The counts.
+    pub counts: Counts,
+    /// The distributions, as in [`Quantity::ALL`].
+    pub summaries: [Option<Summary>; Quantity::ALL.len()],
+}
+
+/// The writer's side of a measuring point: belongs to the thread that moves the stream.
+#[derive(Debug, Default)]
+pub struct Tap {
+    gaps: Gaps,
+    jitter: Jitter,
+    epoch: u64,
+    /// The arrival before.
+    arrived: Option<Nanos>,
+    /// The last departure.
+    left: Option<Nanos>,
+    /// Arrival and number of the buffers being pushed.
+    pushing: Option<(Nanos, u64)>,
+    duration: Nanos,
+    /// Where the next sample goes.
+    next_sample: usize,
+}
+
+impl Tap {
+    /// The timestamps of the stream, to be told of its events.
+    pub fn gaps(&mut self) -> &mut Gaps {
+        &mut self.gaps
+    }
+
+    /// A new segment began.
+    pub fn segment(&mut self, follows: bool) {
+        self.gaps.segment(follows);
+        self.jitter.interrupt();
+    }
+
+    /// The stream was flushed.
+    pub fn flush(&mut self, probe: &Probe) {
+        self.gaps.flush();
+        self.jitter.interrupt();
+        (self.arrived, self.left) = (None, None);
+        probe.context.skip_until.store(0, Ordering::Relaxed);
+        probe.cells.write().set(Gauge::Failed as usize, 0);
+    }
+
+    /// A span without data was announced.
+    pub fn gap(&mut self, probe: &Probe, now: Nanos, start: Nanos, duration: Option<Nanos>) {
+        self.gaps.gap(start, duration);
+        self.jitter.interrupt();
+        self.arrived = None;
+        self.sync_epoch(probe);
+        let w = probe.cells.write();
+        w.add(Count::GapEvents as usize, 1);
+        if self.pushing.is_none() {
+            w.set(Gauge::Activity as usize, now);
+        }
+    }
+
+    /// Buffers arrived, together, at `now`; if their arrival is to be compared with a clock, it shows this running time.
+    #[inline]
+    pub fn arrive(&mut self, probe: &Probe, now: Nanos, running_now: Option<i64>, units: impl Iterator<Item = Unit>) {
+        self.sync_epoch(probe);
+        let playing_since = probe.context.playing_since.load(Ordering::Relaxed);
+        let record = |quantity: Quantity, value| probe.recorders[quantity as usize].record(value);
+
+        let w = probe.cells.write();
+        if let Some(before) = self.arrived.filter(|&before| before >= playing_since) {
+            record(Quantity::Interarrival, now.saturating_sub(before));
+        }
+        // While halted `playing_since` is beyond any time, and nothing is added.
+        if let Some(left) = self.left {
+            w.add(Count::StarvedTime as usize, now.saturating_sub(left.max(playing_since)));
+        }
+        let mut number = 0;
+        for unit in units {
+            number += 1;
+            let finding = self.gaps.arrive(&unit);
+            w.add(Count::Bytes as usize, unit.bytes);
+            w.add(Count::MediaTime as usize, finding.duration.unwrap_or(0));
+            if !unit.delta {
+                w.add(Count::KeyFrames as usize, 1);
+            }
+            if unit.corrupted {
+                w.add(Count::Corrupted as usize, 1);
+            }
+            if let Some(cause) = finding.cause {
+                w.add(cause as usize, 1);
+                self.jitter.interrupt();
+            }
+            if finding.missing > 0 {
+                w.add(Count::Missing as usize, finding.missing);
+                w.add(Count::Holes as usize, 1);
+                let hole = finding.missing.saturating_mul(finding.duration.unwrap_or(0));
+                if let Some(why) = probe.blame(&unit, hole) {
+                    w.add(why as usize, finding.missing);
+                }
+            }
+            if let (1, Some(timestamp)) = (number, finding.timestamp) {
+                let jitter = self.jitter.arrive(now, timestamp);
+                w.set(Gauge::Jitter as usize, jitter);
+                if jitter > w.get(Gauge::JitterMax as usize) {
+                    w.set(Gauge::JitterMax as usize, jitter);
+                }
+            }
+            let duration = finding.duration.unwrap_or(0);
+            w.set(Gauge::Duration as usize, duration.max(self.duration));
+            self.duration = duration;
+            if let (Some(running_time), Some(running_now)) = (unit.running_time, running_now) {
+                w.set(Gauge::Position as usize, running_time.saturating_add(duration));
+                let due = running_time.saturating_add(probe.context.latency.load(Ordering::Relaxed));
+                let late = running_now.saturating_sub_unsigned(due);
+                let lateness = late.max(0) as u64;
+                record(Quantity::Lateness, lateness);
+                record(Quantity::Headroom, late.min(0).unsigned_abs());
+                w.add(Count::Timed as usize, 1);
+                if lateness > probe.context.late_threshold.load(Ordering::Relaxed) {
+                    w.add(Count::Late as usize, 1);
+                }
+            }
+        }
+        w.add(Count::In as usize, number);
+        w.set(Count::Held as usize, number);
+        w.set(Gauge::Activity as usize, now);
+        self.arrived = Some(now);
+        self.pushing = Some((now, number));
+    }
+
+    /// The push of what arrived last ended at `now`.
+    #[inline]
+    pub fn depart(&mut self, probe: &Probe, now: Nanos, flow: Flow) {
+        // Before the buffers count as gone: a reset keeps those on their way.
+        self.sync_epoch(probe);
+        let Some((entered, number)) = self.pushing.take() else { return };
+        let playing_since = probe.context.playing_since.load(Ordering::Relaxed);
+        let w = probe.cells.write();
+        if playing_since <= now {
+            let spent = now.saturating_sub(entered.max(playing_since));
+            w.add(Count::BlockedTime as usize, spent);
+            probe.recorders[Quantity::Push as usize].record(spent);
+            if let Some(sample) = probe.samples.get(self.next_sample) {
+                sample.store(spent, Ordering::Relaxed);
+                self.next_sample += 1;
+                if self.next_sample == probe.samples.len() {
+                    self.next_sample = 0;
+                }
+            }
+        }
+        w.set(Count::Held as usize, 0);
+        w.set(Gauge::Activity as usize, now);
+        if flow == Flow::Ok {
+            w.add(Count::Out as usize, number);
+            w.set(Gauge::Failed as usize, 0);
+        } else {
+            w.add(Count::Dropped as usize, number);
+            let (count, failed) = match flow {
+                Flow::Ok | Flow::Flushing => (Count::FlowFlushing, false),
+                Flow::Eos => (Count::FlowEos, false),
+                Flow::NotLinked => (Count::FlowNotLinked, true),
+                Flow::NotNegotiated => (Count::FlowNotNegotiated, true),
+                Flow::Error => (Count::FlowError, true),
+            };
+            w.add(count as usize, 1);
+            w.set(Gauge::Failed as usize, failed.into());
+        }
+        self.left = Some(now);
+    }
+
+    /// Carries out a reset that was asked for since the last buffer.
+    #[inline]
+    fn sync_epoch(&mut self, probe: &Probe) {
+        let wanted = probe.context.resets.load(Ordering::Relaxed);
+        if wanted != self.epoch {
+            self.reset(probe, wanted);
+        }
+    }
+
+    #[cold]
+    fn reset(&mut self, probe: &Probe, epoch: u64) {
+        self.epoch = epoch;
+        self.next_sample = 0;
+        self.jitter = Jitter::default();
+        (self.arrived, self.left) = (None, None);
+        // Readers take the distributions for empty until they see the new epoch, which is published after they are.
+        fence(Ordering::Release);
+        probe.recorders.iter().for_each(Recorder::clear);
+        let held = self.pushing.map_or(0, |(_, number)| number);
+        let w = probe.cells.write();
+        (0..COUNTS).for_each(|i| w.set(i, 0));
+        w.set(Count::In as usize, held);
+        w.set(Count::Held as usize, held);
+        w.set(Gauge::Jitter as usize, 0);
+        w.set(Gauge::JitterMax as usize, 0);
+        w.set(Gauge::Epoch as usize, epoch);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::logic::clock::{MILLISECOND, SECOND};
+    use crate::logic::health::gaps::Order;
+
+    const FRAME: Nanos = SECOND / 50;
+
+    fn frame(n: u64) -> Unit {
+        Unit {
+            pts: Some(n * FRAME),
+            duration: Some(FRAME),
+            running_time: Some(n * FRAME),
+            bytes: 100,
+            ..Unit::default()
+        }
+    }
+
+    fn probe() -> (Probe, Tap) {
+        let probe = Probe::new(4);
+        probe.set_playing(Some(0));
+        let mut tap = Tap::default();
+        tap.gaps().format(Order::Presentation, None);
+        tap.segment(true);
+        (probe, tap)
+    }
+
+    fn pass(probe: &Probe, tap: &mut Tap, at: Nanos, unit: Unit, push: Nanos, flow: Flow) {
+        tap.arrive(probe, at, None, std::iter::once(unit));
+        tap.depart(probe, at + push, flow);
+    }
+
+    #[test]
+    fn a_known_stream_gives_known_figures() {
+        let (probe, mut tap) = probe();
+        // 1 s of frames of which every tenth is lost, each pushed for 5 ms, all delivered evenly.
+        let came: Vec<u64> = (0..50).filter(|n| n % 10 != 5).collect();
+        for &n in &came {
+            let unit = Unit { delta: n % 25 != 0, corrupted: n == 7, ..frame(n) };
+            pass(&probe, &mut tap, SECOND + n * FRAME, unit, 5 * MILLISECOND, Flow::Ok);
+        }
+        let end = SECOND + 49 * FRAME + 5 * MILLISECOND;
+        let read = probe.read(end);
+        let counts = read.counts;
+        assert_eq!(
+            (counts[Count::In], counts[Count::Out], counts[Count::Held], counts[Count::Dropped]),
+            (45, 45, 0, 0)
+        );
+        assert_eq!((counts[Count::Missing], counts[Count::Holes], counts[Count::DiscontGap]), (5, 5, 5));
+        assert_eq!((counts[Count::Bytes], counts[Count::MediaTime]), (4500, 45 * FRAME));
+        assert_eq!((counts[Count::Corrupted], counts[Count::KeyFrames]), (1, 1), "25 is lost, 0 is not");
+        assert_eq!(counts[Count::BlockedTime], 45 * 5 * MILLISECOND);
+        assert_eq!(counts[Count::StarvedTime], 49 * FRAME - 44 * 5 * MILLISECOND);
+        assert_eq!(read.jitter_max, 0);
+        let push = probe.summary(Quantity::Push).expect("pushes");
+        assert_eq!((push.count, push.min, push.max, push.p50), (45, 5 * MILLISECOND, 5 * MILLISECOND, 5 * MILLISECOND));
+        let spacing = probe.summary(Quantity::Interarrival).expect("spacings");
+        assert_eq!((spacing.count, spacing.min, spacing.max), (44, FRAME, 2 * FRAME));
+        assert_eq!(probe.summary(Quantity::Lateness), None, "there is no clock");
+        assert_eq!(probe.samples(), [5 * MILLISECOND; 4]);
+    }
+
+    #[test]
+    fn lateness_and_headroom_are_against_the_clock_and_the_latency() {
+        let (probe, mut tap) = probe();
+        probe.set_latency(10 * MILLISECOND);
+        probe.set_late_threshold(20 * MILLISECOND);
+        for (n, arrival) in [(0, 0), (1, 30), (2, 50), (3, 70 + 20), (4, 90 + 21)] {
+            tap.arrive(&probe, 7 * SECOND + n, Some(arrival * MILLISECOND as i64), std::iter::once(frame(n)));
+            tap.depart(&probe, 7 * SECOND + n, Flow::Ok);
+        }
+        let read = probe.read(8 * SECOND);
+        assert_eq!((read.counts[Count::Timed], read.counts[Count::Late]), (5, 1));
+        let lateness = probe.summary(Quantity::Lateness).expect("a clock");
+        assert_eq!((lateness.min, lateness.max, lateness.p50), (0, 21 * MILLISECOND, 0));
+        assert_eq!(probe.summary(Quantity::Headroom).map(|h| (h.count, h.max)), Some((5, 10 * MILLISECOND)));
+        assert_eq!(read.position, 5 * FRAME);
+    }
+
+    #[test]
+    fn refusals_are_drops_and_errors_stay_until_a_push_ends_well() {
+        let (probe, mut tap) = probe();
+        for (n, flow) in [Flow::Ok, Flow::Flushing, Flow::Eos, Flow::NotLinked, Flow::NotNegotiated, Flow::Error]
+            .into_iter()
+            .enumerate()
+        {
+            pass(&probe, &mut tap, 1 + n as u64, frame(n as u64), 0, flow);
+            assert_eq!(probe.read(10).failed, n >= 3);
+        }
+        let counts = probe.read(10).counts;
+        assert_eq!((counts[Count::In], counts[Count::Out], counts[Count::Dropped]), (6, 1, 5));
+        let flows =
+            [Count::FlowFlushing, Count::FlowEos, Count::FlowNotLinked, Count::FlowNotNegotiated, Count::FlowError];
+        assert!(flows.iter().all(|&flow| counts[flow] == 1));
+        pass(&probe, &mut tap, 9, frame(6), 0, Flow::Ok);
+        assert!(!probe.read(10).failed);
+    }
+
+    #[test]
+    fn a_wait_under_way_counts_and_one_while_halted_does_not() {
+        let (probe, mut tap) = probe();
+        probe.set_playing(None);
+        tap.arrive(&probe, 100, None, std::iter::once(frame(0)));
+        assert_eq!(probe.read(200).counts[Count::BlockedTime], 0);
+        probe.set_playing(Some(300));
+        assert_eq!(probe.read(450).counts[Count::BlockedTime], 150);
+        tap.depart(&probe, 500, Flow::Ok);
+        assert_eq!(probe.read(900).counts[Count::BlockedTime], 200);
+        assert_eq!(probe.read(900).counts[Count::StarvedTime], 400);
+        assert_eq!(probe.summary(Quantity::Push).map(|s| s.max), Some(200));
+    }
+
+    #[test]
+    fn a_reset_shows_at_once_and_keeps_the_balance_of_a_buffer_on_its_way() {
+        let (probe, mut tap) = probe();
+        (0..9).for_each(|n| pass(&probe, &mut tap, 10 * n + 10, frame(n), 3, Flow::Ok));
+        tap.arrive(&probe, 100, None, [frame(9), frame(10)].into_iter());
+        let mut marks = Marks::default();
+        assert_eq!(marks.roll(&probe, &probe.read(100)).counts[Count::In], 11);
+        probe.reset();
+        let read = probe.read(150);
+        assert_eq!((read.counts[Count::In], read.counts[Count::Held], read.counts[Count::Bytes]), (2, 2, 0));
+        assert!(read.counts.balanced() && probe.summary(Quantity::Push).is_none() && probe.samples().is_empty());
+        tap.depart(&probe, 160, Flow::Ok);
+        pass(&probe, &mut tap, 170, frame(11), 7, Flow::Ok);
+        let read = probe.read(180);
+        assert_eq!((read.counts[Count::In], read.counts[Count::Out]), (3, 3));
+        assert!(read.counts.balanced());
+        let recent = marks.roll(&probe, &read);
+        assert_eq!(recent.counts[Count::Out], 3);
+        assert_eq!(recent.summaries[Quantity::Push as usize].map(|s| (s.count, s.min, s.max)), Some((2, 7, 60)));
+    }
+
+    #[test]
+    fn holes_are_blamed_on_the_leaking_queue_or_on_the_wish_of_downstream() {
+        let (probe, mut tap) = probe();
+        pass(&probe, &mut tap, 1, frame(0), 0, Flow::Ok);
+        pass(&probe, &mut tap, 2, frame(2), 0, Flow::Ok);
+        probe.set_leaky(true);
+        pass(&probe, &mut tap, 3, frame(5), 0, Flow::Ok);
+        probe.set_skip_until(6 * FRAME);
+        pass(&probe, &mut tap, 4, frame(9), 0, Flow::Ok);
+        let counts = probe.read(5).counts;
+        assert_eq!((counts[Count::Missing], counts[Count::MissingLeaky], counts[Count::MissingQos]), (6, 2, 3));
+    }
+
+    #[test]
+    fn lists_count_their_buffers_and_arrive_once() {
+        let (probe, mut tap) = probe();
+        tap.arrive(&probe, 10, None, (0..5).map(frame));
+        assert_eq!(probe.read(11).counts[Count::Held], 5);
+        tap.depart(&probe, 20, Flow::Ok);
+        tap.arrive(&probe, 30, None, (5..8).map(frame));
+        tap.depart(&probe, 40, Flow::Ok);
+        assert_eq!(probe.read(50).counts[Count::Out], 8);
+        assert_eq!(probe.summary(Quantity::Interarrival).map(|s| (s.count, s.max)), Some((1, 20)));
+        assert_eq!(probe.read(50).counts[Count::Missing], 0);
+    }
+
+    #[test]
+    fn readers_never_see_a_count_out_of_balance() {
+        let (probe, mut tap) = probe();
+        let done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for reader in 0..4 {
+                let (probe, done) = (&probe, &done);
+                scope.spawn(move || {
+                    let mut reads = 0u64;
+                    while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                        let read = probe.read(u64::MAX / 2);
+                        assert!(read.counts.balanced(), "{:?}", read.counts);
+                        reads += 1;
+                        if reader == 0 && reads.is_multiple_of(1000) {
+                            probe.reset();
+                        }
+                    }
+                });
+            }
+            let started = std::time::Instant::now();
+            for n in 0.. {
+                let flow = if n % 7 == 0 { Flow::Flushing } else { Flow::Ok };
+                tap.arrive(&probe, n + 1, None, (n..n + 1 + n % 3).map(frame));
+                tap.depart(&probe, n + 2, flow);
+                if n % 1024 == 0 && started.elapsed().as_millis() > 1500 {
+                    break;
+                }
+            }
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_probe_fits_in_32_kib() {
+        use crate::logic::health::histogram::BUCKETS;
+        let histograms = Quantity::ALL.len() * BUCKETS * (size_of::<u64>() + size_of::<u32>());
+        let total = size_of::<Probe>() + size_of::<Tap>() + size_of::<Marks>() + histograms + 100 * size_of::<u64>();
+        assert!(total <= 32 * 1024, "{total} bytes");
+    }
+}

@@ -1,0 +1,456 @@
+//! From figures to a state that has reasons.
+//!
+//! What is merely busy is not ill: a full queue in front of a clock, a source that waits for its next frame and an export slower
+//! than real time are how such pipelines work. A reason needs harm that somebody sees, or one that is about to come.
+
+use super::counters::{Count, Counts};
+use crate::logic::clock::Nanos;
+
+/// How a stream is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum State {
+    /// Nothing has arrived yet.
+    #[default]
+    Starting,
+    /// It flows, and nothing is wrong.
+    Healthy,
+    /// Something is wrong that may go unnoticed.
+    Degraded,
+    /// Data are lost, late or refused.
+    Unhealthy,
+    /// It should flow and does not.
+    Stalled,
+    /// It ended.
+    Eos,
+}
+
+impl State {
+    /// The name in statistics and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Degraded => "degraded",
+            Self::Unhealthy => "unhealthy",
+            Self::Stalled => "stalled",
+            Self::Eos => "eos",
+        }
+    }
+}
+
+/// Declares [`Reason`] with its names.
+macro_rules! reasons {
+    ($($variant:ident $name:literal $doc:literal,)*) => {
+        /// Why a stream is not healthy.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Reason { $(#[doc = $doc] $variant),* }
+
+        impl Reason {
+            /// All of them, in the order in which they are told.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant),*];
+
+            /// The name in statistics and messages.
+            pub fn name(self) -> &'static str {
+                match self { $(Reason::$variant => $name),* }
+            }
+        }
+    };
+}
+
+reasons! {
+    Stalled "stalled" "Nothing has moved for the stall timeout although it should have.",
+    FlowError "flow-error" "Downstream refused the last buffer with an error.",
+    Late "late" "Buffers arrive after they were due.",
+    Dropping "dropping" "More buffers are missing or refused than allowed.",
+    Discontinuous "discontinuous" "Timestamps jump although nothing is missing.",
+    Backpressure "backpressure" "Downstream does not take what arrives.",
+    Starved "starved" "Upstream does not deliver.",
+    Corrupted "corrupted" "Buffers with damaged data arrive.",
+    Slow "slow" "Less media arrives than time passes.",
+}
+
+/// A set of reasons.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reasons(u16);
+
+impl Reasons {
+    /// Whether `reason` is among them.
+    pub fn contains(self, reason: Reason) -> bool {
+        self.0 & (1 << reason as u16) != 0
+    }
+
+    /// Those that are there, in order.
+    pub fn iter(self) -> impl Iterator<Item = Reason> {
+        Reason::ALL.iter().copied().filter(move |&reason| self.contains(reason))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    fn set(&mut self, reason: Reason, there: bool) {
+        if there {
+            self.0 |= 1 << reason as u16;
+        }
+    }
+}
+
+impl FromIterator<Reason> for Reasons {
+    fn from_iter<T: IntoIterator<Item = Reason>>(iter: T) -> Self {
+        let mut reasons = Self::default();
+        iter.into_iter().for_each(|reason| reasons.set(reason, true));
+        reasons
+    }
+}
+
+/// From which share of late buffers on an interval is late if the one before it was. One scheduling hiccup makes a few of thirty late.
+const LATE_SHARE: f64 = 0.10;
+/// From which share on it is late at once: somebody saw that.
+const LATE_AT_ONCE: f64 = 0.50;
+/// Below which speed, in media time per time, an interval is slow.
+const SLOW_SPEED: f64 = 0.80;
+/// How many intervals in a row must be late or slow, and how many must not be until it is over. Buffers come in bursts.
+const AGREEING: u8 = 2;
+
+/// What the user thinks tolerable.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long nothing may move; 0 for ever.
+    pub stall_timeout: Nanos,
+    /// Which share of buffers may be missing or refused.
+    pub max_drop_ratio: f64,
+}
+
+/// What happened in an interval throughout which the stream was meant to flow.
+#[derive(Debug, Clone, Copy)]
+pub struct Interval<'a> {
+    /// What was counted.
+    pub counts: &'a Counts,
+    /// How long it was.
+    pub span: Nanos,
+    /// How far running time advanced, where it is compared with a clock and went on without a seek.
+    pub advance: Option<Nanos>,
+}
+
+/// What is the case now.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Present {
+    /// The time.
+    pub now: Nanos,
+    /// Since when the stream is meant to flow; none while it is halted.
+    pub playing_since: Option<Nanos>,
+    /// When the last arrival or departure was.
+    pub activity: Option<Nanos>,
+    /// How long the last buffers last: what a clock lets pass between two. 0 where there is no clock.
+    pub pace: Nanos,
+    /// A buffer is being pushed.
+    pub pushing: bool,
+    /// End of stream went through.
+    pub ended: bool,
+    /// The last push ended in an error.
+    pub failed: bool,
+    /// The source cannot wait, and its queue is full.
+    pub overrunning: bool,
+}
+
+/// A new verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// The state before.
+    pub old: State,
+    /// The state now. The same as before if only the reasons are new.
+    pub new: State,
+    /// The reasons now.
+    pub reasons: Reasons,
+    /// Since when it is so.
+    pub since: Nanos,
+}
+
+/// Needs several equal answers in a row to change its own.
+#[derive(Debug, Clone, Copy, Default)]
+struct Debounced {
+    there: bool,
+    against: u8,
+}
+
+impl Debounced {
+    fn hear(&mut self, there: bool) {
+        self.against = if there == self.there { 0 } else { self.against + 1 };
+        if self.against >= AGREEING {
+            (self.there, self.against) = (there, 0);
+        }
+    }
+}
+
+/// Remembers what it concluded.
+#[derive(Debug, Clone, Default)]
+pub struct Judge {
+    state: State,
+    reasons: Reasons,
+    since: Nanos,
+    /// Reasons of the last interval.
+    found: Reasons,
+    late: Debounced,
+    slow: Debounced,
+    /// Since when nothing moves, while stalled.
+    still_since: Option<Nanos>,
+    /// Of the stalls that are over.
+    stalled: Nanos,
+}
+
+impl Judge {
+    /// A judge of a stream that begins at `now`.
+    pub fn new(now: Nanos) -> Self {
+        Self { since: now, ..Self::default() }
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Its reasons.
+    pub fn reasons(&self) -> Reasons {
+        self.reasons
+    }
+
+    /// Since when the state is so.
+    pub fn since(&self) -> Nanos {
+        self.since
+    }
+
+    /// How long the stream stood still in all stalls, the one under way included.
+    pub fn stalled(&self, now: Nanos) -> Nanos {
+        self.stalled + self.still_since.map_or(0, |since| now.saturating_sub(since))
+    }
+
+    /// Starts counting stalled time anew.
+    pub fn reset(&mut self, now: Nanos) {
+        self.stalled = 0;
+        self.still_since = self.still_since.map(|_| now);
+    }
+
+    /// Takes in an interval.
+    pub fn interval(&mut self, interval: &Interval, limits: &Limits) {
+        let n = interval.counts;
+        let mut found = Reasons::default();
+
+        let lost = n[Count::Missing] + refused(n);
+        let offered = n[Count::In] + n[Count::Missing];
+        found.set(Reason::Dropping, lost as f64 > limits.max_drop_ratio * offered as f64);
+
+        let flags = [Count::DiscontFlag, Count::DiscontGap, Count::DiscontBackwards, Count::DiscontOverlap];
+        let jumps: u64 = flags.iter().map(|&count| n[count]).sum();
+        found.set(Reason::Discontinuous, jumps > n[Count::Holes]);
+        found.set(Reason::Corrupted, n[Count::Corrupted] > 0);
+
+        // An interval without buffers says nothing of lateness, and stays neutral.
+        if n[Count::Timed] > 0 {
+            let share = n[Count::Late] as f64 / n[Count::Timed] as f64;
+            self.late.hear(share >= LATE_SHARE);
+            if share >= LATE_AT_ONCE {
+                self.late = Debounced { there: true, against: 0 };
+            }
+        }
+        if let Some(advance) = interval.advance {
+            self.slow.hear((advance as f64) < SLOW_SPEED * interval.span as f64);
+        }
+        found.set(Reason::Late, self.late.there);
+        found.set(Reason::Slow, self.slow.there);
+        if self.late.there || self.slow.there {
+            // Nobody waits for the clock when things are late: the longer wait shows who is slow.
+            let downstream = n[Count::BlockedTime] > n[Count::StarvedTime];
+            found.set(if downstream { Reason::Backpressure } else { Reason::Starved }, true);
+        }
+        self.found = found;
+    }
+
+    /// Looks at the present. Tells when the verdict changed.
+    pub fn look(&mut self, present: &Present, limits: &Limits) -> Option<Change> {
+        let mut reasons = self.found;
+        reasons.set(Reason::FlowError, present.failed);
+        reasons.set(Reason::Backpressure, present.overrunning);
+
+        let ended = present.ended && !present.failed;
+        let still_since = present.playing_since.map(|playing| playing.max(present.activity.unwrap_or(0)));
+        let patience = limits.stall_timeout.saturating_add(present.pace);
+        let still = still_since.filter(|&since| {
+            limits.stall_timeout > 0 && !present.ended && present.now.saturating_sub(since) >= patience
+        });
+        if self.still_since.is_some() && still != self.still_since {
+            // It moved, was halted or ended.
+            let over = still_since.unwrap_or(present.now).min(present.now);
+            self.stalled += over.saturating_sub(self.still_since.take().unwrap_or(over));
+        }
+        self.still_since = still;
+        if still.is_some() {
+            reasons.set(Reason::Stalled, true);
+            reasons.set(if present.pushing { Reason::Backpressure } else { Reason::Starved }, true);
+        }
+
+        let any = |of: &[Reason]| of.iter().any(|&reason| reasons.contains(reason));
+        let state = if ended {
+            reasons = Reasons::default();
+            State::Eos
+        } else if any(&[Reason::Stalled]) {
+            State::Stalled
+        } else if any(&[Reason::FlowError, Reason::Late, Reason::Dropping]) {
+            State::Unhealthy
+        } else if !reasons.is_empty() {
+            State::Degraded
+        } else if present.activity.is_some() {
+            State::Healthy
+        } else {
+            State::Starting
+        };
+        if (state, reasons) == (self.state, self.reasons) {
+            return None;
+        }
+        let old = self.state;
+        if state != old {
+            self.since = present.now;
+        }
+        (self.state, self.reasons) = (state, reasons);
+        Some(Change { old, new: state, reasons, since: self.since })
+    }
+}
+
+/// Buffers refused with an error: what flushing and end of stream refuse is not missed. Exact for single buffers; a refused list
+/// counts as one.
+fn refused(n: &Counts) -> u64 {
+    n[Count::FlowNotLinked] + n[Count::FlowNotNegotiated] + n[Count::FlowError]
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::logic::clock::{MILLISECOND, SECOND};
+
+    const LIMITS: Limits = Limits { stall_timeout: 2 * SECOND, max_drop_ratio: 0.01 };
+
+    fn counts(of: &[(Count, u64)]) -> Counts {
+        let mut counts = Counts::default();
+        of.iter().for_each(|&(count, n)| counts[count] = n);
+        counts
+    }
+
+    fn clean() -> Vec<(Count, u64)> {
+        vec![(Count::In, 30), (Count::Out, 30), (Count::Timed, 30), (Count::BlockedTime, 1), (Count::StarvedTime, 9)]
+    }
+
+    /// Judges an interval of a second of `of` beside 30 clean buffers, then the present.
+    fn judge(judge: &mut Judge, of: &[(Count, u64)], advance: Option<Nanos>) -> (State, Vec<Reason>) {
+        let counts = counts(&[clean(), of.to_vec()].concat());
+        judge.interval(&Interval { counts: &counts, span: SECOND, advance }, &LIMITS);
+        judge.look(&Present { activity: Some(1), ..Present::default() }, &LIMITS);
+        (judge.state(), judge.reasons().iter().collect())
+    }
+
+    #[test]
+    fn a_clean_interval_is_healthy_whoever_waits_for_whom() {
+        for waits in [(Count::BlockedTime, SECOND), (Count::StarvedTime, SECOND)] {
+            assert_eq!(judge(&mut Judge::new(0), &[waits], Some(SECOND)), (State::Healthy, vec![]));
+        }
+    }
+
+    #[test]
+    fn each_harm_has_its_reason_and_is_over_when_it_is_over() {
+        use Reason::*;
+        let cases = [
+            (vec![(Count::Missing, 1), (Count::Holes, 1), (Count::DiscontFlag, 1)], State::Unhealthy, vec![Dropping]),
+            (vec![(Count::FlowError, 1)], State::Unhealthy, vec![Dropping]),
+            (vec![(Count::DiscontBackwards, 1)], State::Degraded, vec![Discontinuous]),
+            (
+                vec![(Count::DiscontSegment, 1), (Count::DiscontFlush, 1), (Count::DiscontCaps, 1)],
+                State::Healthy,
+                vec![],
+            ),
+            (vec![(Count::Corrupted, 1)], State::Degraded, vec![Corrupted]),
+            (vec![(Count::FlowFlushing, 9), (Count::Dropped, 9)], State::Healthy, vec![]),
+        ];
+        for (what, state, reasons) in cases {
+            let mut j = Judge::new(0);
+            assert_eq!(judge(&mut j, &what, None), (state, reasons), "{what:?}");
+            assert_eq!(judge(&mut j, &[], None), (State::Healthy, vec![]), "after {what:?}");
+        }
+    }
+
+    #[test]
+    fn the_allowed_share_of_drops_is_allowed() {
+        let few = [(Count::In, 1000), (Count::Missing, 10), (Count::Holes, 10), (Count::DiscontGap, 10)];
+        assert_eq!(judge(&mut Judge::new(0), &few, None), (State::Healthy, vec![]));
+        let more = [(Count::In, 900), (Count::Missing, 10), (Count::Holes, 10), (Count::DiscontGap, 10)];
+        assert_eq!(judge(&mut Judge::new(0), &more, None), (State::Unhealthy, vec![Reason::Dropping]));
+    }
+
+    #[test]
+    fn lateness_must_last_and_names_who_is_slow() {
+        let mut j = Judge::new(0);
+        let late = [(Count::Late, 3)];
+        assert_eq!(judge(&mut j, &late, None).0, State::Healthy, "a hiccup");
+        assert_eq!(judge(&mut j, &[(Count::Late, 2)], None).0, State::Healthy, "too few");
+        judge(&mut j, &late, None);
+        assert_eq!(judge(&mut j, &late, None), (State::Unhealthy, vec![Reason::Late, Reason::Starved]));
+        let blocked = [late[0], (Count::BlockedTime, 10)];
+        assert_eq!(judge(&mut j, &blocked, None).1, [Reason::Late, Reason::Backpressure]);
+        assert_eq!(judge(&mut j, &[], None).0, State::Unhealthy, "one good second is not the end of it");
+        assert_eq!(judge(&mut j, &[], None).0, State::Healthy);
+        assert_eq!(judge(&mut j, &[(Count::Late, 15)], None).0, State::Unhealthy, "half of them late need no proof");
+    }
+
+    #[test]
+    fn slow_is_less_media_than_time_twice() {
+        let mut j = Judge::new(0);
+        assert_eq!(judge(&mut j, &[], Some(700 * MILLISECOND)).0, State::Healthy);
+        assert_eq!(judge(&mut j, &[], Some(700 * MILLISECOND)), (State::Degraded, vec![Reason::Starved, Reason::Slow]));
+        judge(&mut j, &[], Some(SECOND));
+        assert_eq!(judge(&mut j, &[], Some(SECOND)).0, State::Healthy);
+    }
+
+    #[test]
+    fn a_stall_needs_play_and_patience_and_names_the_side_that_is_still() {
+        let mut j = Judge::new(0);
+        let at = |now, activity, pushing| Present {
+            now,
+            activity: Some(activity),
+            pushing,
+            playing_since: Some(SECOND),
+            ..Present::default()
+        };
+        let present = at(3 * SECOND - 1, 5, false);
+        assert_eq!(j.look(&present, &LIMITS).map(|c| c.new), Some(State::Healthy), "not playing for two seconds yet");
+        assert_eq!(j.look(&Present { pace: SECOND, now: 3 * SECOND, ..present }, &LIMITS), None, "slow media");
+        assert_eq!(j.look(&Present { playing_since: None, now: 9 * SECOND, ..present }, &LIMITS), None, "paused");
+        assert_eq!(
+            j.look(&Present { ended: true, now: 9 * SECOND, ..present }, &LIMITS).map(|c| c.new),
+            Some(State::Eos)
+        );
+        let change = j.look(&at(3 * SECOND, 5, false), &LIMITS).expect("a stall");
+        assert_eq!((change.old, change.new, change.since), (State::Eos, State::Stalled, 3 * SECOND));
+        assert_eq!(change.reasons.iter().collect::<Vec<_>>(), [Reason::Stalled, Reason::Starved]);
+        assert_eq!(j.look(&at(4 * SECOND, 5, false), &LIMITS), None, "one message each way");
+        assert_eq!(j.stalled(4 * SECOND), 3 * SECOND);
+        assert_eq!(j.look(&at(5 * SECOND, 5 * SECOND, true), &LIMITS).map(|c| c.new), Some(State::Healthy));
+        assert_eq!(j.stalled(6 * SECOND), 4 * SECOND);
+        let change = j.look(&at(7 * SECOND, 5 * SECOND, true), &LIMITS).expect("another stall");
+        assert_eq!(change.reasons.iter().collect::<Vec<_>>(), [Reason::Stalled, Reason::Backpressure]);
+        let never = Limits { stall_timeout: 0, ..LIMITS };
+        assert_eq!(j.look(&at(99 * SECOND, 5 * SECOND, true), &never).map(|c| c.new), Some(State::Healthy));
+    }
+
+    #[test]
+    fn an_error_outlives_the_end_it_brings() {
+        let mut j = Judge::new(0);
+        let failed = Present { failed: true, ended: true, activity: Some(1), ..Present::default() };
+        let change = j.look(&failed, &LIMITS).expect("a change");
+        assert_eq!((change.new, change.reasons), (State::Unhealthy, [Reason::FlowError].into_iter().collect()));
+    }
+
+    #[test]
+    fn a_full_queue_behind_a_source_that_cannot_wait_is_told_before_it_overflows() {
+        let mut j = Judge::new(0);
+        let change = j.look(&Present { overrunning: true, activity: Some(1), ..Present::default() }, &LIMITS);
+        assert_eq!(change.map(|c| (c.new, c.reasons.contains(Reason::Backpressure))), Some((State::Degraded, true)));
+    }
+}

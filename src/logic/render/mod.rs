@@ -1,0 +1,13 @@
+//! From the audio timeline to pictures: [`scene`] is the interface, `scenes` the scenes, the rest what they draw with.
+//!
+//! A picture is a pure function of (window, frame, look): no scene keeps a history, so frames can be drawn in any
+//! order, on any thread and in horizontal bands, and have the same bytes on every CPU.
+
+mod backdrop;
+pub mod canvas;
+mod draw;
+mod math;
+pub mod palette;
+pub mod scene;
+mod scenes;
+mod soft;

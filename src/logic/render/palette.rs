@@ -1,0 +1,237 @@
+//! Colour gradients, interpolated in OKLab and baked to 1024 entries.
+//!
+//! OKLab: Björn Ottosson, "A perceptual color space for image processing" (2020). The data gradients (viridis, magma,
+//! inferno, cividis, turbo) are anchored on points of the published maps, which matplotlib (CC0) and Google (Apache-2.0)
+//! give away; the others were made for this project.
+
+use std::sync::Arc;
+
+/// Entries of a baked palette.
+pub const ENTRIES: usize = 1024;
+/// 1.0 in a palette entry: 255 with eight fractional bits.
+pub const ONE: u16 = 255 << 8;
+
+/// Red, green and blue, sRGB-encoded, 0 ..= [`ONE`].
+pub type Rgb = [u16; 3];
+
+/// A built-in gradient.
+#[derive(Debug)]
+pub struct PaletteInfo {
+    /// What it is asked for by.
+    pub name: &'static str,
+    /// One line for people.
+    pub description: &'static str,
+    anchors: &'static [u32],
+}
+
+/// No palette of that name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there is no palette “{asked}”; the palettes are: {}", names())]
+pub struct UnknownPalette {
+    /// What was asked for.
+    pub asked: String,
+}
+
+/// Every built-in palette; the first one is the default.
+pub fn palettes() -> &'static [PaletteInfo] {
+    PALETTES
+}
+
+/// The names of all built-in palettes, separated by commas.
+fn names() -> String {
+    PALETTES.iter().map(|p| p.name).collect::<Vec<_>>().join(", ")
+}
+
+static PALETTES: &[PaletteInfo] = &[
+    PaletteInfo {
+        name: "aurora",
+        description: "Teal and green over blue to violet and rose",
+        anchors: &[0x10475c, 0x14919b, 0x45dfb1, 0x63c5f5, 0x7b86ff, 0xa86bf5, 0xf07ad0],
+    },
+    PaletteInfo {
+        name: "ember",
+        description: "Dark red over orange to pale gold",
+        anchors: &[0x3a0d18, 0x8c1c24, 0xdb4324, 0xff8a33, 0xffc96b, 0xfff0c9],
+    },
+    PaletteInfo {
+        name: "neon",
+        description: "Indigo over violet and hot pink to peach",
+        anchors: &[0x26208a, 0x4b36ff, 0x9d3bff, 0xf136c2, 0xff6b8b, 0xffc1a8],
+    },
+    PaletteInfo {
+        name: "ice",
+        description: "Deep blue to the white of ice",
+        anchors: &[0x0d2f5c, 0x1566a8, 0x3aa5e0, 0x8edaff, 0xe4f7ff],
+    },
+    PaletteInfo { name: "mono", description: "Greys", anchors: &[0x3a3f49, 0x7a818d, 0xbcc2cc, 0xf6f8fb] },
+    PaletteInfo {
+        name: "viridis",
+        description: "Violet over teal to yellow, even to the eye",
+        anchors: &[0x440154, 0x472c7a, 0x3b528b, 0x2c728e, 0x21908d, 0x27ad81, 0x5cc863, 0xaadc32, 0xfde725],
+    },
+    PaletteInfo {
+        name: "magma",
+        description: "Black over purple and salmon to cream",
+        anchors: &[0x000004, 0x180f3d, 0x440f76, 0x721f81, 0x9e2f7f, 0xcd4071, 0xf1605d, 0xfd9668, 0xfeca8d, 0xfcfdbf],
+    },
+    PaletteInfo {
+        name: "inferno",
+        description: "Black over crimson and orange to pale yellow",
+        anchors: &[0x000004, 0x1b0c41, 0x4a0c6b, 0x781c6d, 0xa52c60, 0xcf4446, 0xed6925, 0xfb9b06, 0xf7d13d, 0xfcffa4],
+    },
+    PaletteInfo {
+        name: "cividis",
+        description: "Navy to yellow, the same to colour-blind eyes",
+        anchors: &[0x00224e, 0x123570, 0x3b496c, 0x575d6d, 0x707173, 0x8a8678, 0xa59c74, 0xc3b369, 0xe1cc55, 0xfee838],
+    },
+    PaletteInfo {
+        name: "turbo",
+        description: "Blue over green and yellow to red",
+        anchors: &[
+            0x30123b, 0x4145ab, 0x4675ed, 0x39a2fc, 0x1bcfd4, 0x24eca6, 0x61fc6c, 0xa4fc3b, 0xd1e834, 0xf3c63a,
+            0xfe9b2d, 0xf36315, 0xd93806, 0xb11901, 0x7a0402,
+        ],
+    },
+];
+
+/// A gradient baked to [`ENTRIES`] colours. Cloning is cheap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Palette {
+    name: &'static str,
+    entries: Arc<[Rgb]>,
+}
+
+impl Palette {
+    /// The built-in palette called `name`.
+    pub fn named(name: &str) -> Result<Self, UnknownPalette> {
+        let info = PALETTES.iter().find(|p| p.name == name).ok_or_else(|| UnknownPalette { asked: name.to_owned() })?;
+        Ok(Self::baked(info))
+    }
+
+    fn baked(info: &'static PaletteInfo) -> Self {
+        Self { name: info.name, entries: bake(info.anchors).into() }
+    }
+
+    /// The name it was asked for by.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Entry `i`, the last one for anything past the end.
+    pub fn entry(&self, i: usize) -> Rgb {
+        self.entries[i.min(ENTRIES - 1)]
+    }
+
+    /// The colour at `t`, 0.0 … 1.0, clamped.
+    pub fn at(&self, t: f32) -> Rgb {
+        // NaN becomes 0 in the cast.
+        self.entry((t.clamp(0.0, 1.0) * (ENTRIES - 1) as f32 + 0.5) as usize)
+    }
+}
+
+impl Default for Palette {
+    fn default() -> Self {
+        Self::baked(&PALETTES[0])
+    }
+}
+
+/// Interpolates `anchors` (0xRRGGBB, evenly spaced) in OKLab.
+fn bake(anchors: &[u32]) -> Vec<Rgb> {
+    let lab: Vec<[f64; 3]> = anchors.iter().map(|&hex| to_oklab(from_hex(hex))).collect();
+    let spans = lab.len() - 1;
+    (0..ENTRIES)
+        .map(|i| {
+            let at = i * spans;
+            let from = (at / (ENTRIES - 1)).min(spans.saturating_sub(1));
+            let t = (at - from * (ENTRIES - 1)) as f64 / (ENTRIES - 1) as f64;
+            let (a, b) = (lab[from], lab[(from + 1).min(spans)]);
+            to_rgb(std::array::from_fn(|c| a[c] + (b[c] - a[c]) * t))
+        })
+        .collect()
+}
+
+/// 0xRRGGBB as a palette colour.
+pub fn from_hex(hex: u32) -> Rgb {
+    [16, 8, 0].map(|shift| ((hex >> shift & 255) as u16) << 8)
+}
+
+/// A mix in OKLab: `a` at t = 0, `b` at t = 1. For tables and set-up, too slow for pixels.
+pub fn mix(a: Rgb, b: Rgb, t: f64) -> Rgb {
+    let (a, b) = (to_oklab(a), to_oklab(b));
+    to_rgb(std::array::from_fn(|c| a[c] + (b[c] - a[c]) * t))
+}
+
+/// An sRGB-encoded colour in OKLab: lightness 0 … 1, green–red and blue–yellow about −0.4 … 0.4.
+pub fn to_oklab(rgb: Rgb) -> [f64; 3] {
+    let [r, g, b] = rgb.map(|v| {
+        let v = f64::from(v) / f64::from(ONE);
+        if v <= 0.04045 { v / 12.92 } else { libm::pow((v + 0.055) / 1.055, 2.4) }
+    });
+    let l = libm::cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+    let m = libm::cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+    let s = libm::cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+    [
+        0.2104542553 * l + 0.7936177850 * m - 0.0040720468 * s,
+        1.9779984951 * l - 2.4285922050 * m + 0.4505937099 * s,
+        0.0259040371 * l + 0.7827717662 * m - 0.8086757660 * s,
+    ]
+}
+
+/// The sRGB-encoded colour of an OKLab one, clipped to the gamut.
+pub fn to_rgb([lightness, a, b]: [f64; 3]) -> Rgb {
+    let cube = |v: f64| v * v * v;
+    let l = cube(lightness + 0.3963377774 * a + 0.2158037573 * b);
+    let m = cube(lightness - 0.1055613458 * a - 0.0638541728 * b);
+    let s = cube(lightness - 0.0894841775 * a - 1.2914855480 * b);
+    [
+        4.0767416621 * l - 3.3077115913 * m + 0.2309699292 * s,
+        -1.2684380046 * l + 2.6097574011 * m - 0.3413193965 * s,
+        -0.0041960863 * l - 0.7034186147 * m + 1.7076147010 * s,
+    ]
+    .map(|v| {
+        let v = v.clamp(0.0, 1.0);
+        let v = if v <= 0.0031308 { v * 12.92 } else { 1.055 * libm::pow(v, 1.0 / 2.4) - 0.055 };
+        (v.clamp(0.0, 1.0) * f64::from(ONE) + 0.5) as u16
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_palette_passes_through_its_anchors() {
+        for info in palettes() {
+            let palette = Palette::named(info.name).unwrap();
+            for (i, &hex) in info.anchors.iter().enumerate() {
+                let at = i as f32 / (info.anchors.len() - 1) as f32;
+                for (got, want) in palette.at(at).into_iter().zip(from_hex(hex)) {
+                    assert!(got.abs_diff(want) < 3 << 8, "{} at {at}: {got} for {want}", info.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_palette_is_answered_with_those_there_are() {
+        let message = Palette::named("plaid").unwrap_err().to_string();
+        assert!(message.contains("plaid") && message.contains("viridis") && message.contains("mono"), "{message}");
+    }
+
+    #[test]
+    fn oklab_has_its_published_values() {
+        // The pairs that Ottosson gives for his conversion, through linear sRGB: white and pure red.
+        let close = |got: [f64; 3], want: [f64; 3]| got.iter().zip(want).all(|(g, w)| (g - w).abs() < 1e-3);
+        assert!(close(to_oklab(from_hex(0xffffff)), [1.0, 0.0, 0.0]));
+        assert!(close(to_oklab(from_hex(0xff0000)), [0.62796, 0.22486, 0.12585]));
+    }
+
+    #[test]
+    fn oklab_and_back_is_the_identity() {
+        for hex in [0x000000, 0xffffff, 0x0b0d12, 0x808080, 0xff0000, 0x00ff00, 0x0000ff, 0x123456] {
+            for (got, want) in to_rgb(to_oklab(from_hex(hex))).into_iter().zip(from_hex(hex)) {
+                assert!(got.abs_diff(want) <= 16, "{hex:06x}: {got} for {want}");
+            }
+        }
+    }
+}

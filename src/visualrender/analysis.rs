@@ -1,0 +1,124 @@
+//! The first `fill()` waits here for the analysis: interruptible, and going on after a flush where it was left.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::failure::Failure;
+use super::imp::{CAT, VisualRender};
+use super::private_decode::{Event, Job, Waker};
+use super::settings::{Audio, Settings};
+use crate::logic::audio::timeline::Timeline;
+use crate::logic::audio::timeline_file::{self, NewFile};
+
+const PROGRESS_CODE: &str = "analysis";
+
+/// Lets `unlock()` end a wait. The job lies here only while nobody waits for it.
+#[derive(Default)]
+pub(super) struct Gate(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    flushing: bool,
+    waker: Option<Waker>,
+    paused: Option<(Job, Instant)>,
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the wait that is on, and each that is tried until [`open`](Self::open).
+    pub(super) fn close(&self) {
+        let waker = {
+            let mut waiting = self.lock();
+            waiting.flushing = true;
+            waiting.waker.clone()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    pub(super) fn open(&self) {
+        self.lock().flushing = false;
+    }
+
+    /// Ends work that nobody waits for; whether there was any.
+    pub(super) fn abandon(&self) -> bool {
+        let paused = self.lock().paused.take();
+        paused.is_some()
+    }
+}
+
+impl VisualRender {
+    /// The timeline from its file or from the audio, and how long that took in ns. `None` when flushed.
+    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
+        let Some(path) = settings.timeline.as_deref().map(Path::new) else { return self.analyse(&settings.audio) };
+        match path.try_exists() {
+            Ok(false) if settings.audio != Audio::Unset => {
+                let not_writable = |error| Failure::NotWritable(path.to_owned(), error);
+                let file = NewFile::beside(path).map_err(not_writable)?;
+                let analysed = self.analyse(&settings.audio)?;
+                if let Some((timeline, _)) = &analysed {
+                    file.save(timeline).map_err(not_writable)?;
+                }
+                Ok(analysed)
+            }
+            _ => {
+                let since = Instant::now();
+                let opened = timeline_file::open(path, &mut |_| match self.gate.lock().flushing {
+                    true => ControlFlow::Break(()),
+                    false => ControlFlow::Continue(()),
+                });
+                let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
+                Ok(timeline.map(|timeline| (Arc::new(timeline), since.elapsed().as_nanos() as u64)))
+            }
+        }
+    }
+
+    fn analyse(&self, audio: &Audio) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
+        let paused = self.gate.lock().paused.take();
+        let (job, since) = match paused {
+            Some(paused) => paused,
+            None => {
+                let job = Job::start(&audio.uri()?)?;
+                self.progress(gst::ProgressType::Start, "Analysing the audio");
+                (job, Instant::now())
+            }
+        };
+        self.gate.lock().waker = Some(job.waker());
+        let result = loop {
+            if self.gate.lock().flushing {
+                gst::debug!(CAT, imp = self, "flushed while analysing");
+                let mut waiting = self.gate.lock();
+                (waiting.waker, waiting.paused) = (None, Some((job, since)));
+                return Ok(None);
+            }
+            match job.wait() {
+                Event::Done(result) => break result,
+                Event::Woken => {}
+                Event::Progress(done, total) => {
+                    let of = total.map_or(String::new(), |total| format!(" of {total:.0}"));
+                    self.progress(gst::ProgressType::Continue, &format!("Analysed {done:.0}{of} of audio"));
+                }
+            }
+        };
+        self.gate.lock().waker = None;
+        drop(job);
+        let timeline = result.inspect_err(|failure| self.progress(gst::ProgressType::Error, &failure.to_string()))?;
+        self.progress(gst::ProgressType::Complete, "Analysed the audio");
+        Ok(Some((Arc::new(timeline), since.elapsed().as_nanos() as u64)))
+    }
+
+    pub(super) fn progress(&self, kind: gst::ProgressType, text: &str) {
+        let obj = self.obj();
+        let message = gst::message::Progress::builder(kind, PROGRESS_CODE, text).src(&*obj).build();
+        let _ = obj.post_message(message);
+    }
+}

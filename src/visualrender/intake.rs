@@ -1,0 +1,193 @@
+//! Takes decoded buffers into the analysis: exactly those samples that are music.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gst::prelude::*;
+
+use super::failure::Failure;
+use crate::logic::audio::analyze::Analyzer;
+use crate::logic::audio::gapless::{Cut, Gapless};
+use crate::logic::audio::scratch;
+use crate::logic::audio::timeline::Timeline;
+
+/// Progress is reported each time this much more audio has been analysed.
+const REPORT_EVERY_S: u64 = 10;
+
+/// The decoding thread's side of an analysis, and its result.
+pub(super) struct Intake {
+    /// How errors call the source.
+    name: String,
+    gapless: Option<Gapless>,
+    phase: Mutex<Phase>,
+    cancelled: AtomicBool,
+}
+
+enum Phase {
+    /// No samples yet.
+    Empty,
+    Analysing(Box<Work>),
+    /// Either the timeline or why there is none; taken out once.
+    Done(Option<Result<Timeline, Failure>>),
+}
+
+struct Work {
+    analyzer: Analyzer,
+    info: gst_audio::AudioInfo,
+    cut: Cut,
+    /// Reused between buffers.
+    samples: Vec<f32>,
+}
+
+/// What came of a buffer.
+pub(super) enum Taken {
+    /// It has been analysed.
+    Quietly,
+    /// So much has been analysed, which is worth a report.
+    Report(gst::ClockTime),
+    /// The analysis has failed; there is a result to take.
+    Failed,
+}
+
+impl Intake {
+    /// `gapless` says which samples are music where the decoder does not.
+    pub(super) fn new(name: String, gapless: Option<Gapless>) -> Self {
+        Self { name, gapless, phase: Mutex::new(Phase::Empty), cancelled: AtomicBool::new(false) }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn phase(&self) -> MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        matches!(*self.phase(), Phase::Done(_))
+    }
+
+    pub(super) fn take_result(&self) -> Option<Result<Timeline, Failure>> {
+        match &mut *self.phase() {
+            Phase::Done(result) => result.take(),
+            _ => None,
+        }
+    }
+
+    /// Makes [`finish`](Self::finish) return soon and without a result.
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Ends the work; what came first counts.
+    pub(super) fn done(&self, result: Result<Timeline, Failure>) {
+        let mut phase = self.phase();
+        if !matches!(*phase, Phase::Done(_)) {
+            *phase = Phase::Done(Some(result));
+        }
+    }
+
+    /// Analyses one decoded buffer.
+    pub(super) fn take_in(&self, sample: &gst::Sample) -> Taken {
+        match self.analyse(sample) {
+            Ok(Some(position)) => Taken::Report(position),
+            Ok(None) => Taken::Quietly,
+            Err(failure) => {
+                self.done(Err(failure));
+                Taken::Failed
+            }
+        }
+    }
+
+    fn analyse(&self, sample: &gst::Sample) -> Result<Option<gst::ClockTime>, Failure> {
+        let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else { return Ok(None) };
+        let Ok(info) = gst_audio::AudioInfo::from_caps(caps) else { return Ok(None) };
+        let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
+        // What lies before the segment is priming, not music.
+        let buffer = match segment {
+            Some(segment) => gst_audio::audio_buffer_clip(buffer, segment.upcast_ref(), info.rate(), info.bpf()),
+            None => Some(buffer),
+        };
+        let Some(buffer) = buffer else { return Ok(None) };
+        let Ok(map) = buffer.map_readable() else { return Ok(None) };
+        let mut phase = self.phase();
+        if let Phase::Empty = *phase {
+            let cut = self.cut(&info, segment, buffer.pts());
+            *phase = Phase::Analysing(Box::new(self.begin(info.clone(), cut)?));
+        }
+        let Phase::Analysing(work) = &mut *phase else { return Ok(None) };
+        if (work.info.rate(), work.info.channels()) != (info.rate(), info.channels()) {
+            let text = |info: &gst_audio::AudioInfo| format!("{} Hz and {} channels", info.rate(), info.channels());
+            return Err(Failure::FormatChange(self.name.clone(), text(&work.info), text(&info)));
+        }
+        let reports = |samples: u64| samples / (u64::from(info.rate()) * REPORT_EVERY_S);
+        let before = reports(work.analyzer.samples());
+        work.push(&map).map_err(|error| Failure::Temporary { what: "written", error })?;
+        let samples = work.analyzer.samples();
+        let position = gst::ClockTime::SECOND.mul_div_floor(samples, u64::from(info.rate()));
+        Ok(position.filter(|_| reports(samples) > before))
+    }
+
+    fn begin(&self, info: gst_audio::AudioInfo, cut: Cut) -> Result<Work, Failure> {
+        let file = scratch::unlinked().map_err(|error| Failure::Temporary { what: "made", error })?;
+        let analyzer = Analyzer::new(info.rate(), info.channels(), file)
+            .map_err(|error| Failure::FormatChange(self.name.clone(), "nothing".to_owned(), error.to_string()))?;
+        Ok(Work { analyzer, info, cut, samples: Vec::new() })
+    }
+
+    /// Which samples are music, from the first that came, at `first`.
+    ///
+    /// A segment that ends is counted out in samples: clipping by time stamps keeps a sample that is inside by less than
+    /// the rounding of a time stamp, one too many at the end of an Ogg file.
+    fn cut(
+        &self,
+        info: &gst_audio::AudioInfo,
+        segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
+        first: Option<gst::ClockTime>,
+    ) -> Cut {
+        if let Some(gapless) = self.gapless.filter(|gapless| gapless.rate == info.rate()) {
+            return Cut::new(gapless.skip, gapless.samples);
+        }
+        let span =
+            segment.and_then(|segment| segment.stop()).zip(first).map(|(stop, first)| stop.saturating_sub(first));
+        let keep = span.and_then(|span| span.nseconds().mul_div_round(u64::from(info.rate()), 1_000_000_000));
+        Cut::new(0, keep.unwrap_or(u64::MAX))
+    }
+
+    /// The stream is over: makes the timeline.
+    pub(super) fn finish(&self) {
+        let phase = {
+            let mut phase = self.phase();
+            if matches!(*phase, Phase::Done(_)) {
+                return;
+            }
+            std::mem::replace(&mut *phase, Phase::Empty)
+        };
+        let work = match phase {
+            Phase::Analysing(work) if work.analyzer.samples() > 0 => work,
+            _ => return self.done(Err(Failure::NoSamples(self.name.clone()))),
+        };
+        let result = work.analyzer.finish(&mut |_| {
+            if self.cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        match result {
+            Ok(Some(timeline)) => self.done(Ok(timeline)),
+            // Cancelled: nobody waits any more.
+            Ok(None) => {}
+            Err(error) => self.done(Err(Failure::Temporary { what: "read back", error })),
+        }
+    }
+}
+
+impl Work {
+    /// Native-endian f32 samples, whatever their alignment.
+    fn push(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let bpf = self.info.bpf() as usize;
+        let pass = self.cut.next((bytes.len() / bpf) as u64);
+        let music = &bytes[pass.start as usize * bpf..pass.end as usize * bpf];
+        self.samples.clear();
+        self.samples.extend(music.chunks_exact(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]])));
+        self.analyzer.push(&self.samples)
+    }
+}

@@ -1,0 +1,23 @@
+//! `visualrender`: an audio file as a video, frame-exact and the same bytes on every machine.
+
+mod analysis;
+mod failure;
+mod imp;
+mod intake;
+mod painter;
+mod private_decode;
+mod settings;
+
+use gst::glib;
+use gst::prelude::*;
+
+glib::wrapper! {
+    /// Draws an audio file: each picture is a function of the analysed file, the frame's number, scene, palette, seed
+    /// and size.
+    pub struct VisualRender(ObjectSubclass<imp::VisualRender>)
+        @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
+}
+
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    gst::Element::register(Some(plugin), "visualrender", gst::Rank::NONE, VisualRender::static_type())
+}

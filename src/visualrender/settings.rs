@@ -1,0 +1,164 @@
+//! What the properties of `visualrender` say.
+
+use std::sync::LazyLock;
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::failure::Failure;
+use crate::logic::render::{palette, scene};
+
+/// Where the audio comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Audio {
+    #[default]
+    Unset,
+    Location(String),
+    Uri(String),
+}
+
+impl Audio {
+    /// The URI to decode, once it is clear that there can be something behind it.
+    pub(super) fn uri(&self) -> Result<String, Failure> {
+        let path = match self {
+            Audio::Unset => return Err(Failure::NoLocation),
+            Audio::Uri(uri) => return Ok(uri.clone()),
+            Audio::Location(path) => std::path::Path::new(path),
+        };
+        let not_readable = |error| Failure::NotReadable(path.to_owned(), error);
+        let metadata = std::fs::metadata(path).map_err(not_readable)?;
+        if metadata.is_dir() {
+            return Err(Failure::Directory(path.to_owned()));
+        }
+        if metadata.is_file() && metadata.len() == 0 {
+            return Err(Failure::EmptyFile(path.to_owned()));
+        }
+        let absolute = std::path::absolute(path).map_err(not_readable)?;
+        glib::filename_to_uri(&absolute, None)
+            .map(String::from)
+            .map_err(|error| not_readable(std::io::Error::other(error.to_string())))
+    }
+}
+
+/// The property values.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) audio: Audio,
+    pub(super) timeline: Option<String>,
+    pub(super) scene: String,
+    pub(super) palette: String,
+    pub(super) seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            audio: Audio::Unset,
+            timeline: None,
+            scene: scene::scenes()[0].name.to_owned(),
+            palette: palette::palettes()[0].name.to_owned(),
+            seed: 0,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether scene and palette exist.
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        scene::find(&self.scene).map_err(Failure::Scene)?;
+        palette::Palette::named(&self.palette).map_err(Failure::Palette)?;
+        Ok(())
+    }
+
+    /// Sets the property called `name`, which is one of [`PROPERTIES`] and writable.
+    pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
+        let text = || value.get::<Option<String>>().ok().flatten();
+        let defaults = Self::default;
+        match name {
+            "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
+            "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
+            "timeline-location" => self.timeline = text(),
+            "scene" => self.scene = text().unwrap_or_else(|| defaults().scene),
+            "palette" => self.palette = text().unwrap_or_else(|| defaults().palette),
+            "seed" => self.seed = value.get().unwrap_or_default(),
+            _ => unreachable!("property {name} is not in the list of writable ones"),
+        }
+    }
+
+    /// The value of a writable property.
+    pub(super) fn get(&self, name: &str) -> glib::Value {
+        match name {
+            "audio-location" => match &self.audio {
+                Audio::Location(path) => Some(path.as_str()).to_value(),
+                _ => None::<&str>.to_value(),
+            },
+            "audio-uri" => match &self.audio {
+                Audio::Uri(uri) => Some(uri.as_str()).to_value(),
+                _ => None::<&str>.to_value(),
+            },
+            "timeline-location" => self.timeline.to_value(),
+            "scene" => self.scene.to_value(),
+            "palette" => self.palette.to_value(),
+            "seed" => self.seed.to_value(),
+            _ => unreachable!("property {name} is not in the list of writable ones"),
+        }
+    }
+}
+
+/// Every property of the element.
+pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let defaults = Settings::default();
+    let names = |names: Vec<&str>| names.join(", ");
+    let scenes = names(scene::scenes().iter().map(|scene| scene.name).collect());
+    let palettes = names(palette::palettes().iter().map(|palette| palette.name).collect());
+    vec![
+        glib::ParamSpecString::builder("audio-location")
+            .nick("Audio Location")
+            .blurb("Path of the audio file to draw: anything GStreamer decodes; setting it unsets audio-uri")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("audio-uri")
+            .nick("Audio URI")
+            .blurb("URI of the audio to draw; setting it unsets audio-location")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("timeline-location")
+            .nick("Timeline Location")
+            .blurb("Path of a timeline to draw from instead of analysing audio; where there is no file yet, the audio is analysed and its timeline written there (NULL = keep no timeline)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("scene")
+            .nick("Scene")
+            .blurb(&format!("What is drawn, by name or by index from 0: {scenes}"))
+            .default_value(Some(&*defaults.scene))
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("palette")
+            .nick("Palette")
+            .blurb(&format!("The colours it is drawn with: {palettes}"))
+            .default_value(Some(&*defaults.palette))
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("seed")
+            .nick("Seed")
+            .blurb("Random seed: whatever a scene chooses by chance, it chooses by this")
+            .default_value(defaults.seed)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("frame-count")
+            .nick("Frame Count")
+            .blurb("Frames in the whole video (0 = not known before the audio has been analysed)")
+            .read_only()
+            .build(),
+        glib::ParamSpecString::builder("timeline-digest")
+            .nick("Timeline Digest")
+            .blurb("BLAKE3 of the analysed audio, in hexadecimal: equal digests give equal pictures (NULL = not analysed yet)")
+            .read_only()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb("frames (drawn so far), render-time and analysis-time (ns), and of the audio: rate (Hz), channels, samples, loudness (LUFS; absent in silence)")
+            .read_only()
+            .build(),
+    ]
+});
