@@ -250,3 +250,31 @@ fn stats_count_what_passed() {
         waits() > before
     });
 }
+
+#[test]
+fn the_documented_fields_are_those_of_the_structures() {
+    let (q, _blocked) = with_caps(|_| (), &caps(64, 64));
+    let text = include_str!("../docs/messages.md");
+    let section = text.split("\n## adaptivequeue\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let tables: Vec<Vec<&str>> = section
+        .split("| field |")
+        .skip(1)
+        .map(|table| {
+            let rows = table.lines().skip(2).take_while(|line| line.starts_with("| `"));
+            rows.map(|row| row.split('`').nth(1).unwrap()).collect()
+        })
+        .collect();
+    let fields = |s: &gst::StructureRef| s.fields().map(|f| f.to_string()).collect::<Vec<_>>();
+    assert_eq!(tables[0], fields(&stats(&q.element)));
+
+    let pipeline = jams::SHORT.parse("videotestsrc ! Q name=q ! fakesink name=sink signal-handoffs=true");
+    let gate = jams::hold_sink(&pipeline);
+    let pressure = {
+        pipeline.set_state(gst::State::Playing).unwrap();
+        pipeline.next_message("adaptivequeue-backpressure", common::PATIENCE).unwrap()
+    };
+    assert_eq!(tables[1], fields(pressure.structure().unwrap()));
+    let (_, _, details) = jams::one_error(&pipeline, jams::SHORT);
+    assert_eq!(tables[2], fields(&details));
+    gate.open();
+}
