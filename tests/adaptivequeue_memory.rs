@@ -108,7 +108,8 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
     let _alone = alone();
     let (q, _blocked) = with_caps(|e| e.set_property("max-size-buffers", 5u32), &caps(64, 64));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 5);
-    assert_eq!(q.element.property_value("sizing").serialize().unwrap(), "fixed");
+    let sizing = q.element.property_value("sizing");
+    assert_eq!(gst::glib::EnumValue::from_value(&sizing).unwrap().1.nick(), "fixed");
     q.src.push_event(gst::event::Caps::new(&caps(128, 128)));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 5, "new caps do not change it");
     q.element.set_property_from_str("sizing", "adaptive");
@@ -118,7 +119,6 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
     q.element.set_property_from_str("role", "animation");
     assert_eq!(q.element.property::<u32>("max-size-buffers"), frozen);
 }
-
 #[test]
 fn the_lease_is_given_back_by_drain_caps_flush_and_null() {
     let _alone = alone();
@@ -249,4 +249,32 @@ fn stats_count_what_passed() {
         q.src.push(buffer(None, None)).unwrap();
         waits() > before
     });
+}
+
+#[test]
+fn the_documented_fields_are_those_of_the_structures() {
+    let (q, _blocked) = with_caps(|_| (), &caps(64, 64));
+    let text = include_str!("../docs/messages.md");
+    let section = text.split("\n## adaptivequeue\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let tables: Vec<Vec<&str>> = section
+        .split("| field |")
+        .skip(1)
+        .map(|table| {
+            let rows = table.lines().skip(2).take_while(|line| line.starts_with("| `"));
+            rows.map(|row| row.split('`').nth(1).unwrap()).collect()
+        })
+        .collect();
+    let fields = |s: &gst::StructureRef| s.fields().map(|f| f.to_string()).collect::<Vec<_>>();
+    assert_eq!(tables[0], fields(&stats(&q.element)));
+
+    let pipeline = jams::SHORT.parse("videotestsrc ! Q name=q ! fakesink name=sink signal-handoffs=true");
+    let gate = jams::hold_sink(&pipeline);
+    let pressure = {
+        pipeline.set_state(gst::State::Playing).unwrap();
+        pipeline.next_message("adaptivequeue-backpressure", common::PATIENCE).unwrap()
+    };
+    assert_eq!(tables[1], fields(pressure.structure().unwrap()));
+    let (_, _, details) = jams::one_error(&pipeline, jams::SHORT);
+    assert_eq!(tables[2], fields(&details));
+    gate.open();
 }

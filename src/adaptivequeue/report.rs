@@ -157,6 +157,7 @@ impl Report {
     pub fn details(&self, name: &str) -> gst::Structure {
         let downstream = self.downstream.as_ref().map_or_else(String::new, |(element, pad)| format!("{element}:{pad}"));
         gst::Structure::builder(name)
+            .field("text", self.text())
             .field("queue", &self.queue)
             .field("blocked-for", self.blocked_for)
             .field("level-buffers", self.level.buffers)
