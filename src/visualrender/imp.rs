@@ -200,6 +200,8 @@ impl VisualRender {
         if let Some(timeline) = &state.timeline {
             let info = timeline.info();
             stats = stats.field("rate", info.rate).field("channels", info.channels).field("samples", info.samples);
+            stats = stats.field("beats", timeline.beats().len() as u64);
+            stats = stats.field("beat-confidence", timeline.summary().confidence);
             if let Some(loudness) = timeline.summary().loudness_lufs {
                 stats = stats.field("loudness", loudness);
             }
@@ -251,6 +253,10 @@ impl ObjectImpl for VisualRender {
         match pspec.name() {
             "frame-count" => self.state().frame_count().unwrap_or(0).to_value(),
             "timeline-digest" => self.state().timeline.as_ref().map(|timeline| timeline.digest()).to_value(),
+            "tempo" => {
+                let state = self.state();
+                state.timeline.as_ref().and_then(|timeline| timeline.summary().tempo).unwrap_or(0.0).to_value()
+            }
             "stats" => self.stats().to_value(),
             name => self.settings().get(name),
         }

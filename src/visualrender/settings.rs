@@ -155,9 +155,15 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("BLAKE3 of the analysed audio, in hexadecimal: equal digests give equal pictures (NULL = not analysed yet)")
             .read_only()
             .build(),
+        glib::ParamSpecDouble::builder("tempo")
+            .nick("Tempo")
+            .blurb("Beats a minute of the audio (0 = no steady beat, or not analysed yet)")
+            .minimum(0.0)
+            .read_only()
+            .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
-            .blurb("frames (drawn so far), render-time and analysis-time (ns), and of the audio: rate (Hz), channels, samples, loudness (LUFS; absent in silence)")
+            .blurb("frames (drawn so far), render-time and analysis-time (ns), and of the audio: rate (Hz), channels, samples, beats, beat-confidence (0 to 1), loudness (LUFS; absent in silence)")
             .read_only()
             .build(),
     ]

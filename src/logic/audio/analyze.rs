@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use super::bands::{self, BandSums, Leveller};
+use super::beat::Beats;
 use super::decimate::Decimator;
 use super::features::{BANDS, FULL, Info, WAVE_POINTS};
 use super::fft::Spectrum;
@@ -171,10 +172,13 @@ impl Analyzer {
             flux: self.found.flux.each_ref().map(|flux| shape::flux_ceiling(loud(flux))),
         };
         let loudness_lufs = super::loudness::integrated(&self.found.gating_blocks);
-        let summary = Summary { loudness_lufs, peak: self.found.peak };
+        let peak = self.found.peak;
         let Self { file, .. } = self;
-        let digest = finish::shape(&file, &info, ceilings, progress)?;
-        Ok(digest.map(|digest| Timeline { file, offset: 0, info, summary, digest }))
+        let shaped = finish::shape(&file, &info, ceilings, progress)?;
+        Ok(shaped.map(|(Beats { hops, tempo, confidence }, digest)| {
+            let summary = Summary { loudness_lufs, peak, tempo, confidence };
+            Timeline { file, offset: 0, info, summary, beats: hops, digest }
+        }))
     }
 
     /// Measures every hop below `limit` whose windows are filled, then forgets what no later hop looks at.

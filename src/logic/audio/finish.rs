@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
+use super::beat::{Beats, Tracker};
 use super::features::{HOPS_PER_SECOND, Info};
 use super::record::{self, Raw};
 use super::shape::{Ceilings, Shaper};
@@ -22,16 +23,17 @@ pub(super) fn momentary_db(energy: u64, rate: u32) -> u16 {
     bands::quantise_db(loudness::lufs(energy as f64 / 4_294_967_296.0 / samples))
 }
 
-/// Rewrites the raw records in `file`, and returns the digest of what is there then.
+/// Rewrites the raw records in `file`; returns the beats that were found and the digest of it all.
 ///
-/// `progress` is told how many hops are done, and ends the work with [`ControlFlow::Break`]: then there is no digest.
+/// `progress` is told how many hops are done, and ends the work with [`ControlFlow::Break`]: then nothing is returned.
 pub(super) fn shape(
     file: &File,
     info: &Info,
     ceilings: Ceilings,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> io::Result<Option<blake3::Hash>> {
+) -> io::Result<Option<(Beats, blake3::Hash)>> {
     let mut shaper = Shaper::new(ceilings);
+    let mut tracker = Tracker::default();
     let mut digest = Digest::new(info);
     // Energies of the hops in the window of momentary loudness; what is before the first hop is silence.
     let mut around = std::collections::VecDeque::from(vec![0u64; MOMENTARY]);
@@ -61,12 +63,16 @@ pub(super) fn shape(
         for i in 0..count {
             let loudness = enter(energy(bytes, i + AHEAD));
             let bytes = &mut bytes[i * record::LEN..(i + 1) * record::LEN];
-            record::write(&shaper.next(&Raw::read(bytes), loudness), bytes);
+            let raw = Raw::read(bytes);
+            tracker.push(ceilings.strength(&raw));
+            record::write(&shaper.next(&raw, loudness), bytes);
         }
         let done = &bytes[..count * record::LEN];
         file.write_all_at(done, at)?;
         digest.update(done);
         hop += count as u64;
     }
-    Ok(Some(digest.finish()))
+    let beats = tracker.finish();
+    digest.update_beats(&beats.hops);
+    Ok(Some((beats, digest.finish())))
 }

@@ -94,3 +94,34 @@ pub fn integrated(blocks: &Histogram) -> Option<f64> {
     };
     mean_above(mean_above(-70.0)? - 10.0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logic::audio::bands::quantise_db;
+
+    #[test]
+    fn the_filters_at_48_khz_are_those_of_the_standard() {
+        // ITU-R BS.1770-4, tables 1 and 2.
+        let weighting = KWeighting::new(48_000, 1);
+        let shelf = [1.535_124_859_586_97, -2.691_696_189_406_38, 1.198_392_810_852_85];
+        let feedback = [[-1.690_659_293_182_41, 0.732_480_774_215_85], [-1.990_047_454_833_98, 0.990_072_250_366_21]];
+        for (got, want) in weighting.shelf.b.iter().zip(&shelf) {
+            assert!((got - want).abs() < 1e-8, "{got} instead of {want}");
+        }
+        for (biquad, want) in [weighting.shelf, weighting.highpass].iter().zip(&feedback) {
+            assert!(biquad.a.iter().zip(want).all(|(got, want)| (got - want).abs() < 1e-8), "{:?}", biquad.a);
+        }
+    }
+
+    #[test]
+    fn what_is_far_below_the_rest_does_not_count() {
+        let mut blocks = Histogram::default();
+        assert_eq!(integrated(&blocks), None);
+        (0..50).for_each(|_| blocks.add(quantise_db(-90.0)));
+        assert_eq!(integrated(&blocks), None);
+        (0..100).for_each(|_| blocks.add(quantise_db(-20.0)));
+        (0..900).for_each(|_| blocks.add(quantise_db(-45.0)));
+        assert!((integrated(&blocks).unwrap() + 20.0).abs() < 0.01, "{:?}", integrated(&blocks));
+    }
+}

@@ -5,6 +5,7 @@
 
 pub mod analyze;
 mod bands;
+mod beat;
 mod decimate;
 pub mod features;
 mod fft;

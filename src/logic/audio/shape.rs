@@ -60,6 +60,13 @@ pub struct Ceilings {
     pub flux: [u16; 3],
 }
 
+impl Ceilings {
+    /// How much of an onset a hop is, all ranges together.
+    pub fn strength(&self, raw: &Raw) -> f64 {
+        raw.flux.iter().zip(&self.flux).map(|(&flux, &full)| f64::from(flux.min(full)) / f64::from(full)).sum()
+    }
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Peak {
     level: f32,

@@ -231,3 +231,67 @@ fn finishing_can_be_called_off() {
     analyzer.push(&noise(80_000)).unwrap();
     assert!(analyzer.finish(&mut |_| ControlFlow::Break(())).unwrap().is_none());
 }
+
+/// Share of `wanted` and found beats that meet within 70 ms, as an F-measure.
+fn f_measure(found: &[u32], wanted: &[f64]) -> f64 {
+    let hits = wanted.iter().filter(|&&beat| found.iter().any(|&hop| (f64::from(hop) / 100.0 - beat).abs() <= 0.07));
+    2.0 * hits.count() as f64 / (found.len() + wanted.len()) as f64
+}
+
+#[test]
+fn clicks_and_drum_loops_have_their_beats_and_tempo() {
+    let rate = 22_050u32;
+    let hiss = noise(rate as usize);
+    for bpm in [70.0, 93.0, 120.0, 128.0, 155.0] {
+        for drums in [false, true] {
+            let (beat, seconds) = (60.0 / bpm, 25.0);
+            let mut audio = vec![0.0f32; (seconds * f64::from(rate)) as usize];
+            let mut hit = |time: f64, len: f64, sound: &dyn Fn(f64, usize) -> f32| {
+                let at = (time * f64::from(rate)) as usize;
+                let samples = audio.iter_mut().skip(at).take((len * f64::from(rate)) as usize);
+                samples.enumerate().for_each(|(i, x)| *x += sound(1.0 - i as f64 / (len * f64::from(rate)), i));
+            };
+            let beats: Vec<_> = (0..).map(|i| 0.31 + f64::from(i) * beat).take_while(|&t| t < seconds - 0.1).collect();
+            for (i, &time) in beats.iter().enumerate() {
+                if drums {
+                    let kick = |fade: f64, i: usize| (0.8 * fade * libm::sin(i as f64 * 0.018)) as f32;
+                    let snare = |fade: f64, i: usize| 0.4 * fade as f32 * hiss[i];
+                    let hat = |fade: f64, i: usize| 0.12 * (fade * fade) as f32 * (hiss[i] - hiss[i + 1]);
+                    if i % 2 == 0 {
+                        hit(time, 0.18, &kick)
+                    } else {
+                        hit(time, 0.15, &snare)
+                    }
+                    hit(time, 0.04, &hat);
+                    hit(time + beat / 2.0, 0.04, &hat);
+                } else {
+                    hit(time, 0.01, &|fade, i| (0.7 * fade * libm::sin(i as f64 * 0.3)) as f32);
+                }
+            }
+            let timeline = analyze(rate, 1, &audio);
+            let f = f_measure(timeline.beats(), &beats);
+            let summary = timeline.summary();
+            assert!(f >= 0.9, "{bpm}, drums {drums}: F {f:.2} at {summary:?}");
+            assert!((summary.tempo.unwrap() / bpm - 1.0).abs() < 0.01, "{bpm}, drums {drums}: {summary:?}");
+        }
+    }
+}
+
+#[test]
+fn loudness_is_that_of_crate_ebur128_to_a_tenth_of_a_unit() {
+    for (rate, channels) in [(44_100, 2u32), (48_000, 1), (22_050, 2), (48_000, 6), (96_000, 2)] {
+        // Eight seconds, loud, quiet and silent in turn.
+        let level = |i: usize| [0.5, 0.02, 0.0, 0.3][i * 4 / (rate as usize * 8)];
+        let audio: Vec<f32> = sine(rate, 997.0, 1.0, 8.0)
+            .iter()
+            .zip(noise(8 * rate as usize))
+            .enumerate()
+            .flat_map(|(i, (tone, hiss))| (0..channels).map(move |c| level(i) * (tone + hiss) / (c + 2) as f32))
+            .collect();
+        let mut reference = ebur128::EbuR128::new(channels, rate, ebur128::Mode::I).unwrap();
+        reference.add_frames_f32(&audio).unwrap();
+        let (want, got) =
+            (reference.loudness_global().unwrap(), analyze(rate, channels, &audio).summary().loudness_lufs);
+        assert!((got.unwrap() - want).abs() < 0.1, "{rate} Hz, {channels} channels: {got:?} instead of {want}");
+    }
+}

@@ -20,6 +20,10 @@ pub struct Summary {
     pub loudness_lufs: Option<f64>,
     /// The largest absolute sample; full scale is 1.
     pub peak: f32,
+    /// Beats a minute; `None` where no steady beat was found.
+    pub tempo: Option<f64>,
+    /// How sure the beats are, 0 to 1.
+    pub confidence: f64,
 }
 
 /// An analysed track. Cheap to share between threads: reading does not move a file position.
@@ -30,6 +34,7 @@ pub struct Timeline {
     pub(super) offset: u64,
     pub(super) info: Info,
     pub(super) summary: Summary,
+    pub(super) beats: Vec<u32>,
     pub(super) digest: blake3::Hash,
 }
 
@@ -44,7 +49,12 @@ impl Timeline {
         &self.summary
     }
 
-    /// BLAKE3 over version, [`Info`] and all records, in hexadecimal: equal digests draw equal pictures.
+    /// The hops of all beats, in order; none where the music has no steady beat.
+    pub fn beats(&self) -> &[u32] {
+        &self.beats
+    }
+
+    /// BLAKE3 over version, [`Info`], all records and beats, in hexadecimal: equal digests draw equal pictures.
     pub fn digest(&self) -> String {
         self.digest.to_hex().to_string()
     }
@@ -84,6 +94,12 @@ impl Digest {
 
     pub(super) fn update(&mut self, records: &[u8]) {
         self.0.update(records);
+    }
+
+    pub(super) fn update_beats(&mut self, beats: &[u32]) {
+        for beat in beats {
+            self.0.update(&beat.to_le_bytes());
+        }
     }
 
     pub(super) fn finish(&self) -> blake3::Hash {

@@ -8,10 +8,12 @@
 //! | 24 | 8 + 8 | samples per channel, hops |
 //! | 40 | 4 + 4 | bytes of a record; largest sample as f32 |
 //! | 48 | 4 | integrated loudness in 1/100 LUFS, −2³¹ where there is none |
-//! | 52 | 12 | 0 |
+//! | 52 | 4 | tempo in 1/100 beats a minute, 0 where there is none |
+//! | 56 | 4 + 4 | confidence in 1/1000, count of beats |
 //! | 64 | 32 | BLAKE3 of the timeline: its digest |
 //! | 96 | 32 | BLAKE3 of the 96 bytes before |
 //! | 128 | hops · record | records |
+//! | behind | beats · 4 | the hop of each beat |
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -71,6 +73,8 @@ impl NewFile {
         let Self(mut file, path) = self;
         file.write_all(&header(timeline))?;
         each_block(timeline, |records| file.write_all(records).map(|()| ControlFlow::Continue(())))?;
+        let beats: Vec<u8> = timeline.beats.iter().flat_map(|beat| beat.to_le_bytes()).collect();
+        file.write_all(&beats)?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
@@ -88,11 +92,15 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
         Err(_) => return Err(OpenError::CutOff { got: len, wanted: HEADER as u64 }),
         Ok(()) => {}
     }
-    let timeline = parse(&bytes, file)?;
-    let wanted = HEADER as u64 + timeline.info.hops * record::LEN as u64;
+    let (mut timeline, beats) = parse(&bytes, file)?;
+    let beats_at = HEADER as u64 + timeline.info.hops * record::LEN as u64;
+    let wanted = beats_at + 4 * u64::from(beats);
     if len < wanted {
         return Err(OpenError::CutOff { got: len, wanted });
     }
+    let mut bytes = vec![0; 4 * beats as usize];
+    timeline.file.read_exact_at(&mut bytes, beats_at)?;
+    timeline.beats = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     let mut digest = Digest::new(&timeline.info);
     let mut hop = 0;
     let whole = each_block(&timeline, |records| {
@@ -103,6 +111,7 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
     if !whole {
         return Ok(None);
     }
+    digest.update_beats(&timeline.beats);
     if digest.finish() != timeline.digest {
         return Err(OpenError::Damaged);
     }
@@ -140,13 +149,17 @@ fn header(timeline: &Timeline) -> [u8; HEADER] {
     put(44, &summary.peak.to_le_bytes());
     let loudness = summary.loudness_lufs.map_or(NO_LOUDNESS, |lufs| (lufs * 100.0).round() as i32);
     put(48, &loudness.to_le_bytes());
+    put(52, &((summary.tempo.unwrap_or(0.0) * 100.0).round() as u32).to_le_bytes());
+    put(56, &((summary.confidence * 1000.0).round() as u32).to_le_bytes());
+    put(60, &(timeline.beats.len() as u32).to_le_bytes());
     put(64, timeline.digest.as_bytes());
     let checksum = blake3::hash(&bytes[..96]);
     bytes[96..].copy_from_slice(checksum.as_bytes());
     bytes
 }
 
-fn parse(bytes: &[u8; HEADER], file: File) -> Result<Timeline, OpenError> {
+/// The timeline without its beats, and how many these are.
+fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError> {
     fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
         std::array::from_fn(|i| bytes[at + i])
     }
@@ -172,9 +185,12 @@ fn parse(bytes: &[u8; HEADER], file: File) -> Result<Timeline, OpenError> {
     let summary = Summary {
         loudness_lufs: (loudness != NO_LOUDNESS).then(|| f64::from(loudness) / 100.0),
         peak: f32::from_le_bytes(number(bytes, 44)),
+        tempo: Some(f64::from(u32_at(52)) / 100.0).filter(|&tempo| tempo > 0.0),
+        confidence: f64::from(u32_at(56)) / 1000.0,
     };
     let digest = blake3::Hash::from_bytes(number(bytes, 64));
-    Ok(Timeline { file, offset: HEADER as u64, info, summary, digest })
+    let timeline = Timeline { file, offset: HEADER as u64, info, summary, beats: Vec::new(), digest };
+    Ok((timeline, u32_at(60)))
 }
 
 #[cfg(test)]
@@ -186,7 +202,8 @@ mod tests {
 
     fn timeline() -> Timeline {
         let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
-        let samples: Vec<_> = (0..40_000).map(|i| (i % 83) as f32 / 83.0 - 0.5).collect();
+        let samples: Vec<_> =
+            (0..80_000).map(|i| if i % 4000 < 800 { (i % 83) as f32 / 83.0 - 0.5 } else { 0.0 }).collect();
         analyzer.push(&samples).unwrap();
         analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
     }
@@ -210,6 +227,9 @@ mod tests {
         let (timeline, bytes) = saved();
         let opened = open_bytes(&bytes).unwrap().unwrap();
         assert_eq!((opened.info(), opened.digest()), (timeline.info(), timeline.digest()));
+        assert!(opened.beats().len() > 10);
+        assert_eq!(opened.beats(), timeline.beats());
+        assert!((opened.summary().tempo.unwrap() - 120.0).abs() < 1.0);
         assert!((opened.summary().loudness_lufs.unwrap() - timeline.summary().loudness_lufs.unwrap()).abs() < 0.01);
         let (mut a, mut b) = (Window::default(), Window::default());
         for first in [-10, 0, 300, 495] {
