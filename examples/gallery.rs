@@ -3,7 +3,10 @@
 //! `cargo run --release --example gallery -- song.ogg cover-pulse 1920x1080 out.png 90 91` draws frames 90 and 91 at
 //! 30 frames a second. In place of frames, `sheet` puts six frames from all over the song into one small picture and
 //! `bench` draws ten seconds, says how long a frame takes and how many pixels change from one to the next.
-//! `-` in place of the song is silence. SEED and PALETTE in the environment choose those.
+//! `-` in place of the song is silence. SEED, PALETTE, TITLE, ARTIST and COVER (a file) in the
+//! environment choose those.
+
+use std::sync::Arc;
 
 use gst::prelude::*;
 use gststeady::logic::audio::analyze::Analyzer;
@@ -11,6 +14,7 @@ use gststeady::logic::audio::features::{Info, Window};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
+use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
 use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, find};
 use image::{DynamicImage, RgbaImage, imageops};
@@ -31,6 +35,11 @@ fn main() -> Result<(), Failure> {
     }
     if let Ok(name) = std::env::var("PALETTE") {
         look.palette = Palette::named(&name)?;
+    }
+    look.title = std::env::var("TITLE").ok();
+    look.artist = std::env::var("ARTIST").ok();
+    if let Ok(path) = std::env::var("COVER") {
+        look.cover = Some(Arc::new(Cover::decode(&std::fs::read(path)?)?));
     }
     let mut painter = Painter::new(song, (find(scene)?.make)(&look), &look)?;
     match frames {

@@ -400,9 +400,18 @@ fn a_uri_gives_the_same_video_as_the_path() {
 fn a_file_that_is_cut_off_plays_as_far_as_it_goes() {
     let files = Fixtures::new();
     let wav = files.wav(44_100, 44_100);
-    let whole = std::fs::read(&wav).unwrap();
-    std::fs::write(&wav, &whole[..44 + 4 * 22_050]).unwrap();
+    let packed = [files.flac(&wav), files.ogg(&wav), files.mp3(&wav)];
+    let cut = |path: &std::path::Path, len: usize| {
+        let whole = std::fs::read(path).unwrap();
+        std::fs::write(path, &whole[..len.min(whole.len() * 2 / 3)]).unwrap();
+    };
+    cut(&wav, 44 + 4 * 22_050);
     check_frame_law(&frames(&wav, "", &at("30/1")), 44_100, 22_050, 30, 1);
+    for path in packed {
+        cut(&path, usize::MAX);
+        let frames = frames(&path, "", &at("30/1"));
+        assert!((12..=22).contains(&frames.len()), "{}: {}", path.display(), frames.len());
+    }
 }
 
 #[test]

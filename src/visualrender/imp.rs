@@ -149,8 +149,9 @@ impl VisualRender {
             state.timeline = Some(timeline.clone());
             state.analysis_ns = took;
         }
-        self.obj().notify("timeline-digest");
-        self.obj().notify("frame-count");
+        for property in ["timeline-digest", "frame-count", "tempo"] {
+            self.obj().notify(property);
+        }
         let _ = self.obj().post_message(gst::message::DurationChanged::builder().src(&*self.obj()).build());
         Ok(timeline)
     }

@@ -5,9 +5,12 @@
 
 mod backdrop;
 pub mod canvas;
+mod capsule;
+pub mod cover;
 mod draw;
 mod math;
 pub mod palette;
 pub mod scene;
 mod scenes;
 mod soft;
+mod text;

@@ -1,6 +1,9 @@
 //! What a scene is, what it is told, and which ones there are.
 
+use std::sync::Arc;
+
 use super::canvas::Canvas;
+use super::cover::Cover;
 use super::palette::Palette;
 use super::soft::Rows;
 use crate::logic::audio::features::{HOPS_PER_SECOND, Hop, Info, Window};
@@ -19,6 +22,12 @@ pub struct Look {
     pub seed: u64,
     /// Where a scene takes its colours from.
     pub palette: Palette,
+    /// Written where a scene has room for it.
+    pub title: Option<String>,
+    /// Written below the title.
+    pub artist: Option<String>,
+    /// Shown by scenes that have a place for it.
+    pub cover: Option<Arc<Cover>>,
 }
 
 /// Why a [`Look`] cannot be.
@@ -36,7 +45,7 @@ impl Look {
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(LookError::Size(width, height));
         }
-        Ok(Self { width, height, seed: 0, palette: Palette::default() })
+        Ok(Self { width, height, seed: 0, palette: Palette::default(), title: None, artist: None, cover: None })
     }
 
     /// Width in pixels, [`MIN_SIDE`] ..= [`MAX_SIDE`].
@@ -74,6 +83,12 @@ impl HopTime {
     /// In 1/65536 of a hop.
     pub fn ticks(self) -> i64 {
         self.hop * 65_536 + i64::from(self.fraction)
+    }
+
+    /// In seconds, wrapped after ten hours to keep its precision: for drifts that go on in silence.
+    pub(super) fn seconds(self) -> f32 {
+        const WRAP: i64 = 36_000 * HOPS_PER_SECOND as i64 * 65_536;
+        self.ticks().rem_euclid(WRAP) as f32 / (65_536 * HOPS_PER_SECOND) as f32
     }
 
     /// A level read from the hops around this moment, interpolated.

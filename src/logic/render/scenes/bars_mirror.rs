@@ -3,6 +3,7 @@
 use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
+use crate::logic::render::capsule::Ends;
 use crate::logic::render::draw::{Pixel, cover, over, over_all, pixel, span};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
@@ -14,8 +15,6 @@ const BARS: usize = 48;
 /// How bright and how long the mirrored half is.
 const MIRROR_LIGHT: f32 = 0.5;
 const MIRROR_LENGTH: f32 = 0.62;
-/// Heights of a bar's end that are told apart, per pixel.
-const FINE: i32 = 16;
 
 pub(super) struct BarsMirror {
     grid: Grid,
@@ -144,37 +143,6 @@ impl BarsMirror {
             let pair = |d: isize| height(b - d) + height(b + d);
             (6.0 * height(b) + 4.0 * pair(1) + pair(2)) / 16.0
         })
-    }
-}
-
-/// How much the round end of a bar covers of each pixel, of 256, for [`FINE`] positions of the end between two rows.
-struct Ends {
-    radius: f32,
-    width: usize,
-    rows: i32,
-    cover: Vec<u16>,
-}
-
-impl Ends {
-    fn new(width: i32) -> Self {
-        let radius = 0.5 * width as f32;
-        let rows = radius.ceil() as i32 + 1;
-        let mut covers = Vec::new();
-        for position in 0..FINE * rows {
-            let along = (position as f32 + 0.5) / FINE as f32;
-            covers.extend((0..width).map(|x| {
-                let across = x as f32 + 0.5 - radius;
-                cover((across * across + along * along).sqrt() - radius) as u16
-            }));
-        }
-        Self { radius, width: width as usize, rows, cover: covers }
-    }
-
-    /// The row `along` pixels beyond the centre of the end, `None` past it.
-    fn row(&self, along: f32) -> Option<&[u16]> {
-        let position = (along * FINE as f32) as i32;
-        let start = position as usize * self.width;
-        (position < FINE * self.rows).then(|| &self.cover[start..start + self.width])
     }
 }
 

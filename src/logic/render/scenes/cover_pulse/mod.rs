@@ -1,5 +1,6 @@
 //! A disc of flowing colour that breathes with the music, in a ring of its loudness by frequency.
 
+mod art;
 mod orb;
 mod ring;
 
@@ -11,6 +12,8 @@ use crate::logic::render::math::{chance, cosine, fall, sine, whole};
 use crate::logic::render::palette;
 use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
 use crate::logic::render::soft::{Grid, Layer, Node, node};
+use crate::logic::render::text::Line;
+use art::Art;
 use orb::Orb;
 use ring::{Ring, STEPS};
 
@@ -41,6 +44,8 @@ pub(super) struct CoverPulse {
     radii: Vec<f32>,
     angles: Vec<u32>,
     orb: Orb,
+    art: Option<Art>,
+    text: Vec<Line>,
     shades: Box<Shades>,
     haze: [[f32; 3]; 3],
     line: [Pixel; STEPS],
@@ -50,14 +55,41 @@ pub(super) struct CoverPulse {
     head: Pixel,
 }
 
+/// Where the disc is, and the text if there is some.
+struct Place {
+    unit: f32,
+    /// Height of the disc's centre, in pixels from the top.
+    centre: f32,
+    text: Vec<Line>,
+}
+
+impl Place {
+    fn new(look: &Look) -> Self {
+        let (w, h) = (look.width() as f32, look.height() as f32);
+        let unit = w.min(h);
+        let written = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.trim().is_empty());
+        if !written(&look.title) && !written(&look.artist) {
+            return Self { unit, centre: 0.5 * h, text: Vec::new() };
+        }
+        // Upright pictures have room below the ring; in others it moves up and is drawn a little smaller.
+        let upright = h > 1.25 * w;
+        let (centre, scale) = if upright { (0.5 * h - 0.09 * unit, 1.0) } else { (0.455 * h, 0.88) };
+        let title = if upright { centre + 0.58 * unit } else { 0.885 * h };
+        let text = Line::below(look, title, unit, look.palette.at(0.6));
+        Self { unit: unit * scale, centre, text }
+    }
+}
+
 impl CoverPulse {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width(), look.height());
-        let unit = w.min(h) as f32;
         let grid = Grid::new(w, h);
         let cell = grid.cell();
-        let centre = (((w + cell) / (2 * cell)) as usize, ((h + cell) / (2 * cell)) as usize);
-        let half = ((0.5 * unit / cell as f32) as usize).min(centre.0).min(grid.columns() - 1 - centre.0);
+        let place = Place::new(look);
+        let unit = place.unit;
+        let node = |at: f32| (at / cell as f32 + 0.5) as usize;
+        let centre = (node(0.5 * w as f32), node(place.centre));
+        let half = ((0.55 * unit / cell as f32) as usize).min(centre.0).min(grid.columns() - 1 - centre.0);
         let quarter =
             || (0..=half).flat_map(|r| (0..=half).map(move |c| ((c as u32 * cell) as f32, (r as u32 * cell) as f32)));
         let radii = quarter().map(|(x, y)| (x * x + y * y).sqrt()).collect();
@@ -83,6 +115,8 @@ impl CoverPulse {
             radii,
             angles,
             orb: Orb::new(look, grid),
+            art: look.cover.as_deref().map(|cover| Art::new(cover, grid, (w, h), DISC * unit)),
+            text: place.text,
             shades,
             haze: std::array::from_fn(|i| {
                 light(grid, hue(0.2 + 0.3 * i as f32 + 0.1 * chance(look.seed, i as u64, 90)))
@@ -111,8 +145,7 @@ impl Scene for CoverPulse {
         let loud = part(at.level(window, |hop| hop.loudness));
         let kick = part(at.level(window, |hop| hop.onsets[0]));
         let breath = 1.0 + 0.022 * kick + 0.012 * loud;
-        // Slow time in turns of ten minutes, wrapped far away, keeps its precision over hours.
-        let slow = (at.ticks().rem_euclid(65_536 * 100 * 6000)) as f32 / (65_536.0 * 100.0);
+        let slow = at.seconds();
         let ring = self.outline(at, window, breath, slow);
         let echoes: [Echo; ECHOES] = std::array::from_fn(|i| {
             let born = (at.hop.div_euclid(ECHO_EVERY) - i as i64) * ECHO_EVERY;
@@ -164,7 +197,8 @@ impl Scene for CoverPulse {
             blobs,
             kick,
             flow: orb::Flow { slow, travelled, glow: kick },
-            disc: self.unit * DISC * breath,
+            // A cover keeps its size, what is around it breathes.
+            disc: self.unit * DISC * if self.art.is_some() { 1.0 } else { breath },
             rail: self.unit * RAIL * breath,
             centre: (centre.0 as f32, centre.1 as f32),
             progress,
@@ -350,13 +384,16 @@ impl Layer for Picture<'_> {
         let scene = self.scene;
         let cell = scene.grid.cell() as f32;
         haze(r as f32 * cell, cell, scene.backdrop.row(r), &self.blobs, &mut self.planes);
+        if let Some(art) = &scene.art {
+            art.add_behind(r, &mut self.planes);
+        }
         self.ring_row(r);
         self.find_edge();
         let y = r as f32 * cell - self.centre.1;
         // Two cells further than the rail's edge, which hides where the disc's field ends.
         let reach = self.disc + 1.5 * cell;
         let across = reach * reach - y * y;
-        if across > 0.0 {
+        if across > 0.0 && scene.art.is_none() {
             let side = (across.sqrt() / cell) as usize;
             let side = side.min(scene.centre.0).min(nodes.len() - 1 - scene.centre.0);
             let columns = scene.centre.0 - side..scene.centre.0 + side + 1;
@@ -369,7 +406,13 @@ impl Layer for Picture<'_> {
     fn crisp(&mut self, y: u32, row: &mut [u8]) {
         let dy = y as f32 + 0.5 - self.centre.1;
         self.draw_edge(y, row);
+        if let Some(art) = &self.scene.art {
+            art.draw(dy, self.centre.0, row);
+        }
         self.draw_rail(dy, row);
+        for line in &self.scene.text {
+            line.draw(y, row);
+        }
     }
 }
 

@@ -1,0 +1,39 @@
+//! Upright bars with round ends, at whole pixels across and parts of a pixel in height.
+
+use super::draw::cover;
+
+/// Heights of a bar's end that are told apart, per pixel.
+const FINE: i32 = 16;
+
+/// How much the round end of a bar covers of each pixel, of 256, for [`FINE`] positions of the end between two rows.
+pub struct Ends {
+    /// Half the width of the bar.
+    pub radius: f32,
+    width: usize,
+    rows: i32,
+    cover: Vec<u16>,
+}
+
+impl Ends {
+    /// For bars of `width` pixels.
+    pub fn new(width: i32) -> Self {
+        let radius = 0.5 * width as f32;
+        let rows = radius.ceil() as i32 + 1;
+        let mut covers = Vec::new();
+        for position in 0..FINE * rows {
+            let along = (position as f32 + 0.5) / FINE as f32;
+            covers.extend((0..width).map(|x| {
+                let across = x as f32 + 0.5 - radius;
+                cover((across * across + along * along).sqrt() - radius) as u16
+            }));
+        }
+        Self { radius, width: width as usize, rows, cover: covers }
+    }
+
+    /// The row `along` pixels beyond the centre of the end, `None` past it.
+    pub fn row(&self, along: f32) -> Option<&[u16]> {
+        let position = (along * FINE as f32) as i32;
+        let start = position as usize * self.width;
+        (position < FINE * self.rows).then(|| &self.cover[start..start + self.width])
+    }
+}

@@ -1,0 +1,256 @@
+//! The waveform as one glowing line, held still by a trigger, with the lines of a moment ago fading behind it.
+
+use crate::logic::audio::features::{FULL, WAVE_POINTS, Window};
+use crate::logic::render::backdrop::{Backdrop, light};
+use crate::logic::render::canvas::Canvas;
+use crate::logic::render::draw::{Pixel, cover, over, pixel, span};
+use crate::logic::render::math::{ease, fall, sine};
+use crate::logic::render::palette::{self, from_hex};
+use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::soft::{Grid, Layer, Node, node};
+use crate::logic::render::text::Line;
+
+/// The line and its ghosts: how many hops ago each of them was.
+const AGES: [i64; 7] = [0, 2, 4, 7, 11, 16, 22];
+/// Most points of the waveform in a picture: 40 ms.
+const POINTS: usize = 320;
+/// Points to either side among which the trigger is looked for: one period of 67 Hz.
+const SEARCH: i64 = 60;
+const REACH: u32 = 25;
+/// Cosine of the steepest slope that is told apart: steeper ones would throw long rays.
+const STEEPEST: f32 = 0.2;
+
+pub(super) struct WaveLine {
+    grid: Grid,
+    backdrop: Backdrop,
+    unit: f32,
+    width: u32,
+    middle: f32,
+    /// Height of full scale in pixels.
+    swing: f32,
+    points: usize,
+    /// Half the width of the line in pixels.
+    thick: f32,
+    glow: [Vec<f32>; 3],
+    /// Colour of the line in each column of pixels.
+    line: Vec<Pixel>,
+    text: Vec<Line>,
+}
+
+impl WaveLine {
+    pub(super) fn new(look: &Look) -> Self {
+        let (w, h) = (look.width() as f32, look.height() as f32);
+        let unit = w.min(h);
+        let grid = Grid::new(look.width(), look.height());
+        let hue = |x: f32| look.palette.at(0.2 + 0.7 * x / w);
+        let colours: Vec<[f32; 3]> =
+            (0..grid.columns()).map(|c| light(grid, hue((c as u32 * grid.cell()) as f32))).collect();
+        let white = from_hex(0xffffff);
+        let text = Line::below(look, 0.885 * h, unit, look.palette.at(0.6));
+        Self {
+            grid,
+            backdrop: Backdrop::new(grid),
+            unit,
+            width: look.width(),
+            middle: if text.is_empty() { 0.5 * h } else { 0.45 * h },
+            swing: (0.36 * h).min(0.55 * w),
+            points: ((150.0 * w / unit) as usize).clamp(96, POINTS),
+            thick: (unit * 0.0024).max(0.7),
+            glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
+            line: (0..look.width()).map(|x| pixel(palette::mix(hue(x as f32), white, 0.62))).collect(),
+            text,
+        }
+    }
+
+    /// Where the line is in each column of a row of nodes or pixels, `step` apart, at a moment.
+    fn trace(&self, at: HopTime, window: &Window, seconds: f32, step: f32, heights: &mut [f32]) {
+        let now = at.hop * WAVE_POINTS as i64 + ((i64::from(at.fraction) * WAVE_POINTS as i64) >> 16);
+        let read = |p: i64| {
+            let hop = window.hop(p.div_euclid(WAVE_POINTS as i64));
+            i32::from(hop.wave[p.rem_euclid(WAVE_POINTS as i64) as usize])
+        };
+        // The steepest way up through zero nearby: the same place of each period, so that a steady tone stands still.
+        let slope = |p: i64| (1..=4).map(|d| read(p + d) - read(p - d)).sum::<i32>();
+        let crossing = |p: &i64| read(*p) < 0 && read(*p + 1) >= 0;
+        let trigger = (now - SEARCH..now + SEARCH).filter(crossing).max_by_key(|&p| (slope(p), -(p - now).abs()));
+        let first = trigger.unwrap_or(now) - self.points as i64 / 2 - 1;
+        let mut wave = [0.0; POINTS + 8];
+        for (i, value) in wave[..self.points + 6].iter_mut().enumerate() {
+            let v = read(first + i as i64) as f32 / 127.0;
+            // Loud music bends instead of running into the edge.
+            *value = 1.55 * v / (1.0 + 0.55 * v.abs());
+        }
+        let loud = f32::from(at.level(window, |hop| hop.loudness)) / f32::from(FULL);
+        let idle = 0.05 * (1.0 - ease(loud * 2.5));
+        let per = (self.points - 1) as f32 / self.width as f32;
+        for (c, height) in heights.iter_mut().enumerate() {
+            let x = (c as f32 + 0.5 * f32::from(u8::from(step == 1.0))) * step;
+            let p = (x * per).clamp(0.0, (self.points - 1) as f32);
+            let i = p as usize;
+            let t = p - i as f32;
+            let (t2, t3, u) = (t * t, t * t * t, 1.0 - t);
+            let v = (wave[i] * (u * u * u)
+                + wave[i + 1] * (3.0 * t3 - 6.0 * t2 + 4.0)
+                + wave[i + 2] * (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0)
+                + wave[i + 3] * t3)
+                / 6.0;
+            let across = x / self.width as f32;
+            // Comes to rest towards the sides.
+            let taper = ease(across.min(1.0 - across) * 5.0);
+            let swell = sine(across * 1.7 - seconds * 0.13) + 0.6 * sine(across * 2.9 + seconds * 0.09);
+            *height = self.middle - self.swing * taper * (v + idle * swell);
+        }
+    }
+}
+
+impl Scene for WaveLine {
+    fn reach(&self) -> Reach {
+        Reach { before: REACH + AGES[AGES.len() - 1] as u32 / 2, after: 4 }
+    }
+
+    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+        let seconds = frame.at.seconds();
+        let columns = self.grid.columns();
+        let pixels = self.width as usize;
+        scratch.values.resize((AGES.len() * 2 + 3) * columns + 2 * pixels, 0.0);
+        let (light, values) = scratch.values.split_at_mut(columns);
+        let (spans, values) = values.split_at_mut(2 * columns);
+        let spans = &mut spans.as_chunks_mut().0[..columns - 1];
+        let (soft, crisp) = values.split_at_mut(AGES.len() * 2 * columns);
+        let cell = self.grid.cell() as f32;
+        let lights = AGES.map(|age| {
+            let fade = 1.0 - age as f32 / 26.0;
+            if age == 0 { 1.0 } else { 0.34 * fade * fade }
+        });
+        let mut bounds = [(f32::MAX, f32::MIN); AGES.len()];
+        for ((pair, age), bounds) in soft.chunks_exact_mut(2 * columns).zip(AGES).zip(&mut bounds) {
+            let (heights, slants) = pair.split_at_mut(columns);
+            let then = HopTime { hop: frame.at.hop - age, ..frame.at };
+            self.trace(then, window, seconds - age as f32 * 0.01, cell, heights);
+            slope(heights, slants, cell);
+            *bounds = heights.iter().fold(*bounds, |(low, high), &y| (low.min(y), high.max(y)));
+        }
+        let (heights, slants) = crisp.split_at_mut(pixels);
+        self.trace(frame.at, window, seconds, 1.0, heights);
+        slope(heights, slants, 1.0);
+        let cells = heights.chunks(self.grid.cell() as usize).zip(slants.chunks(self.grid.cell() as usize));
+        for (span, (heights, slants)) in spans.iter_mut().zip(cells) {
+            let reach = (self.thick + 1.0) / slants.iter().copied().fold(1.0, f32::min);
+            let low = heights.iter().copied().fold(f32::MAX, f32::min) - reach;
+            *span = [low, heights.iter().copied().fold(f32::MIN, f32::max) + reach];
+        }
+        let loud = f32::from(frame.at.level(window, |hop| hop.loudness)) / f32::from(FULL);
+        let cells = &mut scratch.cells;
+        let picture = &mut Picture { scene: self, soft, bounds, spans, light, heights, slants, lights, loud, cells };
+        self.grid.paint(canvas, &mut scratch.rows, picture);
+    }
+}
+
+/// From heights to the cosines of their slopes, which turn a distance upwards into one from the line.
+fn slope(heights: &[f32], slants: &mut [f32], step: f32) {
+    let last = heights.len() - 1;
+    for (i, slant) in slants.iter_mut().enumerate() {
+        let (a, b) = (i.saturating_sub(1), (i + 1).min(last));
+        let rise = (heights[b] - heights[a]) / (step * (b - a).max(1) as f32);
+        *slant = (1.0 / (1.0 + rise * rise).sqrt()).max(STEEPEST);
+    }
+}
+
+struct Picture<'a> {
+    scene: &'a WaveLine,
+    /// For the line and each ghost: heights and slants at the columns of nodes.
+    soft: &'a [f32],
+    /// The lowest and highest y of each of them.
+    bounds: [(f32, f32); AGES.len()],
+    /// How much light there is at each node of a row.
+    light: &'a mut [f32],
+    /// The same for the line at each column of pixels.
+    heights: &'a [f32],
+    slants: &'a [f32],
+    lights: [f32; AGES.len()],
+    loud: f32,
+    /// From where to where the line reaches right of each column of nodes.
+    spans: &'a [[f32; 2]],
+    /// Columns of nodes right of which the line runs through the present rows.
+    cells: &'a mut Vec<u32>,
+}
+
+impl Layer for Picture<'_> {
+    fn field(&mut self, r: usize, nodes: &mut [Node]) {
+        let scene = self.scene;
+        let cell = scene.grid.cell();
+        let y = (r as u32 * cell) as f32;
+        let (near, far) = (1.0 / (scene.unit * 0.0056).max(cell as f32), 1.0 / (scene.unit * 0.037));
+        let ghost = 1.0 / (scene.unit * 0.004).max(cell as f32);
+        let n = nodes.len();
+        self.light.fill(0.035 * fall((y - scene.middle).abs() / (scene.unit * 0.11)));
+        for (k, (curve, light)) in self.soft.chunks_exact(2 * n).zip(self.lights).enumerate() {
+            let (low, high) = self.bounds[k];
+            let reach = 8.0 / if k == 0 { far } else { ghost * STEEPEST };
+            if y < low - reach || y > high + reach {
+                continue;
+            }
+            let (line, slant) = curve.split_at(n);
+            if k == 0 {
+                let body = (0.09 + 0.05 * self.loud) * ((y - scene.middle).abs() / (0.03 * scene.unit)).min(1.0);
+                add_line(y, scene.middle, [near, far, body], line, slant, self.light);
+            } else {
+                add_ghost(y, ghost, light, line, slant, self.light);
+            }
+        }
+        shine(scene.grid.one(), scene.backdrop.row(r), self.light, &scene.glow, nodes);
+        // Pixels above this row of nodes are drawn next.
+        let top = y - cell as f32;
+        self.cells.clear();
+        let crossed = self.spans.iter().zip(0..).filter(|&(&[low, high], _)| low < y && high > top);
+        self.cells.extend(crossed.map(|(_, i)| i));
+    }
+
+    fn crisp(&mut self, y: u32, row: &mut [u8]) {
+        let scene = self.scene;
+        let cell = scene.grid.cell() as usize;
+        let width = scene.thick;
+        let y_middle = y as f32 + 0.5;
+        for &i in self.cells.iter() {
+            let first = i as usize * cell;
+            for (k, below) in span(row, first as i32, (first + cell) as i32).iter_mut().enumerate() {
+                let x = first + k;
+                let d = (y_middle - self.heights[x]).abs() * self.slants[x];
+                if d < width + 0.5 {
+                    over(below, scene.line[x], cover(d - width));
+                }
+            }
+        }
+        for line in &scene.text {
+            line.draw(y, row);
+        }
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slant: &[f32], light: &mut [f32]) {
+    for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
+        let d = (y - line).abs();
+        // The wide glow takes no notice of slopes: it would throw rays from the steep ones.
+        let glow = 0.55 * fall(d * slant * near) + 0.20 * fall(d * far);
+        let inside = (y - middle) * (y - line) <= 0.0;
+        *light += glow + if inside { body } else { 0.0 };
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn add_ghost(y: f32, per: f32, bright: f32, line: &[f32], slant: &[f32], light: &mut [f32]) {
+    for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
+        *light += bright * fall((y - line).abs() * slant * per);
+    }
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+fn shine(one: f32, base: [f32; 3], light: &[f32], [red, green, blue]: &[Vec<f32>; 3], nodes: &mut [Node]) {
+    let n = nodes.len();
+    let (light, red, green, blue) = (&light[..n], &red[..n], &green[..n], &blue[..n]);
+    for c in 0..n {
+        let g = light[c];
+        nodes[c] = node(one, base[0] + red[c] * g, base[1] + green[c] * g, base[2] + blue[c] * g);
+    }
+}
