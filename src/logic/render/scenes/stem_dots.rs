@@ -11,6 +11,8 @@ use crate::logic::render::soft::{Grid, Layer, Node, node};
 
 /// How many hops back a wedge looks for where its dot was.
 const SMEAR: [i64; 4] = [3, 6, 11, 18];
+/// Shades of a stem from the floor to its head.
+const PARTS: usize = 64;
 
 pub(super) struct StemDots {
     grid: Grid,
@@ -24,6 +26,8 @@ pub(super) struct StemDots {
     stem: i32,
     head: f32,
     colours: Vec<Pixel>,
+    /// Colour of stem s at part p of its height: `[s * PARTS + p]`.
+    shaded: Vec<Pixel>,
     heads: Vec<Pixel>,
     /// Light of each stem's head.
     lights: Vec<[f32; 3]>,
@@ -36,6 +40,8 @@ struct Stem {
     height: f32,
     /// Where the wedge above the head ends.
     tail: f32,
+    /// Shades per pixel.
+    parts: f32,
 }
 
 impl StemDots {
@@ -74,6 +80,13 @@ impl StemDots {
             stem: ((unit * 0.0026) as i32).max(1),
             head: (unit * 0.0086).min(0.42 * pitch).max(1.0),
             colours: (0..stems).map(|s| pixel(palette::mix(dark, hue(part(s)), 0.72))).collect(),
+            shaded: (0..stems * PARTS)
+                .map(|i| {
+                    // Dim at the floor, bright at the head.
+                    let shown = 0.24 + 0.52 * (i % PARTS) as f64 / PARTS as f64;
+                    pixel(palette::mix(dark, hue(part(i / PARTS)), shown))
+                })
+                .collect(),
             heads: (0..stems).map(|s| pixel(palette::mix(hue(part(s)), white, 0.45))).collect(),
             lights: (0..stems).map(|s| light(grid, hue(part(s)))).collect(),
             glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
@@ -102,7 +115,7 @@ impl StemDots {
                 let then = HopTime { hop: frame.at.hop - age, ..frame.at };
                 height + (self.height(s, then, window, seconds) - height) * kept
             });
-            Stem { height, tail: tail.fold(height, f32::max) }
+            Stem { height, tail: tail.fold(height, f32::max), parts: PARTS as f32 / height.max(1.0) }
         })
     }
 }
@@ -138,7 +151,7 @@ impl Picture<'_> {
     fn add_heads(&mut self, y: f32) {
         let scene = self.scene;
         let cell = scene.grid.cell() as f32;
-        let (near, far) = (1.0 / (scene.unit * 0.0050).max(0.7 * cell), 1.0 / (scene.unit * 0.016));
+        let (near, far) = (1.0 / (scene.unit * 0.0050).max(0.7 * cell), 1.0 / (scene.unit * 0.0135));
         let reach = 8.0 / far;
         for (s, (stem, colour)) in self.stems[..scene.stems].iter().zip(&scene.lights).enumerate() {
             let dy = y - (scene.floor - stem.height);
@@ -202,11 +215,11 @@ impl Layer for Picture<'_> {
             }
             let left = x as i32 - scene.stem / 2;
             if d < stem.height {
-                // Dim at the floor, bright at the head.
-                let shown = 70.0 + 186.0 * (d / stem.height).max(0.0);
-                span(row, left, left + scene.stem)
-                    .iter_mut()
-                    .for_each(|below| over(below, scene.colours[s], shown as u32));
+                let part = (d.max(0.0) * stem.parts) as usize;
+                span(row, left, left + scene.stem).fill(scene.shaded[s * PARTS + part.min(PARTS - 1)]);
+                if d < stem.height - scene.head - 1.0 {
+                    continue;
+                }
             } else if d < stem.tail {
                 // As wide as the head below, a point above.
                 let left_of_way = (stem.tail - d) / (stem.tail - stem.height);

@@ -25,6 +25,8 @@ pub(super) struct WaveLine {
     backdrop: Backdrop,
     unit: f32,
     width: u32,
+    /// Height of the picture.
+    tall: f32,
     middle: f32,
     /// Height of full scale in pixels.
     swing: f32,
@@ -52,8 +54,9 @@ impl WaveLine {
             backdrop: Backdrop::new(grid),
             unit,
             width: look.width(),
+            tall: h,
             middle: if text.is_empty() { 0.5 * h } else { 0.45 * h },
-            swing: (0.36 * h).min(0.55 * w),
+            swing: (0.36 * h).min(0.66 * w),
             points: ((150.0 * w / unit) as usize).clamp(96, POINTS),
             thick: (unit * 0.0024).max(0.7),
             glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
@@ -97,8 +100,12 @@ impl WaveLine {
             let across = x / self.width as f32;
             // Comes to rest towards the sides.
             let taper = ease(across.min(1.0 - across) * 5.0);
-            let swell = sine(across * 1.7 - seconds * 0.13) + 0.6 * sine(across * 2.9 + seconds * 0.09);
-            *height = self.middle - self.swing * taper * (v + idle * swell);
+            let swell = if idle > 0.0 {
+                idle * (sine(across * 1.7 - seconds * 0.13) + 0.6 * sine(across * 2.9 + seconds * 0.09))
+            } else {
+                0.0
+            };
+            *height = self.middle - self.swing * taper * (v + swell);
         }
     }
 }
@@ -140,8 +147,10 @@ impl Scene for WaveLine {
             *span = [low, heights.iter().copied().fold(f32::MIN, f32::max) + reach];
         }
         let loud = f32::from(frame.at.level(window, |hop| hop.loudness)) / f32::from(FULL);
+        let extent = spans.iter().fold((f32::MAX, f32::MIN), |(low, high), span| (low.min(span[0]), high.max(span[1])));
         let cells = &mut scratch.cells;
-        let picture = &mut Picture { scene: self, soft, bounds, spans, light, heights, slants, lights, loud, cells };
+        let picture =
+            &mut Picture { scene: self, soft, bounds, spans, extent, light, heights, slants, lights, loud, cells };
         self.grid.paint(canvas, &mut scratch.rows, picture);
     }
 }
@@ -171,6 +180,7 @@ struct Picture<'a> {
     loud: f32,
     /// From where to where the line reaches right of each column of nodes.
     spans: &'a [[f32; 2]],
+    extent: (f32, f32),
     /// Columns of nodes right of which the line runs through the present rows.
     cells: &'a mut Vec<u32>,
 }
@@ -183,7 +193,8 @@ impl Layer for Picture<'_> {
         let (near, far) = (1.0 / (scene.unit * 0.0056).max(cell as f32), 1.0 / (scene.unit * 0.037));
         let ghost = 1.0 / (scene.unit * 0.004).max(cell as f32);
         let n = nodes.len();
-        self.light.fill(0.035 * fall((y - scene.middle).abs() / (scene.unit * 0.11)));
+        let away = (y - scene.middle).abs();
+        self.light.fill(0.035 * fall(away / (scene.unit * 0.11)) + 0.05 * fall(away / (scene.tall * 0.10)));
         for (k, (curve, light)) in self.soft.chunks_exact(2 * n).zip(self.lights).enumerate() {
             let (low, high) = self.bounds[k];
             let reach = 8.0 / if k == 0 { far } else { ghost * STEEPEST };
@@ -202,8 +213,11 @@ impl Layer for Picture<'_> {
         // Pixels above this row of nodes are drawn next.
         let top = y - cell as f32;
         self.cells.clear();
-        let crossed = self.spans.iter().zip(0..).filter(|&(&[low, high], _)| low < y && high > top);
-        self.cells.extend(crossed.map(|(_, i)| i));
+        let (low, high) = self.extent;
+        if low < y && high > top {
+            let crossed = self.spans.iter().zip(0..).filter(|&(&[low, high], _)| low < y && high > top);
+            self.cells.extend(crossed.map(|(_, i)| i));
+        }
     }
 
     fn crisp(&mut self, y: u32, row: &mut [u8]) {
