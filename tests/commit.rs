@@ -513,3 +513,37 @@ fn the_writer_waits_once_two_windows_are_not_safe_and_an_interrupt_ends_the_wait
     });
     assert!(session.max_stall() > 100 * MILLISECOND);
 }
+
+#[test]
+fn an_overwrite_never_survives_a_power_cut_without_what_was_appended_after_it() {
+    for k in 0.. {
+        let disk = FakeDirectory::default();
+        let total = Arc::new(AtomicU64::new(0));
+        let count = total.clone();
+        let faults =
+            Faults::new(move |_, _| (count.fetch_add(1, Ordering::SeqCst) >= k).then_some(Fault::Fail(Errno::IO)));
+        let faulty: Arc<dyn Directory> = Arc::new(FaultyDirectory::new(Arc::new(disk.clone()), faults));
+        let open = |_: &Path| -> Result<Arc<dyn Directory>, Errno> { Ok(faulty.clone()) };
+        if let Ok(begun) = begin(Path::new("out.bin"), options(Durability::Sync, OnExists::Error), &open, 1, UTC) {
+            let mut recording = begun.recording;
+            // What a muxer does that finalises: spoil the old index, append the new one, end.
+            let _ = recording.write(&[&[b'o'; 3000]], 0, 0).and_then(|_| {
+                recording.seek(0);
+                recording.write(&[b"N"], 0, 0)?;
+                recording.seek(3000);
+                recording.write(&[&[b'i'; 3000]], 0, 0)?;
+                recording.finish(UTC, 0)
+            });
+        }
+        for subset in 0..40 {
+            let mut dice = Dice(k * 100 + subset);
+            let image = disk.after_power_cut(&mut |n| dice.below(n));
+            for content in image.values().filter(|c| c.first() == Some(&b'N')) {
+                assert!(content.len() == 6000 && content[3000..].iter().all(|b| *b == b'i'), "cut after operation {k}");
+            }
+        }
+        if total.load(Ordering::SeqCst) <= k {
+            break;
+        }
+    }
+}

@@ -130,6 +130,19 @@ impl CrashSafeSink {
         }
     }
 
+    /// The mapped memory; an error is posted if there is none.
+    fn readable<T>(&self, map: Option<T>, buffer: &gst::Buffer) -> Result<T, gst::FlowError> {
+        map.ok_or_else(|| {
+            gst::element_imp_error!(
+                self,
+                gst::ResourceError::Read,
+                ("A buffer's memory could not be read, so the recording would have a hole. Check the element upstream."),
+                ["{buffer:?}"]
+            );
+            gst::FlowError::Error
+        })
+    }
+
     /// Ends the recording because the stream has. `Err`: it could not be finished, and that has been posted.
     fn finish(&self) -> Result<(), ()> {
         let state = std::mem::take(&mut *self.state());
@@ -310,23 +323,18 @@ impl BaseSinkImpl for CrashSafeSink {
 
     fn render(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         let session = self.session_for_data()?;
-        let mut maps = Vec::with_capacity(buffer.n_memory());
-        for memory in buffer.iter_memories() {
-            let map = memory.map_readable().map_err(|_| {
-                gst::element_imp_error!(
-                    self,
-                    gst::ResourceError::Read,
-                    ("A buffer's memory could not be read, so the recording would have a hole. Check the element upstream."),
-                    ["{buffer:?}"]
-                );
-                gst::FlowError::Error
-            })?;
-            maps.push(map);
-        }
-        let pieces: Vec<&[u8]> = maps.iter().map(|map| map.as_slice()).collect();
         gst::trace!(CAT, imp = self, "{buffer:?}");
         let mut done = 0;
-        self.uninterrupted(|| session.write(&pieces, &mut done))?;
+        if buffer.n_memory() == 1 {
+            let map = self.readable(buffer.map_readable().ok(), buffer)?;
+            self.uninterrupted(|| session.write(&[map.as_slice()], &mut done))?;
+        } else {
+            // Mapping the buffer as a whole would first copy its memories into one.
+            let maps = buffer.iter_memories().map(|memory| self.readable(memory.map_readable().ok(), buffer));
+            let maps = maps.collect::<Result<Vec<_>, _>>()?;
+            let pieces: Vec<&[u8]> = maps.iter().map(|map| map.as_slice()).collect();
+            self.uninterrupted(|| session.write(&pieces, &mut done))?;
+        }
         if buffer.flags().contains(gst::BufferFlags::SYNC_AFTER) {
             self.uninterrupted(|| session.make_safe())?;
         }

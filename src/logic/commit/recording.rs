@@ -270,7 +270,7 @@ impl Recording {
         }
         let taken = if self.position < self.end {
             let len = (self.end - self.position).min(limit as u64) as usize;
-            self.overwrite(&pieces(data, skip, len), len, now)?;
+            self.overwrite(Pieces::new(data, skip, len).as_slice(), len, now)?;
             len
         } else {
             if self.position > self.end {
@@ -282,7 +282,7 @@ impl Recording {
             if skip == 0 {
                 self.held.note_append();
             }
-            self.append(&pieces(data, skip, limit), limit)?;
+            self.append(Pieces::new(data, skip, limit).as_slice(), limit)?;
             self.end += limit as u64;
             self.oldest.get_or_insert(now);
             limit
@@ -656,24 +656,42 @@ impl Recording {
     }
 }
 
-/// The `len` bytes after the first `skip` of `data`, in pieces.
-fn pieces<'a>(data: &[&'a [u8]], mut skip: usize, mut len: usize) -> Vec<&'a [u8]> {
-    let mut result = Vec::with_capacity(data.len());
-    for piece in data {
-        if skip >= piece.len() {
-            skip -= piece.len();
-            continue;
+/// Some bytes of a buffer, in pieces. Nearly every buffer is one piece, and then there is nothing to allocate.
+enum Pieces<'a> {
+    One([&'a [u8]; 1]),
+    Many(Vec<&'a [u8]>),
+}
+
+impl<'a> Pieces<'a> {
+    /// The `len` bytes after the first `skip` of `data`.
+    fn new(data: &[&'a [u8]], mut skip: usize, mut len: usize) -> Self {
+        if let [one] = data {
+            return Self::One([&one[skip..skip + len]]);
         }
-        let piece = &piece[skip..];
-        skip = 0;
-        let piece = &piece[..piece.len().min(len)];
-        len -= piece.len();
-        if !piece.is_empty() {
-            result.push(piece);
+        let mut result = Vec::with_capacity(data.len());
+        for piece in data {
+            if skip >= piece.len() {
+                skip -= piece.len();
+                continue;
+            }
+            let piece = &piece[skip..];
+            skip = 0;
+            let piece = &piece[..piece.len().min(len)];
+            len -= piece.len();
+            if !piece.is_empty() {
+                result.push(piece);
+            }
+            if len == 0 {
+                break;
+            }
         }
-        if len == 0 {
-            break;
+        Self::Many(result)
+    }
+
+    fn as_slice(&self) -> &[&'a [u8]] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
         }
     }
-    result
 }
