@@ -403,17 +403,23 @@ fn flush_on_eos_drops_what_is_inside() {
 #[test]
 fn a_flush_empties_the_queue_and_keeps_sticky_events() {
     for factory in BOTH {
-        let (q, blocked, _, _) = blocked_queue(factory, |_| ());
-        let caps = gst::Caps::new_empty_simple("foo/x-bar");
-        assert!(q.src.push_event(gst::event::Caps::new(&caps)));
-        q.src.push(buffer(None, None)).unwrap();
-        // Says no, since nothing is linked behind, and flushes nevertheless.
-        q.src.push_event(gst::event::FlushStart::new());
-        assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Flushing), "{factory}");
-        q.src.push_event(gst::event::FlushStop::new(true));
-        assert_eq!((level_buffers(&q), level_time(&q)), (0, 0), "{factory}");
+        let q = Between::new(factory);
         q.link_sink();
-        drop(blocked);
+        q.set_state(gst::State::Playing);
+        q.begin(gst::Format::Time);
+        let src = q.element.static_pad("src").unwrap();
+        let kinds = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        let blocked = src.add_probe(kinds, |_, _| gst::PadProbeReturn::Ok).unwrap();
+        q.src.push(buffer(Some(1), None)).unwrap();
+        wait_until("the first buffer is on its way out", || src.is_blocking());
+        // These are inside when the flush comes, behind a buffer that downstream refuses.
+        assert!(q.src.push_event(gst::event::Caps::new(&gst::Caps::new_empty_simple("foo/x-bar"))));
+        q.src.push(buffer(Some(2), None)).unwrap();
+        assert!(q.src.push_event(gst::event::FlushStart::new()));
+        assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Flushing), "{factory}");
+        assert!(q.src.push_event(gst::event::FlushStop::new(true)));
+        assert_eq!((level_buffers(&q), level_time(&q)), (0, 0), "{factory}");
+        src.remove_probe(blocked);
         assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
         q.src.push(buffer(Some(5), None)).unwrap();
         q.wait_for_buffers(1);

@@ -87,10 +87,21 @@ fn the_end_of_a_stream_that_cannot_leave_is_a_stall_as_well() {
 
 #[test]
 fn a_jam_of_several_queues_is_told_of_once() {
-    let pipeline = SHORT.parse("videotestsrc ! Q ! Q ! identity ! Q ! fakesink name=sink signal-handoffs=true");
+    let source = jams::SOURCE;
+    let pipeline = SHORT.parse(&format!(
+        "funnel name=f ! fakesink name=sink signal-handoffs=true {source} ! Q name=a ! f. {source} ! Q ! Q name=b ! f."
+    ));
     let gate = hold_sink(&pipeline);
     pipeline.set_state(gst::State::Playing).unwrap();
     one_error(&pipeline, SHORT);
+    for name in ["a", "b"] {
+        let queue = pipeline.element(name);
+        assert_eq!(
+            queue.property::<u32>("current-level-buffers"),
+            queue.property::<u32>("max-size-buffers"),
+            "{name} is full"
+        );
+    }
     gate.open();
 }
 

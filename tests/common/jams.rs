@@ -32,6 +32,9 @@ impl Scale {
     }
 }
 
+/// A source that fills a queue even where nothing behind it answers queries.
+pub const SOURCE: &str = "videotestsrc ! identity drop-allocation=true";
+
 /// The errors that adaptivequeues posted, until nothing has been posted for `quiet`.
 pub fn errors(pipeline: &TestPipeline, quiet: Duration) -> Vec<gst::message::Message> {
     let bus = pipeline.bus().unwrap();
@@ -219,11 +222,13 @@ pub fn pauses(scale: Scale) {
 
 /// A blocking probe behind the queue.
 pub fn is_blocked_by_a_probe(scale: Scale) {
-    let pipeline = scale.parse("videotestsrc ! Q ! identity name=i ! fakesink sync=false async=false");
+    let pipeline = scale.parse(&format!("{SOURCE} ! Q name=q ! identity name=i ! fakesink async=false"));
     let pad = pipeline.element("i").static_pad("src").unwrap();
     let probe = pad.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
     pipeline.set_state(gst::State::Playing).unwrap();
     expect_no_error(&pipeline, scale.hold);
+    let queue = pipeline.element("q");
+    assert_eq!(queue.property::<u32>("current-level-buffers"), queue.property::<u32>("max-size-buffers"), "it is full");
     pad.remove_probe(probe.unwrap());
 }
 
