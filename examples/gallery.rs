@@ -1,4 +1,4 @@
-//! Draws frames of a scene from an audio file to PNG, to look at them.
+//! Draws frames of a scene from an audio file to PNG or JPEG, to look at them.
 //!
 //! `cargo run --release --example gallery -- song.ogg cover-pulse 1920x1080 out.png 90 91` draws frames 90 and 91 at
 //! 30 frames a second. In place of frames, `sheet` puts six frames from all over the song into one small picture and
@@ -48,7 +48,7 @@ fn main() -> Result<(), Failure> {
         _ => {
             for (i, n) in frames.iter().enumerate() {
                 let name = if i == 0 { out.clone() } else { out.replace(".png", &format!("-{i}.png")) };
-                painter.picture(n.parse()?)?.save(name)?;
+                DynamicImage::from(painter.picture(n.parse()?)?).to_rgb8().save(name)?;
             }
             Ok(())
         }
