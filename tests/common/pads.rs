@@ -46,7 +46,10 @@ impl Between {
     pub fn link_sink_with(&self, query: impl Fn(&mut gst::QueryRef) -> bool + Send + Sync + 'static) {
         let (chain, events) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let lists = Arc::clone(&self.shared);
-        let sink = gst::Pad::builder(gst::PadDirection::Sink)
+        // Without a template a pad accepts what it has already, and nothing else.
+        let any =
+            gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &gst::Caps::new_any());
+        let sink = gst::Pad::builder_from_template(&any.unwrap())
             .name("sink")
             .chain_function(move |_, _, buffer| {
                 chain.out.lock().unwrap().push(Out::Buffer(buffer));
