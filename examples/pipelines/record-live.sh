@@ -10,6 +10,7 @@ set -eu
 folder=${1:?usage: record-live.sh FOLDER [SECONDS-PER-FILE]}
 seconds=${2:-3600}
 mkdir -p "$folder"
+# shellcheck disable=SC2086 # SOURCES is a list of words
 exec gst-launch-1.0 -e -m \
     splitmuxsink name=split muxer-factory=matroskamux sink-factory=crashsafesink \
         sink-properties="properties,on-exists=(string)number" \
