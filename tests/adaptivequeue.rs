@@ -316,10 +316,7 @@ fn an_error_downstream_frees_the_buffers_in_the_queue() {
         pool.set_active(true).unwrap();
         let blocked = Blocked::new(&q.element);
         let src = q.element.static_pad("src").unwrap();
-        src.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM, |_, info| {
-            if info.event().is_some() {
-                return gst::PadProbeReturn::Drop;
-            }
+        src.add_probe(gst::PadProbeType::BUFFER, |_, info| {
             info.flow_res = Err(gst::FlowError::Error);
             gst::PadProbeReturn::Handled
         });

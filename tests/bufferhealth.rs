@@ -186,7 +186,9 @@ fn seeks_segments_and_rate_changes_are_no_gaps() {
     passed(count(&h, "buffers-out") + 5);
     seek(2.0, gst::SeekFlags::empty(), 50);
     wait_until("the segment shows", || count(&h, "discont-segment") == 1);
-    seek(-1.0, gst::SeekFlags::FLUSH, 40);
+    // Backwards needs an end to begin at.
+    let (start, stop) = (gst::ClockTime::ZERO, gst::ClockTime::from_seconds(40));
+    p.seek(-1.0, gst::SeekFlags::FLUSH, gst::SeekType::Set, start, gst::SeekType::Set, stop).unwrap();
     let _ = p.set_state(gst::State::Null);
     assert_eq!((count(&h, "missing"), count(&h, "discont-gap"), count(&h, "discont-backwards")), (0, 0, 0));
     assert!(told.lock().unwrap().iter().all(|(_, new, _)| new == "healthy"), "{:?}", told.lock().unwrap());

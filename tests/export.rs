@@ -136,6 +136,30 @@ fn every_video_container_is_exact_with_each_of_its_codecs() {
 }
 
 #[test]
+fn real_speech_and_real_music_make_correct_videos() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let words = "Nothing that was recorded here may be lost.";
+    media::output_of(Command::new("espeak-ng").arg("-w").arg(path("speech.wav")).arg(words));
+    media::convert(&path("speech.wav"), &path("speech.mp3"), &[]);
+    // From the Debian package holotz-castle-data.
+    let music = Path::new("/usr/share/games/holotz-castle/game/sound/HCMainTitle.wav");
+    media::convert(music, &path("music.ogg"), &["-t", "4"]);
+    for (audio, video, scene) in [
+        ("speech.wav", "speech.webm", "podcast-bars"),
+        ("speech.mp3", "speech.mkv", "wave-line"),
+        ("music.ogg", "music.mp4", "cover-pulse"),
+    ] {
+        export_ok(&[&path(audio), &path(video), &"--size", &SIZE, &"--scene", &scene]);
+        let (samples, rate) = (media::decoded_samples(&path(audio)), media::sample_rate(&path(audio)));
+        let grid = FrameGrid::new(rate, 30, 1).unwrap();
+        let found = probe(&path(video));
+        assert_eq!((found.videos, found.audios, found.others), (1, 1, 0), "{video}");
+        assert_eq!(found.frames, grid.frame_count(samples), "{video}");
+    }
+}
+
+#[test]
 fn without_an_audio_codec_the_video_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let [audio, ..] = media::four_containers(folder.path(), SAMPLES);

@@ -64,6 +64,13 @@ pub fn decoded_samples(path: &Path) -> u64 {
     mono_samples(path).len() as u64
 }
 
+/// The sample rate of a sound file in Hz.
+pub fn sample_rate(path: &Path) -> u32 {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-select_streams", "a", "-show_entries", "stream=sample_rate", "-of", "csv=p=0"]);
+    output_of(command.arg(path)).trim().parse().unwrap()
+}
+
 /// What ffprobe says of a video file after decoding all of it.
 #[derive(Debug)]
 pub struct Probe {
