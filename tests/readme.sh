@@ -15,7 +15,10 @@ awk -v out="$work" '
         split($0, cells, "|"); line = cells[4]; gsub(/^ *`|` *$/, "", line); sub(/autovideosink/, "fakevideosink sync=false", line)
         file = out "/" (++n) "-media.sh"; print "set -eux" > file; print line > file
     }' "$root/README.md"
-mkdir "$work/media"
+mkdir "$work/media" "$work/bin"
+# Debian's bindings for GStreamer belong to Debian's own Python, which need not come first in the PATH.
+[ ! -x /usr/bin/python3 ] || ln -s /usr/bin/python3 "$work/bin/python3"
+PATH="$work/bin:$PATH"
 ffmpeg -v error -i "$root/examples/media/demo.flac" -t 3 "$work/media/song.flac"
 ffmpeg -v error -i "$work/media/song.flac" "$work/media/talk.mp3"
 ran=0
