@@ -205,7 +205,7 @@ fn count_frames(running: &Running, job: &Job<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Less than one FLAC block at any usual rate: headers are exact, so this only has to cover rounding.
+/// A FLAC header is exact to the sample, so this has only the rounding of two times to cover.
 const TRUNCATION_TOLERANCE: gst::ClockTime = gst::ClockTime::from_mseconds(1);
 
 fn decoded_length(render: &gst::Element) -> Option<gst::ClockTime> {

@@ -41,8 +41,8 @@ pub struct Expected {
 
 /// Matroska counts in milliseconds, so a first and a last time stamp can be off by half a one each.
 const CONTAINER_ROUNDING: Nanos = MILLISECOND + 1;
-/// Encoders add priming and fill up their last frame: at most three frames of 1024 samples at 8 kHz were never seen
-/// to be passed, and at the usual 44.1 kHz this is far above the 70 ms that three frames last.
+/// Encoders put priming before the sound and fill up their last frame; what is left of an MP3's padding comes on top.
+/// Counted in coded frames of the stream itself.
 const AUDIO_FRAMES_LONGER: u64 = 3;
 
 /// Everything that is wrong with the file, in sentences; empty when it is what was asked for.
