@@ -41,7 +41,7 @@ fn main() -> Result<(), Failure> {
     if let Ok(path) = std::env::var("COVER") {
         look.cover = Some(Arc::new(Cover::decode(&std::fs::read(path)?)?));
     }
-    let mut painter = Painter::new(song, (find(scene)?.make)(&look), &look)?;
+    let mut painter = Painter::new(song, find(scene)?.prepare(&look), &look)?;
     match frames {
         [word] if word == "bench" => painter.bench(),
         [word] if word == "sheet" => painter.sheet()?.save(out).map_err(Into::into),

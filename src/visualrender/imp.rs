@@ -181,10 +181,7 @@ impl VisualRender {
         let started = Instant::now();
         // The painter is gone only when the element has been stopped.
         let painted = self.painter().as_mut().ok_or(gst::FlowError::Flushing)?.paint(n, buffer);
-        if let Err(message) = painted {
-            self.post_error_message(message);
-            return Err(gst::FlowError::Error);
-        }
+        painted.map_err(|failure| self.fail(&failure))?;
         gst::trace!(CAT, imp = self, "frame {n}");
         let mut state = self.state();
         state.frames += 1;

@@ -34,15 +34,14 @@ impl Painter {
         let mut look = Look::new(info.width(), info.height()).map_err(Failure::Look)?;
         look.seed = settings.seed;
         look.palette = Palette::named(&settings.palette).map_err(Failure::Palette)?;
-        let scene = (scene::find(&settings.scene).map_err(Failure::Scene)?.make)(&look);
+        let scene = scene::find(&settings.scene).map_err(Failure::Scene)?.prepare(&look);
         let (window, records, scratch) = Default::default();
         Ok(Self { timeline, grid, info, scene, window, records, scratch })
     }
 
     /// Draws frame `n` and writes its times and number.
-    pub(super) fn paint(&mut self, n: u64, buffer: &mut gst::BufferRef) -> Result<(), gst::ErrorMessage> {
-        let failed =
-            |what: &str, why: String| gst::error_msg!(gst::ResourceError::Failed, ["frame {n}: {what}: {why}"]);
+    pub(super) fn paint(&mut self, n: u64, buffer: &mut gst::BufferRef) -> Result<(), Failure> {
+        let failed = |what: &'static str, why: String| Failure::Frame { n, what, why };
         let (fps_n, fps_d) = self.grid.fps();
         let at = HopTime::of_frame(n, fps_n, fps_d);
         let (first, count) = self.scene.reach().span(at);
@@ -55,7 +54,7 @@ impl Painter {
             let stride = usize::try_from(frame.plane_stride()[0]).unwrap_or(0);
             let data = frame.plane_data_mut(0).map_err(|error| failed("mapping the plane", error.to_string()))?;
             let mut canvas = Canvas::new(data, stride, self.info.width(), self.info.height())
-                .map_err(|error| failed("the buffer", error.to_string()))?;
+                .map_err(|error| failed("laying out the buffer", error.to_string()))?;
             let frame = Frame {
                 n,
                 total: Some(self.grid.frame_count(self.timeline.info().samples)),

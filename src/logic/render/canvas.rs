@@ -74,6 +74,17 @@ impl<'a> Canvas<'a> {
         )
     }
 
+    /// The given rows of the canvas, which it must have, as one of their own.
+    pub(super) fn band(&mut self, rows: Range<u32>) -> Canvas<'_> {
+        let start = (rows.start - self.rows.start) as usize * self.stride;
+        Canvas { data: &mut self.data[start..], rows, ..*self }
+    }
+
+    /// The given rows of a picture of `width` × `height` in memory that holds just these, without padding.
+    pub(super) fn packed_band(data: &'a mut [u8], width: u32, height: u32, rows: Range<u32>) -> Self {
+        Self { data, stride: width as usize * BPP, width, height, rows }
+    }
+
     /// Width of the picture in pixels.
     pub fn width(&self) -> u32 {
         self.width

@@ -155,6 +155,13 @@ pub fn from_hex(hex: u32) -> Rgb {
     [16, 8, 0].map(|shift| ((hex >> shift & 255) as u16) << 8)
 }
 
+/// A colour written as #rrggbb.
+pub fn parse_hex(text: &str) -> Option<Rgb> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    let known = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u32::from_str_radix(digits, 16).ok().filter(|_| known).map(from_hex)
+}
+
 /// A mix in OKLab: `a` at t = 0, `b` at t = 1. For tables and set-up, too slow for pixels.
 pub fn mix(a: Rgb, b: Rgb, t: f64) -> Rgb {
     let (a, b) = (to_oklab(a), to_oklab(b));

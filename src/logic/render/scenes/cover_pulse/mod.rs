@@ -83,7 +83,7 @@ impl Place {
 impl CoverPulse {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width(), look.height());
-        let grid = Grid::new(w, h);
+        let grid = Grid::of(look);
         let cell = grid.cell();
         let place = Place::new(look);
         let unit = place.unit;
@@ -107,7 +107,7 @@ impl CoverPulse {
         }
         Self {
             grid,
-            backdrop: Backdrop::new(grid),
+            backdrop: Backdrop::new(grid, look.background),
             seed: look.seed,
             unit,
             centre,
