@@ -33,13 +33,13 @@ fn main() -> Result<(), Failure> {
     if let Ok(seed) = std::env::var("SEED") {
         look.seed = seed.parse()?;
     }
-    if let Ok(name) = std::env::var("PALETTE") {
-        look.palette = Palette::named(&name)?;
-    }
     look.title = std::env::var("TITLE").ok();
     look.artist = std::env::var("ARTIST").ok();
     if let Ok(path) = std::env::var("COVER") {
         look.cover = Some(Arc::new(Cover::decode(&std::fs::read(path)?)?));
+    }
+    if let Ok(name) = std::env::var("PALETTE") {
+        look.palette = Palette::parse(&name, look.cover.as_deref())?;
     }
     let mut painter = Painter::new(song, find(scene)?.prepare(&look), &look)?;
     match frames {

@@ -142,7 +142,7 @@ fn every_palette_gives_another_picture() {
     for info in scenes() {
         let mut seen = Vec::new();
         for palette in palettes() {
-            look.palette = Palette::named(palette.name).expect("a palette of the registry");
+            look.palette = Palette::parse(palette.name, None).expect("a palette of the registry");
             let data = picture(&*made(info.name, &look), &look, 40);
             assert!(!seen.contains(&data), "{}: {} is not told apart", info.name, palette.name);
             seen.push(data);

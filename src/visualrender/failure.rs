@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use gst::glib;
 
+use crate::glue::look::LookFailure;
+use crate::glue::text::io_reason;
 use crate::logic::audio::timeline_file::OpenError;
-use crate::logic::render::{palette, scene};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -41,27 +42,10 @@ pub(super) enum Failure {
     Timeline(PathBuf, OpenError),
     #[error("The timeline cannot be written to “{}”: {}. Name a folder that can be written to.", .0.display(), io_reason(.1))]
     NotWritable(PathBuf, io::Error),
-    #[error("{}.", capitalised(.0))]
-    Scene(scene::UnknownScene),
-    #[error("{}.", capitalised(.0))]
-    Palette(palette::UnknownPalette),
-    #[error("{}.", capitalised(.0))]
-    Look(scene::LookError),
+    #[error(transparent)]
+    Look(LookFailure),
     #[error("Frame {n} cannot be drawn: {what} failed ({why}). If the disk is well, please report it.")]
     Frame { n: u64, what: &'static str, why: String },
-}
-
-/// The system's reason without its number, which goes into the debug text.
-fn io_reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let reason = text.split(" (os error").next().unwrap_or_default().to_owned();
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => reason
-            .chars()
-            .next()
-            .map_or(reason.clone(), |first| first.to_lowercase().collect::<String>() + &reason[first.len_utf8()..]),
-    }
 }
 
 fn timeline_reason(error: &OpenError) -> String {
@@ -78,13 +62,6 @@ fn timeline_advice(error: &OpenError) -> &'static str {
         OpenError::Io(_) => "Check its permissions",
         _ => "Remove it and set audio-location to have it made anew",
     }
-}
-
-fn capitalised(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    text.chars()
-        .next()
-        .map_or(String::new(), |first| first.to_uppercase().collect::<String>() + &text[first.len_utf8()..])
 }
 
 impl Failure {
@@ -137,9 +114,7 @@ impl Failure {
             }
             Failure::Temporary { .. } => gst::error_msg!(gst::ResourceError::Write, ("{text}"), ["{detail}"]),
             Failure::Frame { .. } => gst::error_msg!(gst::ResourceError::Failed, ("{text}"), ["{detail}"]),
-            Failure::Scene(_) | Failure::Palette(_) | Failure::Look(_) => {
-                gst::error_msg!(gst::LibraryError::Settings, ("{text}"), ["{detail}"])
-            }
+            Failure::Look(failure) => failure.to_message(),
         }
     }
 }
@@ -177,9 +152,6 @@ mod tests {
             Failure::Timeline("song.steadytl".into(), OpenError::CutOff { got: 5, wanted: 9 }),
             Failure::Timeline("song.steadytl".into(), OpenError::Damaged),
             Failure::NotWritable("song.steadytl".into(), io(libc::EROFS)),
-            Failure::Scene(scene::UnknownScene { asked: "disco".to_owned() }),
-            Failure::Palette(palette::UnknownPalette { asked: "mud".to_owned() }),
-            Failure::Look(scene::LookError::Size(8, 8)),
             Failure::Frame { n: 7, what: "reading the timeline", why: io(libc::EIO).to_string() },
         ];
         let texts = failures.map(|failure| failure.to_string());

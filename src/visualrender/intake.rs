@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 
 use super::failure::Failure;
+use crate::glue::tags::Found;
 use crate::logic::audio::analyze::Analyzer;
 use crate::logic::audio::gapless::{Cut, Gapless};
 use crate::logic::audio::scratch;
@@ -21,6 +22,8 @@ pub(super) struct Intake {
     name: String,
     gapless: Option<Gapless>,
     phase: Mutex<Phase>,
+    /// What the file says about itself, as far as it has been read.
+    tags: Mutex<Found>,
     cancelled: AtomicBool,
 }
 
@@ -29,7 +32,7 @@ enum Phase {
     Empty,
     Analysing(Box<Work>),
     /// Either the timeline or why there is none; taken out once.
-    Done(Option<Result<Timeline, Failure>>),
+    Done(Option<Box<Result<Timeline, Failure>>>),
 }
 
 struct Work {
@@ -53,7 +56,8 @@ pub(super) enum Taken {
 impl Intake {
     /// `gapless` says which samples are music where the decoder does not.
     pub(super) fn new(name: String, gapless: Option<Gapless>) -> Self {
-        Self { name, gapless, phase: Mutex::new(Phase::Empty), cancelled: AtomicBool::new(false) }
+        let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
+        Self { name, gapless, phase, tags, cancelled: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -70,7 +74,7 @@ impl Intake {
 
     pub(super) fn take_result(&self) -> Option<Result<Timeline, Failure>> {
         match &mut *self.phase() {
-            Phase::Done(result) => result.take(),
+            Phase::Done(result) => result.take().map(|result| *result),
             _ => None,
         }
     }
@@ -84,8 +88,13 @@ impl Intake {
     pub(super) fn done(&self, result: Result<Timeline, Failure>) {
         let mut phase = self.phase();
         if !matches!(*phase, Phase::Done(_)) {
-            *phase = Phase::Done(Some(result));
+            *phase = Phase::Done(Some(Box::new(result)));
         }
+    }
+
+    /// Notes what the file says about itself.
+    pub(super) fn note(&self, tags: &gst::TagList) {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner).add(tags);
     }
 
     /// Analyses one decoded buffer.
@@ -172,7 +181,10 @@ impl Intake {
             if self.cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match result {
-            Ok(Some(timeline)) => self.done(Ok(timeline)),
+            Ok(Some(mut timeline)) => {
+                timeline.set_tags(self.tags.lock().unwrap_or_else(PoisonError::into_inner).tags());
+                self.done(Ok(timeline));
+            }
             // Cancelled: nobody waits any more.
             Ok(None) => {}
             Err(error) => self.done(Err(Failure::Temporary { what: "read back", error })),

@@ -9,9 +9,8 @@ use super::settings::Settings;
 use crate::logic::audio::features::Window;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
-use crate::logic::render::canvas::Canvas;
-use crate::logic::render::palette::Palette;
-use crate::logic::render::scene::{self, Frame, HopTime, Look, Scene, Scratch};
+use crate::logic::render::canvas::{Canvas, Order};
+use crate::logic::render::scene::{Frame, HopTime, Scene, Scratch};
 
 /// A scene at a size, over a timeline, with the memory it works in.
 pub(super) struct Painter {
@@ -31,10 +30,7 @@ impl Painter {
         grid: FrameGrid,
         info: gst_video::VideoInfo,
     ) -> Result<Self, Failure> {
-        let mut look = Look::new(info.width(), info.height()).map_err(Failure::Look)?;
-        look.seed = settings.seed;
-        look.palette = Palette::named(&settings.palette).map_err(Failure::Palette)?;
-        let scene = scene::find(&settings.scene).map_err(Failure::Scene)?.prepare(&look);
+        let scene = settings.look.prepare(info.width(), info.height(), timeline.tags()).map_err(Failure::Look)?;
         let (window, records, scratch) = Default::default();
         Ok(Self { timeline, grid, info, scene, window, records, scratch })
     }
@@ -62,11 +58,21 @@ impl Painter {
                 info: self.timeline.info(),
             };
             self.scene.render(&frame, &self.window, &mut self.scratch, &mut canvas);
+            canvas.reorder(order_of(&self.info));
         }
         buffer.set_pts(gst::ClockTime::from_nseconds(self.grid.pts(n)));
         buffer.set_duration(gst::ClockTime::from_nseconds(self.grid.duration(n)));
         buffer.set_offset(n);
         buffer.set_offset_end(n + 1);
         Ok(())
+    }
+}
+
+/// How pixels lie in memory. RGBx is RGBA whose alpha nobody reads.
+fn order_of(info: &gst_video::VideoInfo) -> Order {
+    match info.format() {
+        gst_video::VideoFormat::Bgra => Order::Bgra,
+        gst_video::VideoFormat::Argb => Order::Argb,
+        _ => Order::Rgba,
     }
 }

@@ -6,7 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::failure::Failure;
-use crate::logic::render::{palette, scene};
+use crate::glue::look::LookSettings;
 
 /// Where the audio comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,46 +41,47 @@ impl Audio {
 }
 
 /// The property values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub(super) audio: Audio,
     pub(super) timeline: Option<String>,
-    pub(super) scene: String,
-    pub(super) palette: String,
-    pub(super) seed: u64,
+    pub(super) look: LookSettings,
+    pub(super) range: Range,
 }
 
-impl Default for Settings {
+/// Which frames of the video are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) start: u64,
+    /// Not included.
+    pub(super) stop: u64,
+}
+
+impl Default for Range {
     fn default() -> Self {
-        Self {
-            audio: Audio::Unset,
-            timeline: None,
-            scene: scene::scenes()[0].name.to_owned(),
-            palette: palette::palettes()[0].name.to_owned(),
-            seed: 0,
-        }
+        Self { start: 0, stop: u64::MAX }
+    }
+}
+
+impl Range {
+    /// The frames in it of a video of `count` frames.
+    pub(super) fn of(self, count: u64) -> std::ops::Range<u64> {
+        let stop = self.stop.min(count);
+        self.start.min(stop)..stop
     }
 }
 
 impl Settings {
-    /// Whether scene and palette exist.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        scene::find(&self.scene).map_err(Failure::Scene)?;
-        palette::Palette::named(&self.palette).map_err(Failure::Palette)?;
-        Ok(())
-    }
-
     /// Sets the property called `name`, which is one of [`PROPERTIES`] and writable.
     pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
         let text = || value.get::<Option<String>>().ok().flatten();
-        let defaults = Self::default;
         match name {
             "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
             "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
             "timeline-location" => self.timeline = text(),
-            "scene" => self.scene = text().unwrap_or_else(|| defaults().scene),
-            "palette" => self.palette = text().unwrap_or_else(|| defaults().palette),
-            "seed" => self.seed = value.get().unwrap_or_default(),
+            "start-frame" => self.range.start = value.get().unwrap_or_default(),
+            "stop-frame" => self.range.stop = value.get().unwrap_or(u64::MAX),
+            _ if self.look.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
         }
     }
@@ -97,21 +98,20 @@ impl Settings {
                 _ => None::<&str>.to_value(),
             },
             "timeline-location" => self.timeline.to_value(),
-            "scene" => self.scene.to_value(),
-            "palette" => self.palette.to_value(),
-            "seed" => self.seed.to_value(),
-            _ => unreachable!("property {name} is not in the list of writable ones"),
+            "start-frame" => self.range.start.to_value(),
+            "stop-frame" => self.range.stop.to_value(),
+            _ => self
+                .look
+                .get(name)
+                .unwrap_or_else(|| unreachable!("property {name} is not in the list of writable ones")),
         }
     }
 }
 
 /// Every property of the element.
 pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-    let defaults = Settings::default();
-    let names = |names: Vec<&str>| names.join(", ");
-    let scenes = names(scene::scenes().iter().map(|scene| scene.name).collect());
-    let palettes = names(palette::palettes().iter().map(|palette| palette.name).collect());
-    vec![
+    let defaults = Range::default();
+    let mut properties = vec![
         glib::ParamSpecString::builder("audio-location")
             .nick("Audio Location")
             .blurb("Path of the audio file to draw: anything GStreamer decodes; setting it unsets audio-uri")
@@ -127,22 +127,16 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("Path of a timeline to draw from instead of analysing audio; where there is no file yet, the audio is analysed and its timeline written there (NULL = keep no timeline)")
             .mutable_ready()
             .build(),
-        glib::ParamSpecString::builder("scene")
-            .nick("Scene")
-            .blurb(&format!("What is drawn, by name or by index from 0: {scenes}"))
-            .default_value(Some(&*defaults.scene))
+        glib::ParamSpecUInt64::builder("start-frame")
+            .nick("Start Frame")
+            .blurb("The first of the frames that are wanted, counted from 0; it keeps its time stamp")
+            .default_value(defaults.start)
             .mutable_ready()
             .build(),
-        glib::ParamSpecString::builder("palette")
-            .nick("Palette")
-            .blurb(&format!("The colours it is drawn with: {palettes}"))
-            .default_value(Some(&*defaults.palette))
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt64::builder("seed")
-            .nick("Seed")
-            .blurb("Random seed: whatever a scene chooses by chance, it chooses by this")
-            .default_value(defaults.seed)
+        glib::ParamSpecUInt64::builder("stop-frame")
+            .nick("Stop Frame")
+            .blurb("The first of the frames behind those that are wanted (18446744073709551615 = all frames to the end)")
+            .default_value(defaults.stop)
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt64::builder("frame-count")
@@ -166,5 +160,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("frames (drawn so far), render-time and analysis-time (ns), and of the audio: rate (Hz), channels, samples, beats, beat-confidence (0 to 1), loudness (LUFS; absent in silence)")
             .read_only()
             .build(),
-    ]
+    ];
+    properties.extend(LookSettings::properties());
+    properties
 });

@@ -19,6 +19,7 @@ use super::onset::Flux;
 use super::percentile::Histogram;
 use super::record::{self, Raw};
 use super::shape::{self, Ceilings, Scale};
+use super::tags::Tags;
 use super::timeline::{Summary, Timeline};
 use super::window;
 
@@ -177,7 +178,7 @@ impl Analyzer {
         let shaped = finish::shape(&file, &info, ceilings, progress)?;
         Ok(shaped.map(|(Beats { hops, tempo, confidence }, digest)| {
             let summary = Summary { loudness_lufs, peak, tempo, confidence };
-            Timeline { file, offset: 0, info, summary, beats: hops, digest }
+            Timeline { file, offset: 0, info, summary, beats: hops, digest, tags: Tags::default() }
         }))
     }
 

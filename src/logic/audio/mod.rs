@@ -18,6 +18,7 @@ mod percentile;
 mod record;
 pub mod scratch;
 mod shape;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 pub mod timeline;

@@ -7,6 +7,7 @@ pub mod backdrop;
 pub mod canvas;
 mod capsule;
 pub mod cover;
+mod cover_colours;
 mod draw;
 mod math;
 pub mod palette;
