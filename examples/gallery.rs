@@ -1,9 +1,9 @@
 //! Draws frames of a scene from an audio file to PNG or JPEG, to look at them.
 //!
-//! `cargo run --release --example gallery -- song.ogg cover-pulse 1920x1080 out.png 90 91` draws frames 90 and 91 at
-//! 30 frames a second. In place of frames, `sheet` puts six frames from all over the song into one small picture and
-//! `bench` draws ten seconds, says how long a frame takes and how many pixels change from one to the next.
-//! `-` in place of the song is silence. SEED, PALETTE, TITLE, ARTIST and COVER (a file) in the
+//! `cargo run --release --example gallery -- frame cover-pulse 1920x1080 song.ogg 90 out.png` draws frame 90 at 30 frames a
+//! second. `sheet cover-pulse out.jpg song.ogg speech.wav -` puts frames of each song, in three formats, into one small
+//! picture; `bench cover-pulse 1920x1080 song.ogg` draws ten seconds, says how long a frame takes and how many pixels
+//! change from one to the next. `-` in place of a song is silence. SEED, PALETTE, TITLE, ARTIST and COVER (a file) in the
 //! environment choose those.
 
 use std::sync::Arc;
@@ -25,11 +25,27 @@ const FPS: u32 = 30;
 
 fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let [song, scene, size, out, frames @ ..] = args.as_slice() else {
-        return Err("usage: gallery SONG|- SCENE WIDTHxHEIGHT OUT FRAME… | sheet | bench".into());
-    };
-    let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
-    let mut look = Look::new(width.parse()?, height.parse()?)?;
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["sheet", scene, out, ref songs @ ..] if !songs.is_empty() => Ok(sheet(scene, songs)?.save(out)?),
+        ["bench", scene, size, song] => {
+            let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
+            Painter::new(&Song::new(song)?, scene, (width.parse()?, height.parse()?))?.bench()
+        }
+        ["frame", scene, size, song, n, out] => {
+            let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
+            let song = Song::new(song)?;
+            let mut painter = Painter::new(&song, scene, (width.parse()?, height.parse()?))?;
+            Ok(DynamicImage::from(painter.picture(n.parse()?)?).to_rgb8().save(out)?)
+        }
+        _ => {
+            Err("usage: gallery sheet SCENE OUT SONG|-… | frame SCENE WxH SONG|- N OUT | bench SCENE WxH SONG|-".into())
+        }
+    }
+}
+
+/// What the environment says about looks.
+fn look((width, height): (u32, u32)) -> Result<Look, Failure> {
+    let mut look = Look::new(width, height)?;
     if let Ok(seed) = std::env::var("SEED") {
         look.seed = seed.parse()?;
     }
@@ -41,45 +57,72 @@ fn main() -> Result<(), Failure> {
     if let Ok(name) = std::env::var("PALETTE") {
         look.palette = Palette::parse(&name, look.cover.as_deref())?;
     }
-    let mut painter = Painter::new(song, find(scene)?.prepare(&look), &look)?;
-    match frames {
-        [word] if word == "bench" => painter.bench(),
-        [word] if word == "sheet" => painter.sheet()?.save(out).map_err(Into::into),
-        _ => {
-            for (i, n) in frames.iter().enumerate() {
-                let name = if i == 0 { out.clone() } else { out.replace(".png", &format!("-{i}.png")) };
-                DynamicImage::from(painter.picture(n.parse()?)?).to_rgb8().save(name)?;
+    Ok(look)
+}
+
+/// Wide, upright and square, and how wide each is on a sheet whose tiles are this high.
+const FORMATS: [((u32, u32), u32); 3] = [((1920, 1080), 427), ((1080, 1920), 135), ((1080, 1080), 240)];
+const TILE: u32 = 240;
+const GAP: u32 = 4;
+
+/// A row for each song: two frames of it in each format.
+fn sheet(scene: &str, songs: &[&str]) -> Result<image::RgbImage, Failure> {
+    let width = FORMATS.iter().map(|(_, width)| 2 * (width + GAP)).sum::<u32>() - GAP;
+    let mut sheet = RgbaImage::new(width, songs.len() as u32 * (TILE + GAP) - GAP);
+    for (row, song) in (0..).zip(songs) {
+        let song = Song::new(song)?;
+        let (mut x, mut moment) = (0, 1);
+        for (size, width) in FORMATS {
+            let mut painter = Painter::new(&song, scene, size)?;
+            for _ in 0..2 {
+                let picture = painter.picture(song.total() * moment / 12)?;
+                let small = imageops::resize(&picture, width, TILE, imageops::FilterType::Lanczos3);
+                imageops::overlay(&mut sheet, &small, x.into(), (row * (TILE + GAP)).into());
+                x += width + GAP;
+                moment += 2;
             }
-            Ok(())
         }
     }
+    Ok(DynamicImage::from(sheet).to_rgb8())
 }
 
-/// A song, a scene and what drawing needs.
-struct Painter {
+/// Something to draw: a file, or silence.
+struct Song {
     timeline: Option<Timeline>,
     info: Info,
-    scene: Box<dyn Scene>,
-    scratch: Scratch,
-    size: (u32, u32),
 }
 
-impl Painter {
-    fn new(song: &str, scene: Box<dyn Scene>, look: &Look) -> Result<Self, Failure> {
-        let timeline = if song == "-" { None } else { Some(analyse(song)?) };
+impl Song {
+    fn new(path: &str) -> Result<Self, Failure> {
+        let timeline = if path == "-" { None } else { Some(analyse(path)?) };
         let silence = Info { rate: 44_100, channels: 2, samples: 1_323_000, hops: 3000 };
         let info = timeline.as_ref().map_or(silence, |timeline| timeline.info().clone());
-        Ok(Self { timeline, info, scene, scratch: Scratch::default(), size: (look.width(), look.height()) })
+        Ok(Self { timeline, info })
     }
 
     fn total(&self) -> u64 {
         (self.info.samples * u64::from(FPS)).div_ceil(u64::from(self.info.rate))
     }
+}
+
+/// A scene over a song, and what drawing needs.
+struct Painter<'a> {
+    song: &'a Song,
+    scene: Box<dyn Scene>,
+    scratch: Scratch,
+    size: (u32, u32),
+}
+
+impl<'a> Painter<'a> {
+    fn new(song: &'a Song, scene: &str, size: (u32, u32)) -> Result<Self, Failure> {
+        let scene = find(scene)?.prepare(&look(size)?);
+        Ok(Self { song, scene, scratch: Scratch::default(), size })
+    }
 
     fn window(&self, n: u64) -> Result<Window, Failure> {
         let mut window = Window::default();
         let (first, count) = self.scene.reach().span(HopTime::of_frame(n, FPS, 1));
-        if let Some(timeline) = &self.timeline {
+        if let Some(timeline) = &self.song.timeline {
             timeline.read(first, count, &mut window, &mut Vec::new())?;
         }
         Ok(window)
@@ -89,7 +132,8 @@ impl Painter {
         let begin = std::time::Instant::now();
         let (w, h) = self.size;
         let mut canvas = Canvas::new(data, w as usize * 4, w, h)?;
-        let frame = Frame { n, total: Some(self.total()), at: HopTime::of_frame(n, FPS, 1), info: &self.info };
+        let frame =
+            Frame { n, total: Some(self.song.total()), at: HopTime::of_frame(n, FPS, 1), info: &self.song.info };
         self.scene.render(&frame, window, &mut self.scratch, &mut canvas);
         Ok(begin.elapsed())
     }
@@ -101,23 +145,8 @@ impl Painter {
         Ok(picture)
     }
 
-    /// Six frames, two rows of three, of 640 × 360 pixels each at most.
-    fn sheet(&mut self) -> Result<image::RgbImage, Failure> {
-        let (w, h) = self.size;
-        let scale = (640.0 / f64::from(w)).min(360.0 / f64::from(h));
-        let (tw, th) = ((f64::from(w) * scale) as u32, (f64::from(h) * scale) as u32);
-        let mut sheet = RgbaImage::new(tw * 3 + 8, th * 2 + 4);
-        for i in 0..6 {
-            let picture = self.picture(self.total() * (2 * i + 1) / 12)?;
-            let small = imageops::resize(&picture, tw, th, imageops::FilterType::Lanczos3);
-            let (x, y) = (i64::try_from(i % 3)? * i64::from(tw + 4), i64::try_from(i / 3)? * i64::from(th + 4));
-            imageops::overlay(&mut sheet, &small, x, y);
-        }
-        Ok(DynamicImage::from(sheet).to_rgb8())
-    }
-
     fn bench(&mut self) -> Result<(), Failure> {
-        let frames = 300.min(self.total());
+        let frames = 300.min(self.song.total());
         let windows: Vec<_> = (0..frames).map(|n| self.window(n)).collect::<Result<_, _>>()?;
         let mut data = vec![0; self.size.0 as usize * self.size.1 as usize * 4];
         let mut times = Vec::new();

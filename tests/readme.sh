@@ -38,4 +38,9 @@ for file in song.mp4 talk.webm out.mkv video.mp4; do
 done
 [ ! -e "$work/media/clip.mp4" ]
 rm -f "$root/embedded.mkv"
+# The table of frame counts is what its script prints today.
+"$root/benches/compare/frames/run" >"$work/table"
+while read -r row; do
+    grep -qxF "$row" "$root/README.md" || { echo "the README's table of frame counts lacks: $row" >&2; exit 1; }
+done <"$work/table"
 echo "$ran blocks ran"

@@ -9,6 +9,9 @@ use gststeady::logic::render::palette::{Palette, palettes};
 use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, scenes};
 use proptest::prelude::*;
 
+#[cfg(feature = "full")]
+#[path = "common/emulated.rs"]
+mod emulated;
 #[path = "common/hops.rs"]
 mod hops;
 
@@ -325,4 +328,16 @@ fn pictures_are_the_same_without_avx2_and_fma_in_the_c_library() {
         .status()
         .expect("this test can be run again");
     assert!(status.success(), "the digests differ");
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn the_level_of_this_cpu() {
+    println!("level: {}", emulated::level());
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn pictures_are_the_same_on_older_cpus() {
+    emulated::passes_on_every_cpu("pictures_have_their_golden_digests", "the_level_of_this_cpu");
 }

@@ -12,6 +12,10 @@ use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::scene::{Frame, HopTime, Look, SceneInfo, Scratch, scenes};
 
+#[cfg(feature = "full")]
+#[path = "common/emulated.rs"]
+mod emulated;
+
 /// Changed only together with `ANALYSIS_VERSION`, when results change on purpose.
 const GOLDEN: [(u32, u32, &str); 3] = [
     (44_100, 2, "c7cddbdf59a84001ce8177233da47437ec3a9a04bff64dad2d56ce28c5cd17be"),
@@ -112,4 +116,16 @@ fn pictures_do_not_depend_on_order_and_threads() {
         let different: std::collections::BTreeSet<_> = forward.iter().map(|frame| *frame.1.as_bytes()).collect();
         assert!(different.len() as u64 > FRAMES / 2, "{} hardly moves: {}", scene.name, different.len());
     }
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn the_level_of_this_cpu() {
+    println!("level: {}", emulated::level());
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn the_analysis_is_the_same_on_older_cpus() {
+    emulated::passes_on_every_cpu("the_analysis_gives_the_bytes_it_gave_before", "the_level_of_this_cpu");
 }
