@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod common;
+#[path = "adaptivequeue/events.rs"]
+mod events;
 #[path = "common/mix.rs"]
 mod mix;
 #[path = "common/pads.rs"]
@@ -11,11 +13,10 @@ mod pads;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use common::wait_until;
 use gst::prelude::*;
-use pads::{Between, Blocked, Out, buffer, count};
+use pads::{Between, Blocked, buffer, count};
 
 const OURS: &str = "adaptivequeue";
 const BOTH: [&str; 2] = ["queue", OURS];
@@ -212,99 +213,6 @@ fn segments_alone_make_no_level() {
 }
 
 #[test]
-fn queries_race_flushes_and_state_changes() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        q.link_sink_with(|_| {
-            std::thread::sleep(Duration::from_millis(1));
-            true
-        });
-        for _ in 0..if factory == OURS { 500 } else { 5 } {
-            q.set_state(gst::State::Playing);
-            q.sink().set_active(true).unwrap();
-            std::thread::scope(|scope| {
-                let asker = scope.spawn(|| {
-                    for _ in 0..100 {
-                        let mut query = gst::query::Allocation::new(Some(&gst::Caps::new_any()), false);
-                        if !q.src.peer_query(&mut query) {
-                            break;
-                        }
-                    }
-                });
-                std::thread::sleep(Duration::from_millis(1));
-                q.src.push_event(gst::event::FlushStart::new());
-                asker.join().unwrap();
-            });
-            q.set_state(gst::State::Null);
-        }
-    }
-}
-
-#[test]
-fn a_query_behind_data_below_the_threshold_is_answered() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        q.link_sink_with(|_| true);
-        q.element.set_property("min-threshold-buffers", 10u32);
-        q.set_state(gst::State::Playing);
-        q.begin(gst::Format::Bytes);
-        q.src.push(buffer(None, None)).unwrap();
-        assert!(q.src.peer_query(&mut gst::query::Drain::new()), "{factory}");
-        assert_eq!(q.buffers().len(), 1, "{factory}: what was in front of the query has gone first");
-    }
-}
-
-#[test]
-fn flush_stop_races_ready() {
-    for _ in 0..50 {
-        let q = Between::new(OURS);
-        q.link_sink();
-        q.set_state(gst::State::Paused);
-        assert!(q.src.push_event(gst::event::FlushStart::new()));
-        std::thread::scope(|scope| {
-            scope.spawn(|| q.src.push_event(gst::event::FlushStop::new(true)));
-            q.set_state(gst::State::Ready);
-        });
-    }
-}
-
-#[test]
-fn sticky_events_are_kept_where_nothing_is_linked() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        q.element.set_property("max-size-buffers", 1u32);
-        q.set_state(gst::State::Playing);
-        q.begin(gst::Format::Time);
-        let deadline = Instant::now() + common::PATIENCE;
-        while q.src.push(gst::Buffer::new()) != Err(gst::FlowError::NotLinked) {
-            assert!(Instant::now() < deadline);
-        }
-        let segment = gst::FormattedSegment::<gst::ClockTime>::new();
-        assert!(q.src.push_event(gst::event::Segment::new(&segment)), "{factory}");
-        assert_eq!(q.src.push(gst::Buffer::new()), Err(gst::FlowError::NotLinked), "{factory}");
-        // Linking sends RECONFIGURE upstream, which starts the task again.
-        q.link_sink();
-        wait_until("data flows again", || q.src.push(gst::Buffer::new()).is_ok() && !q.buffers().is_empty());
-        assert_eq!(q.events()[..2], [gst::EventType::StreamStart, gst::EventType::Segment], "{factory}");
-    }
-}
-
-#[test]
-fn events_at_the_start_go_out_without_a_buffer() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        q.link_sink();
-        q.set_state(gst::State::Playing);
-        assert!(q.src.push_event(gst::event::StreamStart::new("test")));
-        assert!(q.src.push_event(gst::event::Caps::new(&gst::Caps::new_empty_simple("foo/x-bar"))));
-        assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
-        q.wait_for("three events", |out| out.len() == 3);
-        use gst::EventType::{Caps, Segment, StreamStart};
-        assert_eq!(q.events(), [StreamStart, Caps, Segment], "{factory}");
-    }
-}
-
-#[test]
 fn an_error_downstream_frees_the_buffers_in_the_queue() {
     {
         let q = Between::new(OURS);
@@ -336,118 +244,6 @@ fn an_error_downstream_frees_the_buffers_in_the_queue() {
         q.set_state(gst::State::Null);
         pool.set_active(false).unwrap();
     }
-}
-
-#[test]
-fn eos_from_downstream_refuses_data_until_a_new_segment() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        let src = q.element.static_pad("src").unwrap();
-        q.link_sink();
-        let ended = src.add_probe(gst::PadProbeType::BUFFER, |_, info| {
-            info.flow_res = Err(gst::FlowError::Eos);
-            gst::PadProbeReturn::Handled
-        });
-        q.set_state(gst::State::Playing);
-        q.begin(gst::Format::Time);
-        wait_until("EOS comes back", || q.src.push(buffer(None, None)) == Err(gst::FlowError::Eos));
-        src.remove_probe(ended.unwrap());
-        assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
-        q.src.push(buffer(Some(7), None)).unwrap();
-        q.wait_for_buffers(1);
-        assert_eq!(q.buffers()[0].pts(), Some(gst::ClockTime::from_mseconds(7)), "{factory}");
-    }
-}
-
-#[test]
-fn eos_ends_thresholds_and_a_new_stream_brings_them_back() {
-    // `queue` can stop for good when the next stream begins while its EOS is on the way, and it forgets the threshold.
-    let q = Between::new(OURS);
-    q.element.set_property("min-threshold-buffers", 3u32);
-    q.link_sink();
-    q.set_state(gst::State::Playing);
-    q.begin(gst::Format::Time);
-    q.src.push(buffer(None, None)).unwrap();
-    assert!(q.src.push_event(gst::event::Eos::new()));
-    q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
-    assert_eq!(q.buffers().len(), 1);
-    assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Eos));
-    assert!(q.src.push_event(gst::event::StreamStart::new("next")));
-    assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
-    q.src.push(buffer(None, None)).unwrap();
-    q.src.push(buffer(None, None)).unwrap();
-    q.src.push(buffer(None, None)).unwrap();
-    q.wait_for_buffers(2);
-    assert_eq!(level_buffers(&q), 2, "three are needed for one to leave");
-    assert!(q.src.push_event(gst::event::Eos::new()));
-    q.wait_for_buffers(4);
-}
-
-#[test]
-fn flush_on_eos_drops_what_is_inside() {
-    for factory in BOTH {
-        let (q, blocked, _, _) = blocked_queue(factory, |e| e.set_property("flush-on-eos", true));
-        q.src.push(buffer(None, None)).unwrap();
-        q.src.push(buffer(None, None)).unwrap();
-        assert!(q.src.push_event(gst::event::Eos::new()));
-        q.link_sink();
-        drop(blocked);
-        q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
-        assert!(q.buffers().is_empty(), "{factory}");
-    }
-}
-
-#[test]
-fn a_flush_empties_the_queue_and_keeps_sticky_events() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        q.link_sink();
-        q.set_state(gst::State::Playing);
-        q.begin(gst::Format::Time);
-        let src = q.element.static_pad("src").unwrap();
-        let kinds = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
-        let blocked = src.add_probe(kinds, |_, _| gst::PadProbeReturn::Ok).unwrap();
-        q.src.push(buffer(Some(1), None)).unwrap();
-        wait_until("the first buffer is on its way out", || src.is_blocking());
-        // These are inside when the flush comes, behind a buffer that downstream refuses.
-        assert!(q.src.push_event(gst::event::Caps::new(&gst::Caps::new_empty_simple("foo/x-bar"))));
-        q.src.push(buffer(Some(2), None)).unwrap();
-        assert!(q.src.push_event(gst::event::FlushStart::new()));
-        assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Flushing), "{factory}");
-        assert!(q.src.push_event(gst::event::FlushStop::new(true)));
-        assert_eq!((level_buffers(&q), level_time(&q)), (0, 0), "{factory}");
-        src.remove_probe(blocked);
-        assert!(q.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
-        q.src.push(buffer(Some(5), None)).unwrap();
-        q.wait_for_buffers(1);
-        assert_eq!(q.buffers()[0].pts(), Some(gst::ClockTime::from_mseconds(5)), "{factory}");
-        assert!(q.events().contains(&gst::EventType::Caps), "{factory}: the caps in the queue are still in force");
-    }
-}
-
-#[test]
-fn flushes_and_state_changes_unblock_both_sides_within_a_tenth_of_a_second() {
-    let rounds = 500;
-    let mut slowest = Duration::ZERO;
-    for round in 0..rounds {
-        let (q, blocked, _, overruns) = blocked_queue(OURS, |_| ());
-        q.src.push(buffer(None, None)).unwrap();
-        q.src.push(buffer(None, None)).unwrap();
-        std::thread::scope(|scope| {
-            let producer = scope.spawn(|| q.src.push(buffer(None, None)));
-            wait_until("full", || value(&overruns) == 1);
-            let began = Instant::now();
-            match round % 2 {
-                0 => _ = q.src.push_event(gst::event::FlushStart::new()),
-                _ => q.set_state(gst::State::Null),
-            }
-            // A flush lets the consumer go first, which may make room in the last moment.
-            assert!(matches!(producer.join().unwrap(), Ok(_) | Err(gst::FlowError::Flushing)));
-            slowest = slowest.max(began.elapsed());
-        });
-        drop(blocked);
-    }
-    assert!(slowest < Duration::from_millis(100), "{slowest:?}");
 }
 
 #[test]

@@ -8,12 +8,15 @@ mod jams;
 #[path = "common/pads.rs"]
 mod pads;
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use common::{TestPipeline, wait_until};
+use common::{TestPipeline, process, wait_until};
 use gst::prelude::*;
-use gststeady::logic::memory::{budget::BudgetStats, process_budget};
+use gststeady::logic::memory::budget::{BudgetStats, Policy};
+use gststeady::logic::memory::machine::Machine;
+use gststeady::logic::memory::{process_budget, set_policy};
 use pads::{Between, Blocked, buffer};
 
 const GIB: u64 = 1 << 30;
@@ -119,6 +122,7 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
     q.element.set_property_from_str("role", "animation");
     assert_eq!(q.element.property::<u32>("max-size-buffers"), frozen);
 }
+
 #[test]
 fn the_lease_is_given_back_by_drain_caps_flush_and_null() {
     let _alone = alone();
@@ -146,26 +150,121 @@ fn the_lease_is_given_back_by_drain_caps_flush_and_null() {
     assert_eq!(leased(), 0, "NULL gives it back");
 }
 
+/// A frame whose memory is mapped and never touched, counted while it lives.
+struct Untouched(Vec<u8>, Arc<AtomicU64>);
+
+impl Untouched {
+    fn buffer(bytes: u64, live: &Arc<AtomicU64>) -> gst::Buffer {
+        live.fetch_add(bytes, Ordering::SeqCst);
+        // Zeroed memory of this size comes straight from the system, page by page when first used.
+        gst::Buffer::from_mut_slice(Self(vec![0; bytes as usize], Arc::clone(live)))
+    }
+}
+
+impl Drop for Untouched {
+    fn drop(&mut self) {
+        self.1.fetch_sub(self.0.len() as u64, Ordering::SeqCst);
+    }
+}
+
+impl AsRef<[u8]> for Untouched {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsMut<[u8]> for Untouched {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.0
+    }
+}
+
 #[test]
 fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
+    const QUEUES: u64 = 32;
+    const FLOORS: u64 = QUEUES * 2 * HUGE;
     let _alone = alone();
     let limit = process_budget().stats().limit;
     let queues: Vec<_> =
-        (0..32).map(|_| with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(7680, 4320))).collect();
-    let total = process_budget().stats();
-    assert!(total.leased <= limit && total.leased + HUGE > limit - 64 * HUGE, "{total:?}");
-    let (mut floors, mut frames) = (0, 0);
-    for (q, _) in &queues {
-        let holds = q.element.property::<u32>("max-size-buffers");
-        assert!(holds >= 2);
-        frames += u64::from(holds);
-        floors += stats(&q.element).get::<u64>("overcommit").unwrap();
+        (0..QUEUES).map(|_| with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(7680, 4320))).collect();
+    let live: Arc<AtomicU64> = Arc::default();
+    std::thread::scope(|scope| {
+        for (q, _) in &queues {
+            let live = &live;
+            scope.spawn(move || while q.src.push(Untouched::buffer(HUGE, live)).is_ok() {});
+        }
+        let sum = |name: &str| queues.iter().map(|(q, _)| u64::from(q.element.property::<u32>(name))).sum::<u64>();
+        let full = |(q, _): &(Between, Blocked)| {
+            q.element.property::<u32>("current-level-buffers") == q.element.property::<u32>("max-size-buffers")
+        };
+        wait_until("all are full and each source holds its next frame", || {
+            queues.iter().all(full) && live.load(Ordering::SeqCst) == (sum("current-level-buffers") + QUEUES) * HUGE
+        });
+        let total = process_budget().stats();
+        let held = live.load(Ordering::SeqCst) - QUEUES * HUGE;
+        assert!(total.leased <= limit && total.overcommit <= FLOORS, "{total:?}");
+        assert!(held <= total.leased + total.overcommit, "{held} in the queues: {total:?}");
+        assert!(held >= FLOORS && held + FLOORS >= limit.min(QUEUES * 64 * HUGE), "{held} in the queues: {total:?}");
+        let overcommit = |(q, _): &(Between, Blocked)| stats(&q.element).get::<u64>("overcommit").unwrap();
+        assert_eq!(total.overcommit, queues.iter().map(overcommit).sum::<u64>());
+        queues.iter().for_each(|(q, _)| q.set_state(gst::State::Null));
+    });
+    assert_eq!((leased(), process_budget().stats().overcommit, live.load(Ordering::SeqCst)), (0, 0, 0));
+}
+
+#[test]
+fn a_full_queue_shrinks_to_its_floor_while_memory_is_low() {
+    let this = "a_full_queue_shrinks_to_its_floor_while_memory_is_low";
+    // So large a machine that any reserve is allowed: then it decides whether memory is low.
+    if !process::is_own(this, &[("STEADY_ASSUME_MEMORY", "16000T"), ("STEADY_MEMORY_LIMIT", "1G")]) {
+        return;
     }
-    assert!(frames * HUGE <= limit + floors + 32 * HUGE, "{frames} frames, {floors} beyond the limit");
-    assert!(floors <= 32 * 2 * HUGE);
-    assert_eq!(total.overcommit, floors);
-    drop(queues);
-    assert_eq!((leased(), process_budget().stats().overcommit), (0, 0));
+    common::init();
+    let frame = 64 * 64 * 4;
+    let reserve = |part_of_available: f64| {
+        let available = Machine::detect().available.unwrap() as f64;
+        set_policy(Policy { reserve: (available * part_of_available) as u64, ..Policy::default() });
+    };
+    reserve(0.1);
+    let (q, blocked) = with_caps(|e| e.set_property("assume-memory", GIB), &caps(64, 64));
+    // Beside it, what the second input of a muxer may need in full.
+    let beside = jams::LONG.parse(
+        "videotestsrc ! video/x-raw,width=64,height=64 ! tee name=t t. ! Q name=q role=animation ! m. \
+         t. ! queue ! m. matroskamux name=m ! fakesink name=sink signal-handoffs=true",
+    );
+    let gate = jams::hold_sink(&beside);
+    beside.set_state(gst::State::Playing).unwrap();
+    let limit = || q.element.property::<u32>("max-size-buffers");
+    let lease = || stats(&q.element).get::<u64>("lease").unwrap();
+    std::thread::scope(|scope| {
+        let producer = scope.spawn(|| while q.src.push(gst::Buffer::with_size(frame).unwrap()).is_ok() {});
+        wait_until("full", || q.element.property::<u32>("current-level-buffers") == 8);
+        assert_eq!((limit(), lease()), (8, 8 * frame as u64));
+        reserve(1.5);
+        let mut seen = vec![8];
+        wait_until("at the floor", || {
+            let now = limit();
+            if seen.last() != Some(&now) {
+                seen.push(now);
+            }
+            now == 2
+        });
+        assert_eq!(seen, [8, 6, 5, 4, 3, 2], "a quarter at a time");
+        assert_eq!(lease(), 8 * frame as u64, "what is inside stays leased");
+        let before = process_budget().stats().limit;
+        reserve(4.0);
+        wait_until("the budget falls", || process_budget().stats().limit < before);
+        q.link_sink();
+        drop(blocked);
+        wait_until("the lease follows what is inside", || lease() == 2 * frame as u64);
+        assert_eq!(limit(), 2);
+        q.set_state(gst::State::Null);
+        producer.join().unwrap();
+    });
+    let queue = beside.element("q");
+    assert_eq!(queue.property::<u32>("current-level-buffers"), 16, "full all the time");
+    assert_eq!(queue.property::<u32>("max-size-buffers"), 16, "and what the other input may need is kept");
+    gate.open();
 }
 
 #[test]
@@ -202,6 +301,36 @@ fn growth_falls_back_when_the_queue_has_drained() {
     assert_eq!(queue.property::<u32>("max-size-buffers"), 8, "back at the tier: {stats}");
     pipeline.set_state(gst::State::Null).unwrap();
     wait_until("nothing is leased", || leased() == 0);
+}
+
+#[test]
+fn the_log_says_in_one_line_what_was_found_and_warns_of_little_memory() {
+    let this = "the_log_says_in_one_line_what_was_found_and_warns_of_little_memory";
+    if !process::is_own(this, &[("STEADY_MEMORY_LIMIT", "1G")]) {
+        return;
+    }
+    common::init();
+    let lines: Arc<Mutex<Vec<String>>> = Arc::default();
+    let log = Arc::clone(&lines);
+    gst::log::set_threshold_for_name("adaptivequeue", gst::DebugLevel::Info);
+    gst::log::add_log_function(move |category, level, _, _, _, _, message| {
+        if category.name() == "adaptivequeue" && level <= gst::DebugLevel::Info {
+            log.lock().unwrap().push(format!("{level:?}: {}", message.get().unwrap_or_default()));
+        }
+    });
+    let hold = |gib: u64, width, height| {
+        lines.lock().unwrap().clear();
+        with_caps(|e| e.set_property("assume-memory", gib * GIB), &caps(width, height));
+        lines.lock().unwrap().join("\n")
+    };
+    insta::assert_snapshot!(hold(8, 64, 64), @"Info: memory 8192 MiB (override), budget for frames 1024 MiB: holds 16 raw frames as Rendered");
+    insta::assert_snapshot!(hold(1, 64, 64), @"Warning: little or unknown memory: memory 1024 MiB (override), budget for frames 1024 MiB: holds 8 raw frames as Rendered");
+    // 16 frames would be 7.7 GB of 8, and one is half of the budget.
+    insta::assert_snapshot!(hold(8, 11000, 11000), @r#"
+Info: memory 8192 MiB (override), budget for frames 1024 MiB: holds 16 raw frames as Rendered
+Warning: too little memory is free for this machine's usual queue: holds 8 frames
+Warning: the memory budget has no room for 6 of 8 buffers: holds 2
+"#);
 }
 
 #[test]

@@ -12,7 +12,6 @@ mod pads;
 
 use std::time::Duration;
 
-use gst::prelude::*;
 use jams::{LONG, Scale};
 
 #[test]
@@ -68,11 +67,5 @@ fn a_turn_or_a_time_for_thirty_seconds() {
 
 #[test]
 fn a_slow_encoder_of_4k_beside_audio_finishes() {
-    let pipeline = common::TestPipeline::parse(
-        "videotestsrc num-buffers=60 ! video/x-raw,width=3840,height=2160,framerate=30/1 ! adaptivequeue ! \
-         x264enc speed-preset=slower ! adaptivequeue role=encoder ! matroskamux name=m ! fakesink sync=false \
-         audiotestsrc num-buffers=100 ! adaptivequeue ! m.",
-    );
-    pipeline.run(Duration::from_secs(600)).expect_eos();
-    pipeline.set_state(gst::State::Null).unwrap();
+    jams::encodes_slowly(LONG, 3840, 2160, 60);
 }

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::{AdaptiveQueue, CAT, DATAFLOW, Tail};
@@ -127,6 +126,7 @@ impl AdaptiveQueue {
     fn wait_for_room(&self) -> Result<(), gst::FlowError> {
         let began = self.now();
         self.stall.set_blocked(Some(began));
+        self.follow_supply();
         gst::debug!(CAT, imp = self, "full, waiting for room");
         let mut patience = Some(Duration::from_nanos(GROWTH_INTERVAL));
         let waited = loop {
@@ -144,19 +144,13 @@ impl AdaptiveQueue {
         }
     }
 
-    /// Drops old items until there is room. Sticky events among them stay in force on the source pad.
+    /// Drops old items until there is room.
     pub(super) fn leak_downstream(&self) {
         let mut leaked = Vec::new();
         {
             let mut head = lock(&self.head);
             while self.handoff.is_full() {
-                let Some(item) = head.take(self) else { break };
-                if let Item::Event(event) = &item
-                    && event.is_sticky()
-                {
-                    // Fails only where the pad is flushing, and then nobody needs it.
-                    let _ = self.srcpad.store_sticky_event(event);
-                }
+                let Some(item) = head.drop_oldest(self) else { break };
                 leaked.push(item);
                 head.needs_discont = true;
             }

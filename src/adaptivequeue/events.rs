@@ -79,11 +79,11 @@ impl AdaptiveQueue {
         }
         match event.view() {
             gst::EventView::Eos(_) => {
-                match self.hot.flush_on_eos.load(Ordering::Relaxed) {
-                    true => self.flush(false),
-                    // What is in the queue is all there will be.
-                    false => self.handoff.set_thresholds(levels::Size::default()),
+                if self.hot.flush_on_eos.load(Ordering::Relaxed) {
+                    self.drop_all();
                 }
+                // What is in the queue is all there will be.
+                self.handoff.set_thresholds(levels::Size::default());
                 self.eos.store(true, Ordering::Release);
             }
             gst::EventView::Caps(caps) => self.set_caps(caps.caps()),
@@ -135,22 +135,33 @@ impl AdaptiveQueue {
         }
     }
 
-    /// Empties the queue. Unless `full`, sticky events in it stay in force on the source pad.
+    /// Empties the queue while the stream goes on.
+    fn drop_all(&self) {
+        let mut head = lock(&self.head);
+        let gone: Vec<Item> = std::iter::from_fn(|| head.drop_oldest(self)).collect();
+        drop(head);
+        drop(gone);
+    }
+
+    /// Empties the queue while nobody sends. Unless `full`, sticky events in it stay in force on the source pad.
     pub(super) fn flush(&self, full: bool) {
         let mut gone = Vec::new();
         {
             let mut tail = lock(&self.tail);
             let mut head = lock(&self.head);
-            while let Some((item, _)) = self.handoff.pop(|_| None) {
-                if let Item::Event(event) = &item
+            gone.extend(head.kept.drain(..).map(Item::Event));
+            gone.extend(std::iter::from_fn(|| self.handoff.pop(|_| None)).map(|(item, _)| item));
+            let ends_with_flush = |event: &gst::Event| {
+                !event.is_sticky() || matches!(event.type_(), gst::EventType::Segment | gst::EventType::Eos)
+            };
+            for item in &gone {
+                if let Item::Event(event) = item
                     && !full
-                    && event.is_sticky()
-                    && !matches!(event.type_(), gst::EventType::Segment | gst::EventType::Eos)
+                    && !ends_with_flush(event)
                 {
-                    // Fails only where the pad is flushing, and then nobody needs it.
+                    // Fails only on a pad that is not active, which forgets its events anyway.
                     let _ = self.srcpad.store_sticky_event(event);
                 }
-                gone.push(item);
             }
             (tail.times, head.times) = (Times::default(), Times::default());
             (tail.needs_discont, head.needs_discont, head.segment_applied) = (false, false, false);

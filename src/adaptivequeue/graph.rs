@@ -109,6 +109,33 @@ pub(super) fn is_join(element: &gst::Element) -> bool {
     element.num_sink_pads() > 1
 }
 
+/// Whether what feeds `queue` also feeds another input of a join behind it.
+pub(super) fn shares_its_source(queue: &AdaptiveQueue) -> bool {
+    let imp = queue.imp();
+    let (own, through): (&gst::Element, _) = (queue.upcast_ref(), sources(&imp.sinkpad, None));
+    let others = joins(&imp.srcpad).into_iter().flat_map(|join| join.sink_pads());
+    others.flat_map(|sink| sources(&sink, Some(own))).any(|source| through.contains(&source))
+}
+
+/// The elements where the ways upstream from `sink` end, those through `except` left out.
+fn sources(sink: &gst::Pad, except: Option<&gst::Element>) -> Vec<gst::Element> {
+    let (mut seen, mut ends, mut next) = (Vec::new(), Vec::new(), vec![sink.clone()]);
+    while let Some(sink) = next.pop() {
+        if seen.contains(&sink) || seen.len() >= FAR {
+            continue;
+        }
+        let Some(src) = real_peer(&sink) else { continue };
+        seen.push(sink);
+        let Some(element) = element_of(&src).filter(|element| Some(element) != except) else { continue };
+        let inputs = inner_links(&src, &element);
+        if inputs.is_empty() {
+            ends.push(element);
+        }
+        next.extend(inputs);
+    }
+    ends
+}
+
 /// Whether a blocking probe sits anywhere downstream of `src`.
 pub(super) fn is_blocked_by_probe(src: &gst::Pad) -> bool {
     let mut blocked = src.is_blocked();

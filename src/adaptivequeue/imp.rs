@@ -12,6 +12,7 @@
  *   t. ! x264enc ! adaptivequeue role=encoder ! m.
  * ```
  */
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{LazyLock, Mutex};
 
@@ -65,7 +66,17 @@ pub(super) struct Head {
     pub needs_discont: bool,
     /// The segment at the tail was taken over while the queue was empty: it need not be again when it comes out.
     pub segment_applied: bool,
+    /// Sticky events of items that were dropped in front of what is still to come. The consumer sends them, so that
+    /// none overtakes an older one that is on its way out.
+    pub kept: VecDeque<gst::Event>,
     pub last_taken: Nanos,
+}
+
+/// A serialized query in the queue and the way to its sender.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub kind: gst::QueryType,
+    pub waker: Waker,
 }
 
 /// The element. Lock order: `control`, `tail`, `head`, `size`, `settings`; each of the others is taken alone. None is
@@ -93,8 +104,8 @@ pub struct AdaptiveQueue {
     pub(super) unexpected: AtomicBool,
     /// Thresholds as set; those in force are dropped at EOS.
     pub(super) thresholds: Mutex<levels::Size>,
-    /// The sender of a query that is in the queue.
-    pub(super) query: Mutex<Option<Waker>>,
+    /// The query that a sender waits in.
+    pub(super) query: Mutex<Option<Asking>>,
     pub(super) stats: Stats,
     pub(super) pressure: Pressure,
     pub(super) stall: Stall,
@@ -124,8 +135,8 @@ impl AdaptiveQueue {
     }
 
     pub(super) fn wake_query(&self) {
-        if let Some(waker) = lock(&self.query).as_ref() {
-            waker.wake();
+        if let Some(asking) = lock(&self.query).as_ref() {
+            asking.waker.wake();
         }
     }
 

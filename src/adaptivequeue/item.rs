@@ -1,6 +1,7 @@
 //! What travels through the queue.
 
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use crate::logic::queue::handoff::Weight;
 use crate::logic::sync::lock;
@@ -104,10 +105,12 @@ impl Drop for Ticket {
 }
 
 impl Pending {
-    /// Waits for the answer. `give_up` is asked whenever [`Waker::wake`] was called.
-    pub fn wait(self, give_up: impl Fn() -> bool) -> bool {
-        let (stage, changed) = &*self.0;
-        let mut stage = lock(stage);
+    /// Waits for the answer. `give_up` is asked whenever [`Waker::wake`] was called; `suspect` is called once if it
+    /// takes longer than `patience`.
+    pub fn wait(self, give_up: impl Fn() -> bool, patience: Duration, suspect: impl FnOnce()) -> bool {
+        let (shared, changed) = &*self.0;
+        let mut suspect = Some(suspect);
+        let mut stage = lock(shared);
         loop {
             match *stage {
                 Stage::Answered(answer) => return answer,
@@ -115,8 +118,20 @@ impl Pending {
                     *stage = Stage::Abandoned;
                     return false;
                 }
-                Stage::Queued | Stage::Running => {
+                Stage::Queued | Stage::Running if suspect.is_none() => {
                     stage = changed.wait(stage).unwrap_or_else(|poisoned| poisoned.into_inner());
+                }
+                Stage::Queued | Stage::Running => {
+                    let (again, waited) =
+                        changed.wait_timeout(stage, patience).unwrap_or_else(|poisoned| poisoned.into_inner());
+                    stage = again;
+                    if waited.timed_out()
+                        && let Some(suspect) = suspect.take()
+                    {
+                        drop(stage);
+                        suspect();
+                        stage = lock(shared);
+                    }
                 }
                 // Only this function sets it, and returns.
                 Stage::Abandoned => return false,

@@ -129,11 +129,8 @@ impl Suspect {
             self.traffic.get_or_insert_default().watch(&jam);
         }
         let (holder, look) = self.gather(queue, &top, &jam);
+        imp.follow_supply();
         let timeout = lock(&imp.settings).push_timeout;
-        if self.detector.still() >= SECOND && !look.join {
-            // A join may need what the queue holds.
-            imp.shrink_if_memory_is_low();
-        }
         match self.detector.look(imp.now(), timeout, &look) {
             Verdict::Wait => (),
             Verdict::Grow => {
@@ -221,6 +218,7 @@ impl Suspect {
                 imp.stall.failed.store(false, Ordering::Relaxed);
                 imp.stall.leaking.store(true, Ordering::Relaxed);
                 imp.handoff.nudge_producer();
+                imp.wake_query();
             }
         }
     }

@@ -1,11 +1,16 @@
 //! Queries.
 
+use std::time::Duration;
+
 use gst::subclass::prelude::*;
 
+use super::imp::Asking;
 use super::imp::{AdaptiveQueue, DATAFLOW};
 use super::item::{Item, ticket};
 use super::settings::Leaky;
+use super::watch;
 use crate::logic::queue::handoff::Weight;
+use crate::logic::queue::progress::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
 impl AdaptiveQueue {
@@ -21,10 +26,17 @@ impl AdaptiveQueue {
             if self.flow().is_err() {
                 return false;
             }
-            *lock(&self.query) = Some(pending.waker());
+            *lock(&self.query) = Some(Asking { kind: query.type_(), waker: pending.waker() });
             self.handoff.push(Item::Query(ticket), Weight::default(), None);
         }
-        let answer = pending.wait(|| self.flow().is_err());
+        // Its sender is as stuck behind a halt as a producer in front of a full queue.
+        self.stall.set_blocked(Some(self.now()));
+        let answer = pending.wait(
+            || self.flow().is_err() || self.stall.leaks(),
+            Duration::from_nanos(GROWTH_INTERVAL),
+            || watch::suspect(&self.obj()),
+        );
+        self.stall.set_blocked(None);
         *lock(&self.query) = None;
         answer
     }

@@ -4,14 +4,15 @@ use std::sync::atomic::Ordering;
 
 use gst::subclass::prelude::*;
 
+use super::graph;
 use super::imp::{AdaptiveQueue, CAT};
-use crate::logic::clock::SECOND;
+use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::memory::budget::Lease;
 use crate::logic::memory::low::Supply;
 use crate::logic::memory::machine::{Machine, Source};
 use crate::logic::memory::{self, tiers};
 use crate::logic::queue::levels;
-use crate::logic::queue::sizing::{Content, Sizing};
+use crate::logic::queue::sizing::{Content, Sizing, Thrift};
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
 
@@ -23,6 +24,7 @@ pub(super) struct Size {
     content: Content,
     sizing: Option<Sizing>,
     lease: Option<Lease>,
+    thrift: Thrift,
     growths: u64,
     /// The last wish to grow was denied by the budget.
     denied: bool,
@@ -37,10 +39,11 @@ pub(super) struct Holding {
     pub denied: bool,
 }
 
-/// How the system is off, by the monotonic clock.
-fn supply() -> Supply {
+/// The time by the clock of the whole process, and how the system is off.
+fn supply() -> (Nanos, Supply) {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    memory::supply(now.tv_sec as u64 * SECOND + now.tv_nsec as u64)
+    let now = now.tv_sec as u64 * SECOND + now.tv_nsec as u64;
+    (now, memory::supply(now))
 }
 
 impl AdaptiveQueue {
@@ -192,11 +195,19 @@ impl AdaptiveQueue {
         self.size_stale.store(true, Ordering::Relaxed);
     }
 
-    /// Whether more room would let the producer go on: no limit of the user's is the one that was reached.
+    /// Whether more room would let the producer go on: the queue is full, and no limit of the user's was reached.
     pub(super) fn growth_helps(&self) -> bool {
-        let size = lock(&self.size);
+        let limits = self.handoff.limits();
+        self.handoff.level().reaches(&limits) && self.fixed_limit().is_none()
+    }
+
+    /// The limit of the user's that was reached.
+    pub(super) fn fixed_limit(&self) -> Option<&'static str> {
         let user = lock(&self.settings).limits;
-        size.sizing.is_some_and(|sizing| sizing.growth_helps(&self.handoff.level(), &user))
+        let set = [user.buffers.is_some(), user.bytes.is_some(), user.time.is_some()];
+        let reached = self.handoff.level().reached(&self.handoff.limits());
+        let names = ["max-size-buffers", "max-size-bytes", "max-size-time"];
+        (0..3).find(|i| set[*i] && reached[*i]).map(|i| names[i])
     }
 
     /// One step of growth. False if the budget has no room for it.
@@ -206,8 +217,9 @@ impl AdaptiveQueue {
         let Some(mut sizing) = size.sizing else { return false };
         let units = sizing.grown();
         let (bytes, undeniable) = sizing.lease(units, &user);
+        // Looks whether memory is low, and with it what the budget can give.
+        supply();
         let leased = match &mut size.lease {
-            _ if supply() != Supply::Plenty => false,
             // A lease that the user's limit decides stays as it is.
             Some(lease) => undeniable || lease.resize(bytes).is_ok(),
             // Flushed meanwhile: there is nothing to grow for.
@@ -228,26 +240,44 @@ impl AdaptiveQueue {
         true
     }
 
-    /// Under low memory a full queue holds less from now on, a quarter a look and never below the floor.
-    pub(super) fn shrink_if_memory_is_low(&self) {
-        if supply() == Supply::Plenty {
+    /// Called now and then while the queue is full: it holds less while memory is low, and as much as before after calm.
+    pub(super) fn follow_supply(&self) {
+        let (now, supply) = supply();
+        let mut size = lock(&self.size);
+        let user = lock(&self.settings).limits;
+        let Some(sizing) = size.sizing else { return };
+        let units = size.thrift.look(&sizing, supply, now);
+        let held = self.handoff.level().bytes;
+        let more = units > sizing.units;
+        // A lease that was left longer for what was inside follows it down.
+        let settled = units == sizing.units
+            && size.lease.as_ref().is_none_or(|lease| lease.bytes() <= held.max(sizing.lease(units, &user).0));
+        if settled {
+            return;
+        }
+        drop(size);
+        // The other input may come so much later that less would not do. The graph is not read with a lock held.
+        if !more && graph::shares_its_source(&self.obj()) {
             return;
         }
         let mut size = lock(&self.size);
-        let user = lock(&self.settings).limits;
-        let Some(mut sizing) = size.sizing else { return };
-        let units = sizing.shrunk();
-        if units == sizing.units {
+        let Some(now) = size.sizing.filter(|now| now.units == sizing.units) else { return };
+        let sizing = Sizing { units, ..now };
+        if let (Some(lease), (bytes, false)) = (size.lease.as_mut(), sizing.lease(units, &user)) {
+            let bytes = if more { bytes } else { bytes.max(held).min(lease.bytes()) };
+            if lease.resize(bytes).is_err() {
+                return;
+            }
+        }
+        size.sizing = Some(sizing);
+        drop(size);
+        if units == now.units {
             return;
         }
-        sizing.units = units;
-        size.sizing = Some(sizing);
-        if let (Some(lease), (bytes, false)) = (size.lease.as_mut(), sizing.lease(units, &user)) {
-            // Less than before is never denied.
-            let _ = lease.resize(bytes.min(lease.bytes()));
+        match more {
+            true => gst::info!(CAT, imp = self, "memory is no longer low: holds {units} buffers from now on"),
+            false => gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on"),
         }
-        drop(size);
-        gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on");
         self.set_limits(sizing.limits(&user));
     }
 

@@ -38,6 +38,17 @@ impl Head {
         });
         Some(item)
     }
+
+    /// Takes the oldest item, which is not to be sent. If it is a sticky event it stays in force.
+    pub fn drop_oldest(&mut self, queue: &AdaptiveQueue) -> Option<Item> {
+        let item = self.take(queue)?;
+        if let Item::Event(event) = &item
+            && event.is_sticky()
+        {
+            self.kept.push_back(event.clone());
+        }
+        Some(item)
+    }
 }
 
 impl AdaptiveQueue {
@@ -63,7 +74,7 @@ impl AdaptiveQueue {
 
     /// Moves one item.
     fn step(&self) -> Result<(), gst::FlowError> {
-        if self.handoff.has_thresholds() && !self.handoff.is_ready() {
+        if self.handoff.has_thresholds() && !self.handoff.is_ready() && lock(&self.head).kept.is_empty() {
             self.wait_for_data()?;
         }
         let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
@@ -84,6 +95,9 @@ impl AdaptiveQueue {
     /// The next item; the first data after a leak is marked.
     fn take(&self) -> Option<Item> {
         let mut head = lock(&self.head);
+        if let Some(event) = head.kept.pop_front() {
+            return Some(Item::Event(event));
+        }
         let mut item = head.take(self)?;
         if head.needs_discont && matches!(item, Item::Buffer(_) | Item::List(_)) {
             item.set_discont();
@@ -155,17 +169,22 @@ impl AdaptiveQueue {
         self.flow()?;
         gst::debug!(CAT, imp = self, "downstream is at its end");
         loop {
-            match lock(&self.head).take(self) {
+            let mut head = lock(&self.head);
+            match head.drop_oldest(self) {
                 Some(Item::Event(event))
                     if matches!(
                         event.type_(),
                         gst::EventType::Eos | gst::EventType::Segment | gst::EventType::StreamStart
                     ) =>
                 {
-                    return self.push_event(event);
+                    // It is sent in its turn, after the sticky events in front of it.
+                    return Ok(());
                 }
-                // Dropping a query answers it with "no".
-                Some(item) => drop(item),
+                // Dropping a query answers it with "no", and what a buffer frees may call anywhere.
+                Some(item) => {
+                    drop(head);
+                    drop(item);
+                }
                 None => break,
             }
         }

@@ -3,12 +3,14 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
 use crate::common::TestPipeline;
+use crate::common::gate::{Gate, Opener};
 
 /// How long things take.
 #[derive(Clone, Copy)]
@@ -76,34 +78,15 @@ pub fn plays_without_error(scale: Scale, description: &str) -> TestPipeline {
     pipeline
 }
 
-/// Something to be held back, and let go.
-#[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<bool>, Condvar)>);
-
-impl Gate {
-    /// Lets everybody through from now on.
-    pub fn open(&self) {
-        *self.0.0.lock().unwrap() = true;
-        self.0.1.notify_all();
-    }
-    /// Waits until it is open.
-    pub fn pass(&self) {
-        let mut open = self.0.0.lock().unwrap();
-        while !*open {
-            open = self.0.1.wait(open).unwrap();
-        }
-    }
-}
-
 /// A `fakesink name=sink signal-handoffs=true` whose chain waits at the gate.
-pub fn hold_sink(pipeline: &TestPipeline) -> Gate {
+pub fn hold_sink(pipeline: &TestPipeline) -> Opener {
     let gate = Gate::default();
     let held = gate.clone();
     pipeline.element("sink").connect("handoff", false, move |_| {
         held.pass();
         None
     });
-    gate
+    Opener(gate)
 }
 
 /// The first error of a queue: how long it took to come, its text and its details. Asserts that there is only one.
@@ -120,6 +103,48 @@ pub fn one_error(pipeline: &TestPipeline, scale: Scale) -> (Duration, String, gs
     let gst::MessageView::Error(error) = message.view() else { unreachable!() };
     assert!(error.error().matches(gst::StreamError::Failed));
     (took, error.error().message().to_string(), error.details().unwrap().to_owned())
+}
+
+/// A text whose numbers are `N`, since levels and times differ from run to run.
+pub fn without_numbers(text: &str) -> String {
+    let mut out = String::new();
+    // Digits in names (video_0) stay.
+    let mut after_space = true;
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        if after_space && c.is_ascii_digit() {
+            while characters.next_if(|c| c.is_ascii_digit() || *c == '.').is_some() {}
+            out.push('N');
+        } else {
+            out.push(c);
+        }
+        after_space = matches!(c, ' ' | '(');
+    }
+    out
+}
+
+/// Lets the thread of the source `s` ask downstream to drain before its n-th buffer.
+pub fn ask_before_buffer(pipeline: &TestPipeline, n: u64) {
+    let buffers = AtomicU64::new(0);
+    let pad = pipeline.element("s").static_pad("src").unwrap();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
+        if buffers.fetch_add(1, Ordering::SeqCst) + 1 == n {
+            pad.peer_query(&mut gst::query::Drain::new());
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// As [`ask_before_buffer`], before each of them. Counts the answers.
+pub fn ask_before_every_buffer(pipeline: &TestPipeline) -> Arc<AtomicU64> {
+    let answers: Arc<AtomicU64> = Arc::default();
+    let counted = Arc::clone(&answers);
+    let pad = pipeline.element("s").static_pad("src").unwrap();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, _| {
+        counted.fetch_add(pad.peer_query(&mut gst::query::Drain::new()).into(), Ordering::SeqCst);
+        gst::PadProbeReturn::Ok
+    });
+    answers
 }
 
 /// `gst-launch-1.0` in a process of its own that finds the plugin as built.
@@ -243,9 +268,41 @@ pub fn seeks(scale: Scale) {
     }
 }
 
-/// Nothing but gaps.
+/// Nothing but gaps: live, and from a source that has long sent all of them and EOS.
 pub fn sends_gaps(scale: Scale) {
-    plays_without_error(scale, "audiotestsrc is-live=true ! identity drop-probability=1 ! Q ! fakesink async=false");
+    let tenths = scale.hold.as_millis() / 100;
+    let gaps = "identity drop-probability=1 ! Q name=q";
+    let live = scale.parse(&format!("audiotestsrc is-live=true ! {gaps} ! fakesink async=false"));
+    let stored = scale.parse(&format!(
+        "audiotestsrc num-buffers={tenths} samplesperbuffer=4410 ! {gaps} ! fakesink name=sink sync=true"
+    ));
+    let gaps: Arc<AtomicU64> = Arc::default();
+    let counted = Arc::clone(&gaps);
+    let pad = stored.element("sink").static_pad("sink").unwrap();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        counted.fetch_add(info.event().is_some_and(|e| e.type_() == gst::EventType::Gap).into(), Ordering::SeqCst);
+        gst::PadProbeReturn::Ok
+    });
+    live.set_state(gst::State::Playing).unwrap();
+    stored.run(scale.hold + crate::common::PATIENCE).expect_eos();
+    expect_no_error(&live, Duration::ZERO);
+    assert_eq!(u128::from(gaps.load(Ordering::SeqCst)), tenths);
+}
+
+/// An encoder that looks far ahead and works slowly, in 4K or smaller, beside audio.
+pub fn encodes_slowly(scale: Scale, width: u32, height: u32, frames: u32) {
+    let pipeline = scale.parse(&format!(
+        "videotestsrc num-buffers={frames} ! video/x-raw,width={width},height={height},framerate=30/1 ! Q ! \
+         x264enc speed-preset=slower ! Q role=encoder ! matroskamux name=m ! fakesink sync=false \
+         audiotestsrc num-buffers=2000 ! Q name=audio ! m."
+    ));
+    pipeline.run(Duration::from_secs(1200)).expect_eos();
+    let stats: gst::Structure = pipeline.element("audio").property("stats");
+    let waits = stats.get::<gst::Structure>("producer-waits").unwrap();
+    assert!(
+        waits.get::<u64>("max").unwrap() > scale.timeout.as_nanos() as u64,
+        "it stood for too short a time: {stats}"
+    );
 }
 
 /// A consumer that takes a buffer just before the timeout.
@@ -256,18 +313,22 @@ pub fn has_a_slow_consumer(scale: Scale) {
     plays_without_error(scale, &description);
 }
 
-/// An `appsink` that nobody reads: told of once, without an error.
-pub fn is_not_read(scale: Scale) {
+/// An `appsink` that nobody reads: told of once, without an error. Returns the text.
+pub fn is_not_read(scale: Scale) -> String {
     let pipeline = scale.parse("videotestsrc ! Q ! appsink max-buffers=1 sync=false");
     pipeline.set_state(gst::State::Playing).unwrap();
     let bus = pipeline.bus().unwrap();
     let hold = gst::ClockTime::try_from(scale.hold).unwrap();
-    let mut told = 0;
+    let mut told = Vec::new();
     while let Some(message) = bus.timed_pop_filtered(hold, &[gst::MessageType::Element, gst::MessageType::Error]) {
         assert_eq!(message.type_(), gst::MessageType::Element, "{message:?}");
-        told += u32::from(message.structure().unwrap().name() == "adaptivequeue-stalled");
+        let structure = message.structure().unwrap();
+        if structure.name() == "adaptivequeue-stalled" {
+            told.push(structure.get::<String>("text").unwrap());
+        }
     }
-    assert_eq!(told, 1, "it is told of once, as a message");
+    assert_eq!(told.len(), 1, "it is told of once, as a message: {told:?}");
+    told.remove(0)
 }
 
 /// Inputs of joins whose time has not come.

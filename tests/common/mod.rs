@@ -4,7 +4,9 @@
 
 #[cfg(feature = "plugin")]
 pub mod audio;
+pub mod gate;
 pub mod media;
+pub mod process;
 pub mod sink;
 pub mod sink_suite;
 

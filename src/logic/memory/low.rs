@@ -13,7 +13,7 @@ pub enum Supply {
     /// More is available than the reserve.
     #[default]
     Plenty,
-    /// Less than the reserve: nothing is fetched ahead and no queue grows.
+    /// Less than the reserve: nothing is fetched ahead and full queues shrink.
     Low,
     /// Less than half of it: the limit falls.
     Scarce,

@@ -1,7 +1,8 @@
 //! A queue's limits: what the user set, what the tier and the budget allow for the rest, and growth.
 
 use super::levels::Size;
-use crate::logic::clock::{MILLISECOND, Nanos};
+use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
+use crate::logic::memory::low::Supply;
 use crate::logic::memory::tiers::FLOOR;
 
 /// What flows through the queue.
@@ -121,19 +122,39 @@ impl Sizing {
         self.units.saturating_sub((self.units / 4).max(1)).clamp(FLOOR.min(self.units), self.units)
     }
 
-    /// Whether growing would make room, that is, whether no limit of the user's is the one that was reached.
-    pub fn growth_helps(&self, level: &Size, user: &UserLimits) -> bool {
-        let reached = level.reached(&self.limits(user));
-        let set = [user.buffers.is_some(), user.bytes.is_some(), user.time.is_some()];
-        !(0..3).any(|i| reached[i] && set[i])
-    }
-
     /// Whether the queue has grown and now holds so little that its first size will do again.
     pub fn may_fall_back(&self, level: &Size, user: &UserLimits) -> bool {
         self.units > self.base && {
             let first = Sizing { units: self.base, ..*self };
             level.fill(&first.limits(user)) <= 0.5
         }
+    }
+}
+
+/// Gives up room while memory is low, and takes it again after calm.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Thrift {
+    stepped: Option<Nanos>,
+}
+
+/// A queue gives up room so often.
+const SHRINK_INTERVAL: Nanos = SECOND;
+/// It takes room again after so long without a step.
+const CALM: Nanos = 10 * SECOND;
+
+impl Thrift {
+    /// The units from now on.
+    pub fn look(&mut self, sizing: &Sizing, supply: Supply, now: Nanos) -> u32 {
+        let rest = self.stepped.map(|stepped| now.saturating_sub(stepped));
+        let units = match supply {
+            Supply::Low | Supply::Scarce if rest.is_none_or(|rest| rest >= SHRINK_INTERVAL) => sizing.shrunk(),
+            Supply::Plenty if sizing.units < sizing.base && rest.is_some_and(|rest| rest >= CALM) => {
+                sizing.grown().min(sizing.base)
+            }
+            _ => return sizing.units,
+        };
+        self.stepped = Some(now);
+        units
     }
 }
 
@@ -174,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn growth_is_a_quarter_and_at_least_four_and_only_where_it_helps() {
+    fn growth_is_a_quarter_and_at_least_four() {
         let mut sizing = Sizing::new(Content::Frames(1), 8, GIB);
         let mut steps = vec![sizing.units];
         for _ in 0..6 {
@@ -182,15 +203,26 @@ mod tests {
             steps.push(sizing.units);
         }
         assert_eq!(steps, [8, 12, 16, 20, 25, 31, 38]);
-        let full = Size { buffers: 38, bytes: 38, time: 0 };
-        assert!(sizing.growth_helps(&full, &UserLimits::default()));
-        let user = UserLimits { buffers: Some(8), ..UserLimits::default() };
-        assert!(!sizing.growth_helps(&Size { buffers: 8, bytes: 8, time: 0 }, &user));
         assert!(sizing.may_fall_back(&Size { buffers: 4, bytes: 4, time: 0 }, &UserLimits::default()));
         assert!(!sizing.may_fall_back(&Size { buffers: 5, bytes: 5, time: 0 }, &UserLimits::default()));
         assert_eq!(Sizing { units: u32::MAX, ..sizing }.grown(), u32::MAX);
         let steps: Vec<_> =
             std::iter::successors(Some(8), |units| Some(Sizing { units: *units, ..sizing }.shrunk())).take(6).collect();
         assert_eq!(steps, [8, 6, 5, 4, 3, 2]);
+    }
+
+    #[test]
+    fn under_low_memory_a_queue_gives_a_quarter_a_second_and_takes_it_back_after_calm() {
+        let (mut sizing, mut thrift) = (Sizing::new(Content::Frames(FRAME), 8, GIB), Thrift::default());
+        let mut held = Vec::new();
+        for half_second in 0..100 {
+            let supply = if half_second < 12 { Supply::Low } else { Supply::Plenty };
+            let units = thrift.look(&sizing, supply, half_second * SECOND / 2);
+            if units != sizing.units {
+                held.push((half_second, units));
+            }
+            sizing.units = units;
+        }
+        assert_eq!(held, [(0, 6), (2, 5), (4, 4), (6, 3), (8, 2), (30, 6), (50, 8)]);
     }
 }
