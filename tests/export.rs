@@ -182,7 +182,8 @@ fn the_pasted_dry_run_makes_the_same_video_whatever_the_files_are_called() {
 
         let mut command = gst_steady();
         command
-            .args(["export", "--size", SIZE, "--dry-run", "--"])
+            .args(["export", "--size", SIZE, "--dry-run", "--artist", "", "--title", name])
+            .arg("--")
             .arg(format!("{name}.wav"))
             .arg(format!("{name}.mkv"));
         let printed = in_folder(&mut command);
@@ -191,8 +192,8 @@ fn the_pasted_dry_run_makes_the_same_video_whatever_the_files_are_called() {
         let pasted = framemd5(&audio.with_extension("mkv"));
 
         let mut command = gst_steady();
-        command.args(["export", "--size", SIZE, "--progress", "none", "--overwrite", "--"]);
-        in_folder(command.arg(format!("{name}.wav")).arg(format!("{name}.mkv")));
+        command.args(["export", "--size", SIZE, "--progress", "none", "--overwrite", "--artist", "", "--title", name]);
+        in_folder(command.arg("--").arg(format!("{name}.wav")).arg(format!("{name}.mkv")));
         assert_eq!(pasted, framemd5(&audio.with_extension("mkv")), "{name}");
         std::fs::rename(&audio, &tune).unwrap();
     }

@@ -49,6 +49,22 @@ pub struct Export {
     #[arg(long)]
     pub scene: Option<String>,
 
+    /// The colours it is drawn with: a palette's name, `cover`, or one to five colours such as '#ff5a00,#0040ff'
+    #[arg(long)]
+    pub palette: Option<String>,
+
+    /// Title, where the scene has room for it; an empty one for none [default: from the audio's tags]
+    #[arg(long, allow_hyphen_values = true)]
+    pub title: Option<String>,
+
+    /// Artist, written below the title; an empty one for none [default: from the audio's tags]
+    #[arg(long, allow_hyphen_values = true)]
+    pub artist: Option<String>,
+
+    /// Cover, a JPEG or PNG picture; an empty name for none [default: from the audio's tags]
+    #[arg(long, value_name = "PICTURE")]
+    pub cover: Option<PathBuf>,
+
     /// Another seed, another picture; the same seed, the same bytes
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub seed: u64,

@@ -1,11 +1,15 @@
 //! `gst-steady export`: a song becomes a video, and the video is checked.
 
+use std::path::Path;
+
 use gststeady::logic::clock::Nanos;
 use gststeady::logic::export::codecs::AudioCodec;
 use gststeady::logic::export::launch;
-use gststeady::logic::export::plan::{Plan, PlanError, Request, default_video};
+use gststeady::logic::export::plan::{Plan, PlanError, Request, default_video, launch_path};
 use gststeady::logic::export::verify::{Expected, problems};
 use gststeady::logic::frame_grid::FrameGrid;
+use gststeady::logic::render::cover::Cover;
+use gststeady::logic::render::palette::Palette;
 use gststeady::logic::render::scene;
 
 use super::args::Export;
@@ -69,10 +73,33 @@ fn request(args: &Export) -> Result<Request, Failure> {
         fps: args.fps,
         scene: scene.name.into(),
         seed: args.seed,
+        look: look(args)?,
         codec: args.codec,
         audio_codec: args.audio_codec,
         overwrite: args.overwrite,
     })
+}
+
+/// The properties that say how it looks, where they are not to be what they are by default.
+fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
+    if let Some(asked) = &args.palette {
+        Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
+    }
+    let is_none = |path: &Path| path.as_os_str().is_empty();
+    if let Some(cover) = args.cover.as_deref().filter(|cover| !is_none(cover)) {
+        let picture = std::fs::read(cover)
+            .map_err(|e| Failure::new(Stage::NoInput, format!("the cover {cover:?} cannot be read: {e}")))?;
+        Cover::decode(&picture)
+            .map_err(|e| Failure::new(Stage::BadInput, format!("{cover:?}: {e}; give a JPEG or PNG picture")))?;
+    }
+    let cover = args.cover.as_deref().map(|path| if is_none(path) { String::new() } else { launch_path(path) });
+    let asked = [
+        ("palette", args.palette.clone()),
+        ("title", args.title.clone()),
+        ("artist", args.artist.clone()),
+        ("cover-location", cover),
+    ];
+    Ok(asked.into_iter().filter_map(|(property, value)| Some((property, value?))).collect())
 }
 
 fn plan_failure(error: PlanError) -> Failure {

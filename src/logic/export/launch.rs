@@ -51,14 +51,14 @@ pub fn tokens(chains: &[Chain]) -> Vec<String> {
 }
 
 /// Quotes a property value for the pipeline parser where it needs that.
-///
-/// A value that itself begins with a double quote would be unwrapped once more by GStreamer's string deserialiser;
-/// callers keep paths from beginning with one (see [`super::plan::launch_path`]).
 fn quote(value: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._:+-@%,=".contains(c);
     if !value.is_empty() && value.chars().all(plain) {
         return value.into();
     }
+    // What begins with a double quote is unwrapped once more, by GStreamer's string deserialiser; and the parser takes a
+    // backslash before the closing quote for one that escapes it.
+    let value = if value.starts_with('"') || value.ends_with('\\') { &wrapped(value) } else { value };
     let mut quoted = String::from("\"");
     for c in value.chars() {
         if matches!(c, '"' | '\\') {
@@ -70,6 +70,19 @@ fn quote(value: &str) -> String {
     quoted
 }
 
+/// A string as `gst_value_serialize()` would write it: in double quotes, bytes beyond plain ASCII in octal.
+fn wrapped(value: &str) -> String {
+    let mut wrapped = String::from("\"");
+    for &byte in value.as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => wrapped.push(byte.into()),
+            b' '..=b'~' => wrapped.extend(['\\', byte.into()]),
+            _ => wrapped.push_str(&format!("\\{byte:03o}")),
+        }
+    }
+    wrapped + "\""
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,8 +91,10 @@ mod tests {
     fn plain_values_stay_as_they_are_and_others_are_quoted() {
         assert_eq!(quote("a/b-1.2_c.mp4"), "a/b-1.2_c.mp4");
         assert_eq!(quote("two words"), "\"two words\"");
-        assert_eq!(quote(r#"say "hi"\"#), r#""say \"hi\"\\""#);
+        assert_eq!(quote(r#"say "hi" \ ."#), r#""say \"hi\" \\ .""#);
+        assert_eq!(quote("\\"), r#""\"\\\\\"""#);
         assert_eq!(quote(""), "\"\"");
+        assert_eq!(quote("\"é\""), r#""\"\\\"\\303\\251\\\"\"""#);
     }
 
     #[test]

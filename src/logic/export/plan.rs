@@ -24,6 +24,8 @@ pub struct Request {
     pub scene: String,
     /// Seed of everything that looks random.
     pub seed: u64,
+    /// What else `visualrender` is told about looks: properties and their values.
+    pub look: Vec<(&'static str, String)>,
     /// Video codec, or the container's default.
     pub codec: Option<VideoCodec>,
     /// Audio codec, or the container's default.
@@ -123,11 +125,12 @@ impl Request {
         let (width, height) = self.size;
         let size = EncodeSize { width, height, fps: self.fps.0.div_ceil(self.fps.1) };
         let (n, d) = self.fps;
+        let render = Node::element("visualrender")
+            .with("audio-location", launch_path(&self.audio))
+            .with("scene", &self.scene)
+            .with("seed", self.seed);
         let mut video = vec![
-            Node::element("visualrender")
-                .with("audio-location", launch_path(&self.audio))
-                .with("scene", &self.scene)
-                .with("seed", self.seed),
+            self.look.iter().fold(render, |render, (property, value)| render.with(property, value)),
             Node::Caps(format!("video/x-raw,format=RGBA,width={width},height={height},framerate={n}/{d}")),
             health("render"),
             Node::element("adaptivequeue"),
@@ -236,6 +239,7 @@ mod tests {
             fps: (30, 1),
             scene: "cover-pulse".into(),
             seed: 0,
+            look: Vec::new(),
             codec: None,
             audio_codec: None,
             overwrite: false,
