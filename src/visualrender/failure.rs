@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use gst::glib;
 
-use crate::logic::audio::timeline_file::OpenError;
-use crate::logic::render::{palette, scene};
+use crate::glue::look::LookFailure;
+use crate::glue::words::{TimelineFailure, io_reason};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -34,43 +34,12 @@ pub(super) enum Failure {
     MissingElement(&'static str),
     #[error("The temporary file of the analysis cannot be {what}: {}. Set TMPDIR to a folder with more room.", io_reason(.error))]
     Temporary { what: &'static str, error: io::Error },
-    #[error("“{}” cannot be used as a timeline: {}.", .0.display(), timeline_reason(.1))]
-    Timeline(PathBuf, OpenError),
+    #[error(transparent)]
+    Timeline(#[from] TimelineFailure),
     #[error("The timeline cannot be written to “{}”: {}.", .0.display(), io_reason(.1))]
     NotWritable(PathBuf, io::Error),
-    #[error("{}.", capitalised(.0))]
-    Scene(scene::UnknownScene),
-    #[error("{}.", capitalised(.0))]
-    Palette(palette::UnknownPalette),
-    #[error("{}.", capitalised(.0))]
-    Look(scene::LookError),
-}
-
-/// The system's reason without its number, which goes into the debug text.
-fn io_reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    let reason = text.split(" (os error").next().unwrap_or_default().to_owned();
-    match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        _ => reason
-            .chars()
-            .next()
-            .map_or(reason.clone(), |first| first.to_lowercase().collect::<String>() + &reason[first.len_utf8()..]),
-    }
-}
-
-fn timeline_reason(error: &OpenError) -> String {
-    match error {
-        OpenError::Io(error) => io_reason(error),
-        other => other.to_string(),
-    }
-}
-
-fn capitalised(error: &impl std::fmt::Display) -> String {
-    let text = error.to_string();
-    text.chars()
-        .next()
-        .map_or(String::new(), |first| first.to_uppercase().collect::<String>() + &text[first.len_utf8()..])
+    #[error(transparent)]
+    Look(#[from] LookFailure),
 }
 
 impl Failure {
@@ -79,7 +48,6 @@ impl Failure {
         match self {
             Failure::NotReadable(path, error) => format!("{}: {error}", path.display()),
             Failure::NotWritable(path, error) => format!("{}: {error}", path.display()),
-            Failure::Timeline(path, error) => format!("{}: {error:?}", path.display()),
             Failure::Temporary { error, .. } => error.to_string(),
             Failure::Undecodable { error, debug, .. } | Failure::Unopenable { error, debug, .. } => {
                 format!("{error}: {debug}")
@@ -103,13 +71,7 @@ impl Failure {
             Failure::Directory(_) | Failure::Unopenable { .. } => {
                 gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
             }
-            Failure::Timeline(_, OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-                gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"])
-            }
-            Failure::Timeline(_, OpenError::Io(_)) => {
-                gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
-            }
-            Failure::Timeline(..) => gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"]),
+            Failure::Timeline(failure) => failure.to_message(),
             Failure::NotWritable(..) => gst::error_msg!(gst::ResourceError::OpenWrite, ("{text}"), ["{detail}"]),
             Failure::EmptyFile(_) | Failure::NoAudio(_) | Failure::NoSamples(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"])
@@ -122,9 +84,7 @@ impl Failure {
                 gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"), ["{detail}"])
             }
             Failure::Temporary { .. } => gst::error_msg!(gst::ResourceError::Write, ("{text}"), ["{detail}"]),
-            Failure::Scene(_) | Failure::Palette(_) | Failure::Look(_) => {
-                gst::error_msg!(gst::LibraryError::Settings, ("{text}"), ["{detail}"])
-            }
+            Failure::Look(failure) => failure.to_message(),
         }
     }
 }

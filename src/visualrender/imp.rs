@@ -19,6 +19,7 @@ use super::analysis::Gate;
 use super::failure::Failure;
 use super::painter::Painter;
 use super::settings::{PROPERTIES, Settings};
+use crate::glue::video::{self, grid_of};
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
@@ -26,9 +27,6 @@ use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("visualrender", gst::DebugColorFlags::empty(), Some("Audio file to video"))
 });
-
-const DEFAULT_SIZE: (i32, i32) = (1280, 720);
-const DEFAULT_FPS: i32 = 30;
 
 // Locks: `settings`, `state`, `painter` and the one in `gate`. No two are ever held together; `painter` is held while
 // a frame is drawn, the others for moments.
@@ -101,11 +99,6 @@ impl State {
     }
 }
 
-fn grid_of(info: &gst_video::VideoInfo, rate: u32) -> Option<FrameGrid> {
-    let (fps_n, fps_d) = (info.fps().numer(), info.fps().denom());
-    FrameGrid::new(rate, u32::try_from(fps_n).ok()?, u32::try_from(fps_d).ok()?).ok()
-}
-
 #[derive(Default)]
 pub struct VisualRender {
     settings: Mutex<Settings>,
@@ -140,7 +133,7 @@ impl VisualRender {
         }
         let settings = self.settings().clone();
         // What cannot be drawn is said before minutes are spent on the analysis.
-        settings.check().map_err(|failure| self.fail(&failure))?;
+        settings.look.check().map_err(|failure| self.fail(&failure.into()))?;
         let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
         let (timeline, took) = analysed.ok_or(gst::FlowError::Flushing)?;
         gst::info!(CAT, imp = self, "{:?}, {:?}, in {took} ns", timeline.info(), timeline.summary());
@@ -281,16 +274,7 @@ impl ElementImpl for VisualRender {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let side = gst::IntRange::new(MIN_SIDE as i32, MAX_SIDE as i32);
-            let slowest = gst::Fraction::new(1, i32::MAX);
-            let caps = gst_video::VideoCapsBuilder::new()
-                .format(gst_video::VideoFormat::Rgba)
-                .field("width", side)
-                .field("height", side)
-                .field("framerate", gst::FractionRange::new(slowest, gst::Fraction::new(i32::MAX, 1)))
-                .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-                .field("interlace-mode", "progressive")
-                .build();
+            let caps = video::template_caps();
             let pad = gst::PadTemplate::new("src", gst::PadDirection::Src, gst::PadPresence::Always, &caps);
             vec![pad.expect("a static template is valid")]
         });
@@ -382,17 +366,8 @@ impl BaseSrcImpl for VisualRender {
         }
     }
 
-    fn fixate(&self, mut caps: gst::Caps) -> gst::Caps {
-        caps.truncate();
-        if let Some(structure) = caps.make_mut().structure_mut(0) {
-            structure.fixate_field_nearest_int("width", DEFAULT_SIZE.0);
-            structure.fixate_field_nearest_int("height", DEFAULT_SIZE.1);
-            structure.fixate_field_nearest_fraction("framerate", gst::Fraction::new(DEFAULT_FPS, 1));
-            if !structure.has_field("colorimetry") {
-                structure.set("colorimetry", "sRGB");
-            }
-        }
-        self.parent_fixate(caps)
+    fn fixate(&self, caps: gst::Caps) -> gst::Caps {
+        self.parent_fixate(video::fixate(caps))
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
@@ -430,27 +405,7 @@ impl BaseSrcImpl for VisualRender {
     }
 
     fn decide_allocation(&self, query: &mut gst::query::Allocation) -> Result<(), gst::LoggableError> {
-        let (caps, _) = query.get_owned();
-        let info = caps.as_ref().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
-        let (Some(caps), Some(info)) = (caps, info) else {
-            return Err(gst::loggable_error!(CAT, "an allocation query without video caps"));
-        };
-        let offered = query.allocation_pools().next();
-        let known = offered.is_some();
-        let (pool, size, min, max) = offered.unwrap_or((None, 0, 0, 0));
-        let size = size.max(info.size() as u32);
-        let pool = pool.unwrap_or_else(|| gst_video::VideoBufferPool::new().upcast());
-        let mut config = pool.config();
-        config.set_params(Some(&caps), size, min, max);
-        if query.find_allocation_meta::<gst_video::VideoMeta>().is_some() {
-            config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
-        }
-        pool.set_config(config)?;
-        if known {
-            query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
-        } else {
-            query.add_allocation_pool(Some(&pool), size, min, max);
-        }
+        video::decide_pool(query)?;
         self.parent_decide_allocation(query)
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 
 use super::failure::Failure;
-use crate::logic::audio::analyze::Analyzer;
+use crate::logic::audio::analyze::{Analyzer, Options};
 use crate::logic::audio::gapless::{Cut, Gapless};
 use crate::logic::audio::scratch;
 use crate::logic::audio::timeline::Timeline;
@@ -20,6 +20,7 @@ pub(super) struct Intake {
     /// How errors call the source.
     name: String,
     gapless: Option<Gapless>,
+    options: Options,
     phase: Mutex<Phase>,
     cancelled: AtomicBool,
 }
@@ -52,8 +53,8 @@ pub(super) enum Taken {
 
 impl Intake {
     /// `gapless` says which samples are music where the decoder does not.
-    pub(super) fn new(name: String, gapless: Option<Gapless>) -> Self {
-        Self { name, gapless, phase: Mutex::new(Phase::Empty), cancelled: AtomicBool::new(false) }
+    pub(super) fn new(name: String, gapless: Option<Gapless>, options: Options) -> Self {
+        Self { name, gapless, options, phase: Mutex::new(Phase::Empty), cancelled: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -133,6 +134,7 @@ impl Intake {
         let file = scratch::unlinked().map_err(|error| Failure::Temporary { what: "made", error })?;
         let analyzer = Analyzer::new(info.rate(), info.channels(), file)
             .map_err(|error| Failure::FormatChange(self.name.clone(), "nothing".to_owned(), error.to_string()))?;
+        let analyzer = analyzer.with(self.options);
         Ok(Work { analyzer, info, cut, samples: Vec::new() })
     }
 

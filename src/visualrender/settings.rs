@@ -6,7 +6,9 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::failure::Failure;
-use crate::logic::render::{palette, scene};
+use crate::glue::analysis::{Analysis, Normalize};
+use crate::glue::look::{self, LookSettings};
+use crate::logic::audio::analyze::Options;
 
 /// Where the audio comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,46 +43,31 @@ impl Audio {
 }
 
 /// The property values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
     pub(super) audio: Audio,
     pub(super) timeline: Option<String>,
-    pub(super) scene: String,
-    pub(super) palette: String,
-    pub(super) seed: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            audio: Audio::Unset,
-            timeline: None,
-            scene: scene::scenes()[0].name.to_owned(),
-            palette: palette::palettes()[0].name.to_owned(),
-            seed: 0,
-        }
-    }
+    pub(super) analysis: Analysis,
+    pub(super) normalize: Normalize,
+    pub(super) look: LookSettings,
 }
 
 impl Settings {
-    /// Whether scene and palette exist.
-    pub(super) fn check(&self) -> Result<(), Failure> {
-        scene::find(&self.scene).map_err(Failure::Scene)?;
-        palette::Palette::named(&self.palette).map_err(Failure::Palette)?;
-        Ok(())
+    /// How the audio is analysed.
+    pub(super) fn options(&self) -> Options {
+        Options { analysis: self.analysis.into(), normalize: self.normalize.into() }
     }
 
     /// Sets the property called `name`, which is one of [`PROPERTIES`] and writable.
     pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
         let text = || value.get::<Option<String>>().ok().flatten();
-        let defaults = Self::default;
         match name {
             "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
             "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
             "timeline-location" => self.timeline = text(),
-            "scene" => self.scene = text().unwrap_or_else(|| defaults().scene),
-            "palette" => self.palette = text().unwrap_or_else(|| defaults().palette),
-            "seed" => self.seed = value.get().unwrap_or_default(),
+            "analysis" => self.analysis = value.get().unwrap_or_default(),
+            "normalize" => self.normalize = value.get().unwrap_or_default(),
+            _ if self.look.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
         }
     }
@@ -97,21 +84,19 @@ impl Settings {
                 _ => None::<&str>.to_value(),
             },
             "timeline-location" => self.timeline.to_value(),
-            "scene" => self.scene.to_value(),
-            "palette" => self.palette.to_value(),
-            "seed" => self.seed.to_value(),
-            _ => unreachable!("property {name} is not in the list of writable ones"),
+            "analysis" => self.analysis.to_value(),
+            "normalize" => self.normalize.to_value(),
+            _ => match self.look.get(name) {
+                Some(value) => value,
+                None => unreachable!("property {name} is not in the list of writable ones"),
+            },
         }
     }
 }
 
 /// Every property of the element.
 pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-    let defaults = Settings::default();
-    let names = |names: Vec<&str>| names.join(", ");
-    let scenes = names(scene::scenes().iter().map(|scene| scene.name).collect());
-    let palettes = names(palette::palettes().iter().map(|palette| palette.name).collect());
-    vec![
+    let own = [
         glib::ParamSpecString::builder("audio-location")
             .nick("Audio Location")
             .blurb("Path of the audio file to draw: anything GStreamer decodes; setting it unsets audio-uri")
@@ -127,22 +112,14 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("Path of a timeline to draw from instead of analysing audio; where there is no file yet, the audio is analysed and its timeline written there (NULL = keep no timeline)")
             .mutable_ready()
             .build(),
-        glib::ParamSpecString::builder("scene")
-            .nick("Scene")
-            .blurb(&format!("What is drawn, by name or by index from 0: {scenes}"))
-            .default_value(Some(&*defaults.scene))
+        glib::ParamSpecEnum::builder::<Analysis>("analysis")
+            .nick("Analysis")
+            .blurb("What may be known of the audio when a moment of it is drawn; a timeline that is read keeps what it was made with")
             .mutable_ready()
             .build(),
-        glib::ParamSpecString::builder("palette")
-            .nick("Palette")
-            .blurb(&format!("The colours it is drawn with: {palettes}"))
-            .default_value(Some(&*defaults.palette))
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecUInt64::builder("seed")
-            .nick("Seed")
-            .blurb("Random seed: whatever a scene chooses by chance, it chooses by this")
-            .default_value(defaults.seed)
+        glib::ParamSpecEnum::builder::<Normalize>("normalize")
+            .nick("Normalize")
+            .blurb("What is drawn at full height; a timeline that is read keeps what it was made with")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt64::builder("frame-count")
@@ -166,5 +143,6 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("frames (drawn so far), render-time and analysis-time (ns), and of the audio: rate (Hz), channels, samples, beats, beat-confidence (0 to 1), loudness (LUFS; absent in silence)")
             .read_only()
             .build(),
-    ]
+    ];
+    own.into_iter().chain(look::properties()).collect()
 });
