@@ -33,15 +33,15 @@ fn main() -> Result<(), Failure> {
     if let Ok(seed) = std::env::var("SEED") {
         look.seed = seed.parse()?;
     }
-    if let Ok(name) = std::env::var("PALETTE") {
-        look.palette = Palette::named(&name)?;
-    }
     look.title = std::env::var("TITLE").ok();
     look.artist = std::env::var("ARTIST").ok();
     if let Ok(path) = std::env::var("COVER") {
         look.cover = Some(Arc::new(Cover::decode(&std::fs::read(path)?)?));
     }
-    let mut painter = Painter::new(song, (find(scene)?.make)(&look), &look)?;
+    if let Ok(name) = std::env::var("PALETTE") {
+        look.palette = Palette::parse(&name, look.cover.as_deref())?;
+    }
+    let mut painter = Painter::new(song, find(scene)?.prepare(&look), &look)?;
     match frames {
         [word] if word == "bench" => painter.bench(),
         [word] if word == "sheet" => painter.sheet()?.save(out).map_err(Into::into),

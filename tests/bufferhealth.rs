@@ -373,17 +373,23 @@ fn an_interval_message_waits_until_the_last_one_is_read() {
     assert!(message.structure().unwrap().get::<u64>("interval-time").unwrap() >= 30_000_000);
 }
 
+/// The text of the next warning on the bus.
+fn next_warning(p: &TestPipeline) -> String {
+    let patience = gst::ClockTime::try_from(PATIENCE).unwrap();
+    let message = p.bus().unwrap().timed_pop_filtered(patience, &[gst::MessageType::Warning]).expect("a warning");
+    let gst::MessageView::Warning(warning) = message.view() else { unreachable!() };
+    warning.error().message().to_owned()
+}
+
 #[test]
 fn contradicting_watermarks_are_refused_with_a_message() {
     let p = TestPipeline::parse("fakesrc ! bufferhealth name=h high-watermark=0.5 low-watermark=0.5 ! fakesink");
     assert!(p.set_state(gst::State::Playing).is_err());
     let (error, _) = p.wait(PATIENCE).unwrap_error();
-    assert_eq!(
-        error.message(),
-        "high-watermark (0.5) must be above low-watermark (0.5). Raise the one or lower the other."
-    );
-    let (_p, _, h) = fed();
+    insta::assert_snapshot!(error.message(), @"high-watermark (0.5) must be above low-watermark (0.5). Raise the one or lower the other.");
+    let (p, _, h) = fed();
     h.set_property("low-watermark", 0.95);
+    insta::assert_snapshot!(next_warning(&p), @"high-watermark (0.9) must be above low-watermark (0.95). Raise the one or lower the other. The defaults are used.");
     wait_until("the defaults are back", || h.property::<f64>("low-watermark") == 0.7);
 }
 
@@ -403,11 +409,7 @@ fn back_pressure_of_the_watched_queue_has_episodes() {
     h.set_property("watch", "after");
     wait_until("the other is watched", || stats(&h).get::<&str>("watch") == Ok("after"));
     h.set_property("watch", "nobody");
-    let bus = p.bus().unwrap();
-    let warning =
-        bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Warning]).expect("a warning");
-    let gst::MessageView::Warning(warning) = warning.view() else { unreachable!() };
-    assert!(warning.error().message().contains("no queue called \"nobody\""), "{}", warning.error().message());
+    insta::assert_snapshot!(next_warning(&p), @r#"There is no queue called "nobody" to watch. Set watch to the name of an element with current-level properties, or leave it unset."#);
 }
 
 /// Fields of a table of the section, as (name, type); placeholders end in `…`.

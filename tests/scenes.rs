@@ -18,7 +18,7 @@ const TOTAL: u64 = 300;
 
 fn made(name: &str, look: &Look) -> Box<dyn Scene> {
     let info = scenes().iter().find(|scene| scene.name == name).expect("a scene of the registry");
-    (info.make)(look)
+    info.prepare(look)
 }
 
 fn seeded(width: u32, height: u32, seed: u64) -> Look {
@@ -52,7 +52,7 @@ fn picture(scene: &dyn Scene, look: &Look, n: u64) -> Vec<u8> {
 
 fn each_scene(look: &Look, mut check: impl FnMut(&str, &dyn Scene)) {
     for info in scenes() {
-        check(info.name, &*(info.make)(look));
+        check(info.name, &*info.prepare(look));
     }
 }
 
@@ -142,7 +142,7 @@ fn every_palette_gives_another_picture() {
     for info in scenes() {
         let mut seen = Vec::new();
         for palette in palettes() {
-            look.palette = Palette::named(palette.name).expect("a palette of the registry");
+            look.palette = Palette::parse(palette.name, None).expect("a palette of the registry");
             let data = picture(&*made(info.name, &look), &look, 40);
             assert!(!seen.contains(&data), "{}: {} is not told apart", info.name, palette.name);
             seen.push(data);
@@ -236,7 +236,7 @@ proptest! {
         let mut look = seeded(w, h, seed);
         look.title = title;
         for info in scenes() {
-            let scene = (info.make)(&look);
+            let scene = info.prepare(&look);
             let frame = Frame { n: start.unsigned_abs(), total, at: HopTime { hop: start, fraction }, info: &INFO };
             let (first, count) = scene.reach().span(frame.at);
             let mut window = Window::default();
@@ -294,7 +294,7 @@ fn digests() -> String {
     for info in scenes() {
         for (w, h) in GOLDEN_SIZES {
             let look = seeded(w, h, 7);
-            let scene = (info.make)(&look);
+            let scene = info.prepare(&look);
             let mut hasher = blake3::Hasher::new();
             for n in [0, 31, 32, 150] {
                 hasher.update(&picture(&*scene, &look, n));
@@ -302,7 +302,7 @@ fn digests() -> String {
             lines += &format!("{} {w}x{h} {}\n", info.name, &hasher.finalize().to_hex()[..32]);
         }
         let look = dressed(640, 360);
-        let digest = blake3::hash(&picture(&*(info.make)(&look), &look, 77));
+        let digest = blake3::hash(&picture(&*info.prepare(&look), &look, 77));
         lines += &format!("{} 640x360 dressed {}\n", info.name, &digest.to_hex()[..32]);
     }
     lines

@@ -7,7 +7,7 @@ use crate::logic::audio::analyze;
 /// What may be known of the audio when a moment of it is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualAnalysis")]
-pub(crate) enum Analysis {
+pub enum Analysis {
     #[default]
     #[enum_value(name = "Full: the whole track is known", nick = "full")]
     Full,
@@ -18,7 +18,7 @@ pub(crate) enum Analysis {
 /// What levels are measured by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualNormalize")]
-pub(crate) enum Normalize {
+pub enum Normalize {
     #[default]
     #[enum_value(name = "Track: the loudest of the whole track; as running, where it is not known", nick = "track")]
     Track,

@@ -1,7 +1,8 @@
-//! The few helpers that turn logic values into GStreamer ones, and what several elements have in common.
+//! What turns values of the logic into those of GStreamer, where several elements need it.
 
-pub(crate) mod analysis;
-pub(crate) mod look;
-pub(crate) mod painter;
-pub(crate) mod video;
-pub(crate) mod words;
+pub mod analysis;
+pub mod look;
+pub mod painter;
+pub mod tags;
+pub mod text;
+pub mod video;

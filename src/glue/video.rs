@@ -8,12 +8,20 @@ use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 const DEFAULT_SIZE: (i32, i32) = (1280, 720);
 const DEFAULT_FPS: i32 = 30;
 
+/// What pixels can be written as; the first is the one they are drawn in.
+const FORMATS: [gst_video::VideoFormat; 4] = [
+    gst_video::VideoFormat::Rgba,
+    gst_video::VideoFormat::Bgra,
+    gst_video::VideoFormat::Argb,
+    gst_video::VideoFormat::Rgbx,
+];
+
 /// Everything that can be drawn.
-pub(crate) fn template_caps() -> gst::Caps {
+pub fn template_caps() -> gst::Caps {
     let side = gst::IntRange::new(MIN_SIDE as i32, MAX_SIDE as i32);
     let slowest = gst::Fraction::new(1, i32::MAX);
     gst_video::VideoCapsBuilder::new()
-        .format(gst_video::VideoFormat::Rgba)
+        .format_list(FORMATS)
         .field("width", side)
         .field("height", side)
         .field("framerate", gst::FractionRange::new(slowest, gst::Fraction::new(i32::MAX, 1)))
@@ -23,7 +31,7 @@ pub(crate) fn template_caps() -> gst::Caps {
 }
 
 /// Chooses among what is left of the template: what is nearest to 1280×720 at 30 frames a second.
-pub(crate) fn fixate(mut caps: gst::Caps) -> gst::Caps {
+pub fn fixate(mut caps: gst::Caps) -> gst::Caps {
     caps.truncate();
     if let Some(structure) = caps.make_mut().structure_mut(0) {
         structure.fixate_field_nearest_int("width", DEFAULT_SIZE.0);
@@ -37,14 +45,14 @@ pub(crate) fn fixate(mut caps: gst::Caps) -> gst::Caps {
 }
 
 /// The grid of that video over audio at `rate` Hz; `None` where its frame rate is not constant.
-pub(crate) fn grid_of(info: &gst_video::VideoInfo, rate: u32) -> Option<FrameGrid> {
+pub fn grid_of(info: &gst_video::VideoInfo, rate: u32) -> Option<FrameGrid> {
     let (fps_n, fps_d) = (info.fps().numer(), info.fps().denom());
     FrameGrid::new(rate, u32::try_from(fps_n).ok()?, u32::try_from(fps_d).ok()?).ok()
 }
 
 /// The pool that an answered allocation query asks for, configured for its caps: the one that downstream offers, else
 /// a new one. The query says so as well afterwards.
-pub(crate) fn decide_pool(query: &mut gst::query::Allocation) -> Result<gst::BufferPool, gst::glib::BoolError> {
+pub fn decide_pool(query: &mut gst::query::Allocation) -> Result<gst::BufferPool, gst::glib::BoolError> {
     let (caps, _) = query.get_owned();
     let info = caps.as_ref().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
     let (Some(caps), Some(info)) = (caps, info) else {

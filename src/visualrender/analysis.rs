@@ -12,7 +12,6 @@ use super::failure::Failure;
 use super::imp::{CAT, VisualRender};
 use super::private_decode::{Event, Job, Waker};
 use super::settings::{Audio, Settings};
-use crate::glue::words::TimelineFailure;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
 
@@ -77,7 +76,7 @@ impl VisualRender {
                     true => ControlFlow::Break(()),
                     false => ControlFlow::Continue(()),
                 });
-                let timeline = opened.map_err(|error| TimelineFailure { path: path.to_owned(), error })?;
+                let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
                 Ok(timeline.map(|timeline| (Arc::new(timeline), since.elapsed().as_nanos() as u64)))
             }
         }

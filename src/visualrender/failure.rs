@@ -6,27 +6,32 @@ use std::path::PathBuf;
 use gst::glib;
 
 use crate::glue::look::LookFailure;
-use crate::glue::words::{TimelineFailure, io_reason};
+use crate::glue::painter::FrameFailure;
+use crate::glue::text::{io_reason, timeline_reason};
+use crate::logic::audio::timeline_file::OpenError;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("No audio to draw: set audio-location to a file, audio-uri to a URI or timeline-location to a timeline.")]
     NoLocation,
-    #[error("The audio file “{}” cannot be read: {}.", .0.display(), io_reason(.1))]
+    #[error("The audio file “{}” cannot be read: {}. Check its name and its permissions.", .0.display(), io_reason(.1))]
     NotReadable(PathBuf, io::Error),
     #[error("“{}” is a directory. Give an audio file in it.", .0.display())]
     Directory(PathBuf),
-    #[error("“{}” is empty: there is no audio in it.", .0.display())]
+    #[error("“{}” is empty: there is no audio in it. Get a whole copy.", .0.display())]
     EmptyFile(PathBuf),
     #[error("{0} has no audio stream. Choose a file with sound.")]
     NoAudio(String),
-    #[error("The audio of {0} has no samples: there is nothing to draw.")]
+    #[error("The audio of {0} has no samples: there is nothing to draw. Choose a file with sound.")]
     NoSamples(String),
     #[error("{name} cannot be decoded to its end: {} It may be damaged or cut short: get a whole copy.", .error.message())]
     Undecodable { name: String, error: glib::Error, debug: String },
-    #[error("{name} cannot be opened: {}", .error.message())]
+    #[error("{name} cannot be opened: {} Check the name and that it can be reached.", .error.message())]
     Unopenable { name: String, error: glib::Error, debug: String },
-    #[error("To decode {0}, GStreamer needs a plugin that is not installed: a decoder for {1}.")]
+    #[error(
+        "To decode {0}, GStreamer needs a plugin that is not installed: a decoder for {1}. \
+        The packages gstreamer1.0-plugins-good, -bad, -ugly and gstreamer1.0-libav have most of them."
+    )]
     MissingPlugin(String, String),
     #[error("The audio of {0} changes from {1} to {2} in the middle. Convert it to one format first.")]
     FormatChange(String, String, String),
@@ -34,12 +39,22 @@ pub(super) enum Failure {
     MissingElement(&'static str),
     #[error("The temporary file of the analysis cannot be {what}: {}. Set TMPDIR to a folder with more room.", io_reason(.error))]
     Temporary { what: &'static str, error: io::Error },
-    #[error(transparent)]
-    Timeline(#[from] TimelineFailure),
-    #[error("The timeline cannot be written to “{}”: {}.", .0.display(), io_reason(.1))]
+    #[error("“{}” cannot be used as a timeline: {}. {}.", .0.display(), timeline_reason(.1), timeline_advice(.1))]
+    Timeline(PathBuf, OpenError),
+    #[error("The timeline cannot be written to “{}”: {}. Name a folder that can be written to.", .0.display(), io_reason(.1))]
     NotWritable(PathBuf, io::Error),
     #[error(transparent)]
-    Look(#[from] LookFailure),
+    Look(LookFailure),
+    #[error(transparent)]
+    Frame(FrameFailure),
+}
+
+fn timeline_advice(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Io(error) if error.kind() == io::ErrorKind::NotFound => "Set audio-location too to have it made",
+        OpenError::Io(_) => "Check its permissions",
+        _ => "Remove it and set audio-location to have it made anew",
+    }
 }
 
 impl Failure {
@@ -48,6 +63,7 @@ impl Failure {
         match self {
             Failure::NotReadable(path, error) => format!("{}: {error}", path.display()),
             Failure::NotWritable(path, error) => format!("{}: {error}", path.display()),
+            Failure::Timeline(path, error) => format!("{}: {error:?}", path.display()),
             Failure::Temporary { error, .. } => error.to_string(),
             Failure::Undecodable { error, debug, .. } | Failure::Unopenable { error, debug, .. } => {
                 format!("{error}: {debug}")
@@ -71,7 +87,13 @@ impl Failure {
             Failure::Directory(_) | Failure::Unopenable { .. } => {
                 gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
             }
-            Failure::Timeline(failure) => failure.to_message(),
+            Failure::Timeline(_, OpenError::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
+                gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"])
+            }
+            Failure::Timeline(_, OpenError::Io(_)) => {
+                gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
+            }
+            Failure::Timeline(..) => gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"]),
             Failure::NotWritable(..) => gst::error_msg!(gst::ResourceError::OpenWrite, ("{text}"), ["{detail}"]),
             Failure::EmptyFile(_) | Failure::NoAudio(_) | Failure::NoSamples(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"])
@@ -84,7 +106,48 @@ impl Failure {
                 gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"), ["{detail}"])
             }
             Failure::Temporary { .. } => gst::error_msg!(gst::ResourceError::Write, ("{text}"), ["{detail}"]),
+            Failure::Frame(failure) => failure.to_message(),
             Failure::Look(failure) => failure.to_message(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What people read: a changed text has to be looked at before it goes out.
+    #[test]
+    fn every_failure_says_what_happened_and_what_to_do() {
+        let io = |errno| io::Error::from_raw_os_error(errno);
+        let song = || "“song.ogg”".to_owned();
+        let error = || glib::Error::new(gst::StreamError::Decode, "The stream is of a wrong type.");
+        let (name, debug) = (song(), String::new());
+        let failures = [
+            Failure::NoLocation,
+            Failure::NotReadable("song.ogg".into(), io(libc::ENOENT)),
+            Failure::NotReadable("song.ogg".into(), io(libc::EACCES)),
+            Failure::Directory("songs".into()),
+            Failure::EmptyFile("song.ogg".into()),
+            Failure::NoAudio(song()),
+            Failure::NoSamples(song()),
+            Failure::Undecodable { name: name.clone(), error: error(), debug: debug.clone() },
+            Failure::Unopenable { name, error: error(), debug },
+            Failure::MissingPlugin(song(), "audio/x-rare".to_owned()),
+            Failure::FormatChange(song(), "44100 Hz, 2 channels".to_owned(), "48000 Hz, 2 channels".to_owned()),
+            Failure::MissingElement("audioconvert"),
+            Failure::Temporary { what: "written", error: io(libc::ENOSPC) },
+            Failure::Temporary { what: "made", error: io(libc::EACCES) },
+            Failure::Timeline("song.steadytl".into(), OpenError::Io(io(libc::ENOENT))),
+            Failure::Timeline("song.steadytl".into(), OpenError::Io(io(libc::EACCES))),
+            Failure::Timeline("song.steadytl".into(), OpenError::Foreign),
+            Failure::Timeline("song.steadytl".into(), OpenError::Version(1, 9)),
+            Failure::Timeline("song.steadytl".into(), OpenError::CutOff { got: 5, wanted: 9 }),
+            Failure::Timeline("song.steadytl".into(), OpenError::Damaged),
+            Failure::NotWritable("song.steadytl".into(), io(libc::EROFS)),
+            Failure::Frame(FrameFailure { n: 7, what: "reading the timeline", why: io(libc::EIO).to_string() }),
+        ];
+        let texts = failures.map(|failure| failure.to_string());
+        insta::assert_snapshot!(texts.join("\n"));
     }
 }

@@ -5,6 +5,7 @@
 //! gst-launch-1.0 visualrender audio-location=song.flac ! video/x-raw,width=1280,height=720,framerate=30/1 ! videoconvert ! autovideosink
 //! ```
 
+use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -46,6 +47,8 @@ struct State {
     info: Option<gst_video::VideoInfo>,
     next: Next,
     backwards: bool,
+    /// Whether the segment covers the frames that are wanted: nobody knows their times before the first one.
+    segment_set: bool,
     frames: u64,
     render_ns: u64,
     analysis_ns: u64,
@@ -58,6 +61,7 @@ impl Default for State {
             info: None,
             next: Next::Frame(0),
             backwards: false,
+            segment_set: false,
             frames: 0,
             render_ns: 0,
             analysis_ns: 0,
@@ -77,9 +81,9 @@ impl State {
         Some(self.grid()?.frame_count(samples))
     }
 
-    /// The number of the frame to draw now, and moves on. `None` at the end.
-    fn step(&mut self, grid: FrameGrid, count: u64) -> Option<u64> {
-        let last = count.checked_sub(1)?;
+    /// The number of the frame to draw now, one of `wanted`, and moves on. `None` at the end.
+    fn step(&mut self, grid: FrameGrid, wanted: &Range<u64>) -> Option<u64> {
+        let last = wanted.end.checked_sub(1)?;
         let n = match self.next {
             Next::PastStart => return None,
             Next::Frame(n) => n,
@@ -87,7 +91,8 @@ impl State {
             Next::At(time) if self.backwards => grid.frame_at(time.nseconds().checked_sub(1)?).min(last),
             Next::At(time) => grid.frame_at(time.nseconds()),
         };
-        if n > last {
+        let n = if self.backwards { n } else { n.max(wanted.start) };
+        if !wanted.contains(&n) {
             return None;
         }
         self.next = match (self.backwards, n) {
@@ -97,6 +102,18 @@ impl State {
         };
         Some(n)
     }
+}
+
+/// The times of a part of the video: running time begins with its first frame.
+fn segment_of(grid: FrameGrid, frames: &Range<u64>) -> gst::FormattedSegment<gst::ClockTime> {
+    let [start, stop] = [frames.start, frames.end].map(|n| gst::ClockTime::from_nseconds(grid.pts(n)));
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_start(start);
+    segment.set_time(start);
+    segment.set_position(start);
+    segment.set_stop(stop);
+    segment.set_duration(stop);
+    segment
 }
 
 #[derive(Default)]
@@ -133,7 +150,7 @@ impl VisualRender {
         }
         let settings = self.settings().clone();
         // What cannot be drawn is said before minutes are spent on the analysis.
-        settings.look.check().map_err(|failure| self.fail(&failure.into()))?;
+        settings.look.check().map_err(|failure| self.fail(&Failure::Look(failure)))?;
         let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
         let (timeline, took) = analysed.ok_or(gst::FlowError::Flushing)?;
         gst::info!(CAT, imp = self, "{:?}, {:?}, in {took} ns", timeline.info(), timeline.summary());
@@ -174,10 +191,7 @@ impl VisualRender {
         let started = Instant::now();
         // The painter is gone only when the element has been stopped.
         let painted = self.painter().as_mut().ok_or(gst::FlowError::Flushing)?.paint(n, buffer);
-        if let Err(message) = painted {
-            self.post_error_message(message);
-            return Err(gst::FlowError::Error);
-        }
+        painted.map_err(|failure| self.fail(&failure))?;
         gst::trace!(CAT, imp = self, "frame {n}");
         let mut state = self.state();
         state.frames += 1;
@@ -225,6 +239,7 @@ impl ObjectSubclass for VisualRender {
     const NAME: &'static str = "GstVisualRender";
     type Type = super::VisualRender;
     type ParentType = gst_base::PushSrc;
+    type Interfaces = (gst::Preset,);
 }
 
 impl ObjectImpl for VisualRender {
@@ -258,6 +273,9 @@ impl ObjectImpl for VisualRender {
 }
 
 impl GstObjectImpl for VisualRender {}
+
+/// Looks can be saved and loaded.
+impl PresetImpl for VisualRender {}
 
 impl ElementImpl for VisualRender {
     fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
@@ -376,7 +394,7 @@ impl BaseSrcImpl for VisualRender {
             gst::element_imp_error!(
                 self,
                 gst::CoreError::Negotiation,
-                ("What follows visualrender does not take RGBA pictures of {MIN_SIDE} to {MAX_SIDE} pixels a side \
+                ("What follows visualrender does not take RGBA, BGRA, ARGB or RGBx pictures of {MIN_SIDE} to {MAX_SIDE} pixels a side \
                      at a constant frame rate. Put videoconvert behind it, or ask for another size."),
                 ["wanted: {wanted}"]
             );
@@ -414,11 +432,17 @@ impl PushSrcImpl for VisualRender {
     fn create(&self, buffer: Option<&mut gst::BufferRef>) -> Result<CreateSuccess, gst::FlowError> {
         let timeline = self.timeline()?;
         self.prepare(timeline)?;
-        let next = {
+        let wanted = { self.settings().range };
+        let (next, segment) = {
             let mut state = self.state();
             let (grid, count) = state.grid().zip(state.frame_count()).ok_or(gst::FlowError::NotNegotiated)?;
-            state.step(grid, count)
+            let wanted = wanted.of(count);
+            let is_part = wanted != (0..count) && !std::mem::replace(&mut state.segment_set, true);
+            (state.step(grid, &wanted), is_part.then(|| segment_of(grid, &wanted)))
         };
+        if let Some(segment) = segment {
+            self.obj().new_segment(segment.upcast_ref()).map_err(|_| gst::FlowError::Error)?;
+        }
         let Some(n) = next else {
             gst::debug!(CAT, imp = self, "that was the last frame");
             return Err(gst::FlowError::Eos);

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 
 use super::failure::Failure;
+use crate::glue::tags::Found;
 use crate::logic::audio::analyze::{Analyzer, Options};
 use crate::logic::audio::gapless::{Cut, Gapless};
 use crate::logic::audio::scratch;
@@ -22,6 +23,8 @@ pub(super) struct Intake {
     gapless: Option<Gapless>,
     options: Options,
     phase: Mutex<Phase>,
+    /// What the file says about itself, as far as it has been read.
+    tags: Mutex<Found>,
     cancelled: AtomicBool,
 }
 
@@ -30,7 +33,7 @@ enum Phase {
     Empty,
     Analysing(Box<Work>),
     /// Either the timeline or why there is none; taken out once.
-    Done(Option<Result<Timeline, Failure>>),
+    Done(Option<Box<Result<Timeline, Failure>>>),
 }
 
 struct Work {
@@ -54,7 +57,8 @@ pub(super) enum Taken {
 impl Intake {
     /// `gapless` says which samples are music where the decoder does not.
     pub(super) fn new(name: String, gapless: Option<Gapless>, options: Options) -> Self {
-        Self { name, gapless, options, phase: Mutex::new(Phase::Empty), cancelled: AtomicBool::new(false) }
+        let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
+        Self { name, gapless, options, phase, tags, cancelled: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -71,7 +75,7 @@ impl Intake {
 
     pub(super) fn take_result(&self) -> Option<Result<Timeline, Failure>> {
         match &mut *self.phase() {
-            Phase::Done(result) => result.take(),
+            Phase::Done(result) => result.take().map(|result| *result),
             _ => None,
         }
     }
@@ -85,8 +89,13 @@ impl Intake {
     pub(super) fn done(&self, result: Result<Timeline, Failure>) {
         let mut phase = self.phase();
         if !matches!(*phase, Phase::Done(_)) {
-            *phase = Phase::Done(Some(result));
+            *phase = Phase::Done(Some(Box::new(result)));
         }
+    }
+
+    /// Notes what the file says about itself.
+    pub(super) fn note(&self, tags: &gst::TagList) {
+        self.tags.lock().unwrap_or_else(PoisonError::into_inner).add(tags);
     }
 
     /// Analyses one decoded buffer.
@@ -174,7 +183,10 @@ impl Intake {
             if self.cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match result {
-            Ok(Some(timeline)) => self.done(Ok(timeline)),
+            Ok(Some(mut timeline)) => {
+                timeline.set_tags(self.tags.lock().unwrap_or_else(PoisonError::into_inner).tags());
+                self.done(Ok(timeline));
+            }
             // Cancelled: nobody waits any more.
             Ok(None) => {}
             Err(error) => self.done(Err(Failure::Temporary { what: "read back", error })),

@@ -15,7 +15,8 @@ glib::wrapper! {
     /// Draws an audio file: each picture is a function of the analysed file, the frame's number, scene, palette, seed
     /// and size.
     pub struct VisualRender(ObjectSubclass<imp::VisualRender>)
-        @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object;
+        @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object,
+        @implements gst::Preset;
 }
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -125,6 +125,14 @@ impl Job {
                 })
                 .build(),
         );
+        let on_tags = shared.clone();
+        let pad = sink.static_pad("sink").ok_or(Failure::MissingElement("appsink"))?;
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::EventView::Tag(tag)) = info.event().map(|event| event.view()) {
+                on_tags.intake.note(&tag.tag_owned());
+            }
+            gst::PadProbeReturn::Ok
+        });
         let job = Self { pipeline, shared };
         // An element that cannot start has posted why on the bus, where `wait` finds it.
         if job.pipeline.set_state(gst::State::Playing).is_err() {

@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use super::failure::Failure;
 use crate::glue::analysis::{Analysis, Normalize};
-use crate::glue::look::{self, LookSettings};
+use crate::glue::look::LookSettings;
 use crate::logic::audio::analyze::Options;
 
 /// Where the audio comes from.
@@ -50,6 +50,29 @@ pub(super) struct Settings {
     pub(super) analysis: Analysis,
     pub(super) normalize: Normalize,
     pub(super) look: LookSettings,
+    pub(super) range: Range,
+}
+
+/// Which frames of the video are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) start: u64,
+    /// Not included.
+    pub(super) stop: u64,
+}
+
+impl Default for Range {
+    fn default() -> Self {
+        Self { start: 0, stop: u64::MAX }
+    }
+}
+
+impl Range {
+    /// The frames in it of a video of `count` frames.
+    pub(super) fn of(self, count: u64) -> std::ops::Range<u64> {
+        let stop = self.stop.min(count);
+        self.start.min(stop)..stop
+    }
 }
 
 impl Settings {
@@ -65,6 +88,8 @@ impl Settings {
             "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
             "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
             "timeline-location" => self.timeline = text(),
+            "start-frame" => self.range.start = value.get().unwrap_or_default(),
+            "stop-frame" => self.range.stop = value.get().unwrap_or(u64::MAX),
             "analysis" => self.analysis = value.get().unwrap_or_default(),
             "normalize" => self.normalize = value.get().unwrap_or_default(),
             _ if self.look.set(name, value) => {}
@@ -84,19 +109,22 @@ impl Settings {
                 _ => None::<&str>.to_value(),
             },
             "timeline-location" => self.timeline.to_value(),
+            "start-frame" => self.range.start.to_value(),
+            "stop-frame" => self.range.stop.to_value(),
             "analysis" => self.analysis.to_value(),
             "normalize" => self.normalize.to_value(),
-            _ => match self.look.get(name) {
-                Some(value) => value,
-                None => unreachable!("property {name} is not in the list of writable ones"),
-            },
+            _ => self
+                .look
+                .get(name)
+                .unwrap_or_else(|| unreachable!("property {name} is not in the list of writable ones")),
         }
     }
 }
 
 /// Every property of the element.
 pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-    let own = [
+    let defaults = Range::default();
+    let mut properties = vec![
         glib::ParamSpecString::builder("audio-location")
             .nick("Audio Location")
             .blurb("Path of the audio file to draw: anything GStreamer decodes; setting it unsets audio-uri")
@@ -110,6 +138,18 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecString::builder("timeline-location")
             .nick("Timeline Location")
             .blurb("Path of a timeline to draw from instead of analysing audio; where there is no file yet, the audio is analysed and its timeline written there (NULL = keep no timeline)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("start-frame")
+            .nick("Start Frame")
+            .blurb("The first of the frames that are wanted, counted from 0; it keeps its time stamp")
+            .default_value(defaults.start)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt64::builder("stop-frame")
+            .nick("Stop Frame")
+            .blurb("The first of the frames behind those that are wanted (18446744073709551615 = all frames to the end)")
+            .default_value(defaults.stop)
             .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder::<Analysis>("analysis")
@@ -144,5 +184,6 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .read_only()
             .build(),
     ];
-    own.into_iter().chain(look::properties()).collect()
+    properties.extend(LookSettings::properties());
+    properties
 });

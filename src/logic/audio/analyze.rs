@@ -21,6 +21,7 @@ use super::percentile::Histogram;
 use super::record;
 use super::scaling::{self, Ceilings, Scale, Scaling};
 use super::shape::Shaper;
+use super::tags::Tags;
 use super::timeline::{Summary, Timeline};
 
 /// The share of hops, in percent, whose loudest band stays below the ceiling.
@@ -165,7 +166,7 @@ impl Analyzer {
             digest.update_beats(&hops);
             let summary = Summary { loudness_lufs, peak, tempo, confidence };
             let digest = digest.finish(&info, options);
-            Timeline { file, offset: 0, info, options, summary, beats: hops, digest }
+            Timeline { file, offset: 0, info, options, summary, beats: hops, digest, tags: Tags::default() }
         }))
     }
 }

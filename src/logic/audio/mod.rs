@@ -23,6 +23,7 @@ mod record;
 mod scaling;
 pub mod scratch;
 mod shape;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 pub mod timeline;

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use super::analyze::{Analysis, Options};
 use super::features::{Hop, Info, Window};
 use super::record;
+use super::tags::Tags;
 use crate::logic::frame_grid::FrameGrid;
 
 /// The meaning of everything that is stored; a change of results is a new version.
@@ -40,6 +41,7 @@ pub struct Timeline {
     pub(super) summary: Summary,
     pub(super) beats: Vec<u32>,
     pub(super) digest: blake3::Hash,
+    pub(super) tags: Tags,
 }
 
 impl Timeline {
@@ -67,6 +69,16 @@ impl Timeline {
     /// The hops of all beats, in order; none where the music has no steady beat.
     pub fn beats(&self) -> &[u32] {
         &self.beats
+    }
+
+    /// What the track says about itself. Not part of the digest: it is no result of the analysis.
+    pub fn tags(&self) -> &Tags {
+        &self.tags
+    }
+
+    /// Keeps what the track says about itself.
+    pub fn set_tags(&mut self, tags: Tags) {
+        self.tags = tags;
     }
 
     /// BLAKE3 over version, [`Info`], [`Options`], all records and beats, in hexadecimal: equal digests draw equal pictures.

@@ -15,6 +15,7 @@
 //! | 104 | 32 | BLAKE3 of the 104 bytes before |
 //! | 136 | hops · record | records |
 //! | behind | beats · 4 | the hop of each beat |
+//! | behind | the rest | title, artist and cover, see [`Tags`] |
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -26,10 +27,11 @@ use super::analyze::{Analysis, Normalize, Options};
 use super::features::Info;
 use super::hops::HopGrid;
 use super::record;
+use super::tags::Tags;
 use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
 
 /// Version of the layout above.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 const MAGIC: &[u8; 8] = b"STEADYTL";
 const HEADER: usize = 136;
 /// Where the checksum of what is before it lies.
@@ -81,6 +83,7 @@ impl NewFile {
         })?;
         let beats: Vec<u8> = timeline.beats.iter().flat_map(|beat| beat.to_le_bytes()).collect();
         file.write_all(&beats)?;
+        file.write_all(&timeline.tags.to_bytes())?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
@@ -119,6 +122,9 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
     if digest.finish(&timeline.info, timeline.options) != timeline.digest {
         return Err(OpenError::Damaged);
     }
+    let mut bytes = vec![0; usize::try_from(len - wanted).map_err(|_| OpenError::Damaged)?];
+    timeline.file.read_exact_at(&mut bytes, wanted)?;
+    timeline.tags = Tags::from_bytes(&bytes).ok_or(OpenError::Damaged)?;
     Ok(Some(timeline))
 }
 
@@ -148,7 +154,7 @@ fn header(timeline: &Timeline) -> [u8; HEADER] {
     bytes
 }
 
-/// The timeline without its beats, and how many these are.
+/// The timeline without its beats and tags, and how many beats there are.
 fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError> {
     fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
         std::array::from_fn(|i| bytes[at + i])
@@ -180,7 +186,8 @@ fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError>
         confidence: f64::from(u32_at(56)) / 1000.0,
     };
     let digest = blake3::Hash::from_bytes(number(bytes, 72));
-    let timeline = Timeline { file, offset: HEADER as u64, info, options, summary, beats: Vec::new(), digest };
+    let (beats, tags) = Default::default();
+    let timeline = Timeline { file, offset: HEADER as u64, info, options, summary, beats, digest, tags };
     Ok((timeline, u32_at(60)))
 }
 
@@ -213,7 +220,8 @@ mod tests {
     }
 
     fn saved() -> (Timeline, Vec<u8>) {
-        let (timeline, folder) = (timeline(), tempfile::tempdir().unwrap());
+        let (mut timeline, folder) = (timeline(), tempfile::tempdir().unwrap());
+        timeline.set_tags(Tags { title: Some("Größe".to_owned()), artist: None, cover: Some(vec![7; 500]) });
         let path = folder.path().join("a.steadytl");
         NewFile::beside(&path).unwrap().save(&timeline).unwrap();
         let bytes = std::fs::read(path).unwrap();
@@ -225,6 +233,7 @@ mod tests {
         let (timeline, bytes) = saved();
         let opened = open_bytes(&bytes).unwrap().unwrap();
         assert_eq!((opened.info(), opened.digest()), (timeline.info(), timeline.digest()));
+        assert_eq!(opened.tags(), timeline.tags());
         assert!(opened.beats().len() > 10);
         assert_eq!(opened.beats(), timeline.beats());
         assert!((opened.summary().tempo.unwrap() - 120.0).abs() < 1.0);
@@ -265,7 +274,8 @@ mod tests {
         let (_, bytes) = saved();
         for len in [8, 100, HEADER, HEADER + 1, bytes.len() - 1] {
             let error = open_bytes(&bytes[..len]).unwrap_err();
-            assert!(matches!(error, OpenError::CutOff { .. }), "{len}: {error}");
+            let in_tags = len == bytes.len() - 1;
+            assert!(matches!(error, OpenError::CutOff { .. }) || in_tags, "{len}: {error}");
         }
         assert!(matches!(open_bytes(&bytes[..7]).unwrap_err(), OpenError::Foreign));
         assert!(matches!(open_bytes(b"").unwrap_err(), OpenError::Foreign));

@@ -5,6 +5,18 @@ use std::ops::Range;
 /// Bytes per pixel.
 pub const BPP: usize = 4;
 
+/// How the bytes of a pixel follow each other in memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Red first, alpha last: as it is drawn.
+    #[default]
+    Rgba,
+    /// Blue first, alpha last.
+    Bgra,
+    /// Alpha first, blue last.
+    Argb,
+}
+
 /// Why memory cannot be a [`Canvas`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CanvasError {
@@ -74,6 +86,29 @@ impl<'a> Canvas<'a> {
         )
     }
 
+    /// The given rows of the canvas, which it must have, as one of their own.
+    pub(super) fn band(&mut self, rows: Range<u32>) -> Canvas<'_> {
+        let start = (rows.start - self.rows.start) as usize * self.stride;
+        Canvas { data: &mut self.data[start..], rows, ..*self }
+    }
+
+    /// The given rows of a picture of `width` × `height` in memory that holds just these, without padding.
+    pub(super) fn packed_band(data: &'a mut [u8], width: u32, height: u32, rows: Range<u32>) -> Self {
+        Self { data, stride: width as usize * BPP, width, height, rows }
+    }
+
+    /// Rewrites the pixels, which have been drawn as RGBA, in another order of their bytes.
+    pub fn reorder(&mut self, order: Order) {
+        for y in self.rows() {
+            let pixels = self.row(y).as_chunks_mut::<BPP>().0;
+            match order {
+                Order::Rgba => return,
+                Order::Bgra => pixels.iter_mut().for_each(|pixel| *pixel = [pixel[2], pixel[1], pixel[0], pixel[3]]),
+                Order::Argb => pixels.iter_mut().for_each(|pixel| pixel.rotate_right(1)),
+            }
+        }
+    }
+
     /// Width of the picture in pixels.
     pub fn width(&self) -> u32 {
         self.width
@@ -121,6 +156,15 @@ mod tests {
         assert_eq!(data[20..36], [9; 16]);
         assert_eq!(data[36..40], [0; 4]);
         assert_eq!(data[40..], [7; 16]);
+    }
+
+    #[test]
+    fn pixels_are_reordered_and_padding_is_left() {
+        for (order, want) in [(Order::Rgba, [1, 2, 3, 4]), (Order::Bgra, [3, 2, 1, 4]), (Order::Argb, [4, 1, 2, 3])] {
+            let mut data = [1, 2, 3, 4, 9, 1, 2, 3, 4];
+            Canvas { data: &mut data, stride: 5, width: 1, height: 2, rows: 0..2 }.reorder(order);
+            assert_eq!((&data[..4], data[4], &data[5..]), (&want[..], 9, &want[..]), "{order:?}");
+        }
     }
 
     #[test]

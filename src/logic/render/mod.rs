@@ -3,14 +3,17 @@
 //! A picture is a pure function of (window, frame, look): no scene keeps a history, so frames can be drawn in any
 //! order, on any thread and in horizontal bands, and have the same bytes on every CPU.
 
-mod backdrop;
+pub mod backdrop;
 pub mod canvas;
 mod capsule;
 pub mod cover;
+mod cover_colours;
 mod draw;
 mod math;
 pub mod palette;
+mod progress_bar;
 pub mod scene;
 mod scenes;
 mod soft;
 mod text;
+mod transparent;

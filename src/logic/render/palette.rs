@@ -6,8 +6,15 @@
 
 use std::sync::Arc;
 
+use super::cover::Cover;
+use super::cover_colours;
+
 /// Entries of a baked palette.
 pub const ENTRIES: usize = 1024;
+/// The most colours that a palette can be made of by its user.
+pub const MOST_COLOURS: usize = 5;
+/// The palette that takes its colours from the cover.
+pub const OF_COVER: &str = "cover";
 /// 1.0 in a palette entry: 255 with eight fractional bits.
 pub const ONE: u16 = 255 << 8;
 
@@ -26,7 +33,10 @@ pub struct PaletteInfo {
 
 /// No palette of that name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no palette “{asked}”; the palettes are: {}", names())]
+#[error(
+    "there is no palette “{asked}”; the palettes are: {}, cover, or one to {MOST_COLOURS} colours such as #ff5a00,#0040ff",
+    names()
+)]
 pub struct UnknownPalette {
     /// What was asked for.
     pub asked: String,
@@ -96,30 +106,47 @@ static PALETTES: &[PaletteInfo] = &[
 
 /// A gradient baked to [`ENTRIES`] colours. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Palette {
-    name: &'static str,
-    entries: Arc<[Rgb]>,
-}
+pub struct Palette(Arc<[Rgb]>);
 
 impl Palette {
-    /// The built-in palette called `name`.
-    pub fn named(name: &str) -> Result<Self, UnknownPalette> {
-        let info = PALETTES.iter().find(|p| p.name == name).ok_or_else(|| UnknownPalette { asked: name.to_owned() })?;
-        Ok(Self::baked(info))
+    /// What `text` asks for: a built-in palette, the colours of `cover`, or a list of colours, from quiet to loud.
+    ///
+    /// Without a cover the colours of the cover are the default palette.
+    pub fn parse(text: &str, cover: Option<&Cover>) -> Result<Self, UnknownPalette> {
+        if let Some(info) = PALETTES.iter().find(|palette| palette.name == text) {
+            return Ok(Self::of_hexes(info.anchors));
+        }
+        if text == OF_COVER {
+            return Ok(cover.map_or_else(Self::default, |cover| Self::of(&cover_colours::anchors(cover))));
+        }
+        let colours: Option<Vec<Rgb>> = text.split(',').map(|colour| parse_hex(colour.trim())).collect();
+        match colours.as_deref() {
+            // One colour is the middle of a gradient from its dark to its light shade.
+            Some(&[colour]) => {
+                let shade = |towards, t| mix(colour, from_hex(towards), t);
+                Ok(Self::of(
+                    &[shade(0x05_060a, 0.65), shade(0x05_060a, 0.25), colour, shade(0xff_ffff, 0.55)].map(to_oklab),
+                ))
+            }
+            Some(colours) if colours.len() <= MOST_COLOURS => {
+                Ok(Self::of(&colours.iter().copied().map(to_oklab).collect::<Vec<_>>()))
+            }
+            _ => Err(UnknownPalette { asked: text.to_owned() }),
+        }
     }
 
-    fn baked(info: &'static PaletteInfo) -> Self {
-        Self { name: info.name, entries: bake(info.anchors).into() }
+    fn of_hexes(hexes: &[u32]) -> Self {
+        Self::of(&hexes.iter().map(|&hex| to_oklab(from_hex(hex))).collect::<Vec<_>>())
     }
 
-    /// The name it was asked for by.
-    pub fn name(&self) -> &'static str {
-        self.name
+    /// Interpolates `anchors`, evenly spaced, in OKLab.
+    fn of(anchors: &[[f64; 3]]) -> Self {
+        Self(bake(anchors).into())
     }
 
     /// Entry `i`, the last one for anything past the end.
     pub fn entry(&self, i: usize) -> Rgb {
-        self.entries[i.min(ENTRIES - 1)]
+        self.0[i.min(ENTRIES - 1)]
     }
 
     /// The colour at `t`, 0.0 … 1.0, clamped.
@@ -131,13 +158,12 @@ impl Palette {
 
 impl Default for Palette {
     fn default() -> Self {
-        Self::baked(&PALETTES[0])
+        Self::of_hexes(PALETTES[0].anchors)
     }
 }
 
-/// Interpolates `anchors` (0xRRGGBB, evenly spaced) in OKLab.
-fn bake(anchors: &[u32]) -> Vec<Rgb> {
-    let lab: Vec<[f64; 3]> = anchors.iter().map(|&hex| to_oklab(from_hex(hex))).collect();
+/// Two anchors or more, evenly spaced.
+fn bake(lab: &[[f64; 3]]) -> Vec<Rgb> {
     let spans = lab.len() - 1;
     (0..ENTRIES)
         .map(|i| {
@@ -153,6 +179,13 @@ fn bake(anchors: &[u32]) -> Vec<Rgb> {
 /// 0xRRGGBB as a palette colour.
 pub fn from_hex(hex: u32) -> Rgb {
     [16, 8, 0].map(|shift| ((hex >> shift & 255) as u16) << 8)
+}
+
+/// A colour written as #rrggbb.
+pub fn parse_hex(text: &str) -> Option<Rgb> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
+    let known = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u32::from_str_radix(digits, 16).ok().filter(|_| known).map(from_hex)
 }
 
 /// A mix in OKLab: `a` at t = 0, `b` at t = 1. For tables and set-up, too slow for pixels.
@@ -202,7 +235,7 @@ mod tests {
     #[test]
     fn a_palette_passes_through_its_anchors() {
         for info in palettes() {
-            let palette = Palette::named(info.name).unwrap();
+            let palette = Palette::parse(info.name, None).unwrap();
             for (i, &hex) in info.anchors.iter().enumerate() {
                 let at = i as f32 / (info.anchors.len() - 1) as f32;
                 for (got, want) in palette.at(at).into_iter().zip(from_hex(hex)) {
@@ -214,8 +247,24 @@ mod tests {
 
     #[test]
     fn an_unknown_palette_is_answered_with_those_there_are() {
-        let message = Palette::named("plaid").unwrap_err().to_string();
+        let message = Palette::parse("plaid", None).unwrap_err().to_string();
         assert!(message.contains("plaid") && message.contains("viridis") && message.contains("mono"), "{message}");
+    }
+
+    #[test]
+    fn a_palette_can_be_made_of_one_to_five_colours() {
+        let palette = Palette::parse("#102030, #ff8000,#ffffff", None).unwrap();
+        for (at, hex) in [(0.0, 0x102030), (0.5, 0xff8000), (1.0, 0xffffff)] {
+            for (got, want) in palette.at(at).into_iter().zip(from_hex(hex)) {
+                assert!(got.abs_diff(want) < 3 << 8, "{at}: {got} for {want}");
+            }
+        }
+        let one = Palette::parse("#2060c0", None).unwrap();
+        let lightness = |t| to_oklab(one.at(t))[0];
+        assert!(lightness(0.0) < lightness(0.5) && lightness(0.5) < lightness(1.0));
+        for asked in ["", "#123456,", "#1,#2", "#000000,#000000,#000000,#000000,#000000,#000000", "#123456;#123456"] {
+            assert!(Palette::parse(asked, None).is_err(), "{asked}");
+        }
     }
 
     #[test]

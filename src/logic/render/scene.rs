@@ -2,16 +2,33 @@
 
 use std::sync::Arc;
 
+use super::backdrop::Background;
 use super::canvas::Canvas;
 use super::cover::Cover;
 use super::palette::Palette;
+use super::progress_bar::WithProgress;
 use super::soft::Rows;
+use super::transparent::Transparent;
 use crate::logic::audio::features::{HOPS_PER_SECOND, Hop, Info, Window};
 
 /// The shortest side of a picture in pixels.
 pub const MIN_SIDE: u32 = 16;
 /// The longest side of a picture in pixels.
 pub const MAX_SIDE: u32 = 16_384;
+
+/// How finely everything soft is worked out, before it is interpolated. What is crisp is always drawn at full size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Quality {
+    /// Half as finely.
+    Fast,
+    /// So finely that one hardly sees a difference.
+    #[default]
+    Balanced,
+    /// Twice as finely.
+    High,
+    /// Four times as finely.
+    Ultra,
+}
 
 /// How pictures look: everything that is the same for each frame of a video.
 #[derive(Debug, Clone)]
@@ -22,6 +39,12 @@ pub struct Look {
     pub seed: u64,
     /// Where a scene takes its colours from.
     pub palette: Palette,
+    /// What is behind everything.
+    pub background: Background,
+    /// How finely it is drawn.
+    pub quality: Quality,
+    /// Whether a line at the lower edge says how far the music is.
+    pub progress_bar: bool,
     /// Written where a scene has room for it.
     pub title: Option<String>,
     /// Written below the title.
@@ -45,7 +68,18 @@ impl Look {
         if !sides.contains(&width) || !sides.contains(&height) {
             return Err(LookError::Size(width, height));
         }
-        Ok(Self { width, height, seed: 0, palette: Palette::default(), title: None, artist: None, cover: None })
+        Ok(Self {
+            width,
+            height,
+            seed: 0,
+            palette: Palette::default(),
+            background: Background::default(),
+            quality: Quality::default(),
+            progress_bar: false,
+            title: None,
+            artist: None,
+            cover: None,
+        })
     }
 
     /// Width in pixels, [`MIN_SIDE`] ..= [`MAX_SIDE`].
@@ -134,6 +168,7 @@ pub struct Scratch {
     pub(super) rows: Rows,
     pub(super) values: Vec<f32>,
     pub(super) cells: Vec<u32>,
+    pub(super) second: Vec<u8>,
 }
 
 /// A way of drawing audio. Made once for a [`Look`]; what does not change from frame to frame is worked out then.
@@ -155,8 +190,23 @@ pub struct SceneInfo {
     pub name: &'static str,
     /// One line for people.
     pub description: &'static str,
+    /// Prepares it for a look, without what every scene can have: no progress bar, no transparency.
+    pub(super) make: fn(&Look) -> Box<dyn Scene>,
+}
+
+impl SceneInfo {
     /// Prepares it for a look.
-    pub make: fn(&Look) -> Box<dyn Scene>,
+    pub fn prepare(&self, look: &Look) -> Box<dyn Scene> {
+        match look.background {
+            Background::Transparent => Box::new(Transparent::new(look, |look| self.opaque(look))),
+            _ => self.opaque(look),
+        }
+    }
+
+    fn opaque(&self, look: &Look) -> Box<dyn Scene> {
+        let scene = (self.make)(look);
+        if look.progress_bar { Box::new(WithProgress::new(look, scene)) } else { scene }
+    }
 }
 
 /// No such scene.

@@ -6,6 +6,7 @@
 
 use super::canvas::Canvas;
 use super::math::whole;
+use super::scene::{Look, Quality};
 
 /// Red, green, blue and alpha at a node, premultiplied, in four lanes of 16 bits from the lowest, 1.0 = [`Grid::one`].
 pub type Node = u64;
@@ -36,14 +37,25 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// The grid for a picture: about 150 to 300 cells on its shorter side.
-    pub fn new(width: u32, height: u32) -> Self {
-        let shift = match width.min(height) {
+    /// The grid for pictures of that look.
+    pub fn of(look: &Look) -> Self {
+        Self::new(look.width(), look.height(), look.quality)
+    }
+
+    /// The grid for a picture: about 150 to 300 cells on its shorter side when balanced.
+    fn new(width: u32, height: u32, quality: Quality) -> Self {
+        let balanced: u32 = match width.min(height) {
             0..200 => 0,
             200..540 => 1,
             540..1500 => 2,
             1500..6000 => 3,
             _ => 4,
+        };
+        let shift = match quality {
+            Quality::Fast => (balanced + 1).min(4),
+            Quality::Balanced => balanced,
+            Quality::High => balanced.saturating_sub(1),
+            Quality::Ultra => balanced.saturating_sub(2),
         };
         Self { shift, width, height }
     }
@@ -206,14 +218,14 @@ mod tests {
     fn painted(width: u32, height: u32, row: impl FnMut(usize, &mut [Node])) -> Vec<u8> {
         let mut data = vec![1; (width * height * 4) as usize];
         let mut canvas = Canvas::new(&mut data, width as usize * 4, width, height).unwrap();
-        Grid::new(width, height).paint(&mut canvas, &mut Rows::default(), &mut Fields(row));
+        Grid::new(width, height, Quality::Balanced).paint(&mut canvas, &mut Rows::default(), &mut Fields(row));
         data
     }
 
     #[test]
     fn a_flat_field_is_flat_at_every_cell_size() {
         for (w, h) in [(16, 16), (201, 333), (541, 600), (1503, 1501)] {
-            let one = Grid::new(w, h).one();
+            let one = Grid::new(w, h, Quality::Balanced).one();
             let data = painted(w, h, |_, nodes| nodes.fill(node(one, one, one / 255.0 * 40.0, 0.0)));
             assert!(data.chunks(4).all(|p| p == [255, 40, 0, 255]), "{w}×{h}");
         }
@@ -222,7 +234,7 @@ mod tests {
     #[test]
     fn a_ramp_is_interpolated_within_a_level_of_the_true_line() {
         let (w, h) = (800, 600);
-        let grid = Grid::new(w, h);
+        let grid = Grid::new(w, h, Quality::Balanced);
         let at = |x: f32, y: f32| 20.0 + x * 0.2 + y * 0.1;
         let data = painted(w, h, |r, nodes| {
             for (c, out) in nodes.iter_mut().enumerate() {

@@ -52,7 +52,7 @@ impl BarsMirror {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width() as f32, look.height() as f32);
         let unit = w.min(h);
-        let grid = Grid::new(look.width(), look.height());
+        let grid = Grid::of(look);
         let bars = match w / h {
             r if r > 1.25 => BARS,
             r if r > 0.8 => 32,
@@ -90,7 +90,7 @@ impl BarsMirror {
         let glow = std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect());
         Self {
             grid,
-            backdrop: Backdrop::new(grid),
+            backdrop: Backdrop::new(grid, look.background),
             bars,
             left,
             pitch,

@@ -36,7 +36,7 @@ impl PodcastBars {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width() as f32, look.height() as f32);
         let unit = w.min(h);
-        let grid = Grid::new(look.width(), look.height());
+        let grid = Grid::of(look);
         let pitch = ((0.86 * w).min(1.25 * unit) / BARS as f32).floor().max(1.0) as i32;
         let width = (pitch * 56 / 100).max(1);
         let text = Line::below(look, 0.5 * h + 0.36 * unit, unit, look.palette.at(0.6));
@@ -55,7 +55,7 @@ impl PodcastBars {
             .collect();
         Self {
             grid,
-            backdrop: Backdrop::new(grid),
+            backdrop: Backdrop::new(grid, look.background),
             unit,
             left,
             pitch,

@@ -48,7 +48,7 @@ impl StemDots {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width() as f32, look.height() as f32);
         let unit = w.min(h);
-        let grid = Grid::new(look.width(), look.height());
+        let grid = Grid::of(look);
         let stems = match w / h {
             r if r > 1.25 => BANDS,
             r if r > 0.8 => 48,
@@ -70,7 +70,7 @@ impl StemDots {
         let (dark, white) = (from_hex(0x0b0d12), from_hex(0xffffff));
         Self {
             grid,
-            backdrop: Backdrop::new(grid),
+            backdrop: Backdrop::new(grid, look.background),
             unit,
             stems,
             left,

@@ -43,7 +43,7 @@ impl WaveLine {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width() as f32, look.height() as f32);
         let unit = w.min(h);
-        let grid = Grid::new(look.width(), look.height());
+        let grid = Grid::of(look);
         let hue = |x: f32| look.palette.at(0.2 + 0.7 * x / w);
         let colours: Vec<[f32; 3]> =
             (0..grid.columns()).map(|c| light(grid, hue((c as u32 * grid.cell()) as f32))).collect();
@@ -51,7 +51,7 @@ impl WaveLine {
         let text = Line::below(look, 0.885 * h, unit, look.palette.at(0.6));
         Self {
             grid,
-            backdrop: Backdrop::new(grid),
+            backdrop: Backdrop::new(grid, look.background),
             unit,
             width: look.width(),
             tall: h,

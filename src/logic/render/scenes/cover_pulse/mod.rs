@@ -5,7 +5,7 @@ mod orb;
 mod ring;
 
 use crate::logic::audio::features::{FULL, Window};
-use crate::logic::render::backdrop::{Backdrop, light};
+use crate::logic::render::backdrop::{Backdrop, Background, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::draw::{Pixel, annulus, cover, over, pixel};
 use crate::logic::render::math::{chance, cosine, fall, sine, whole};
@@ -47,6 +47,7 @@ pub(super) struct CoverPulse {
     art: Option<Art>,
     text: Vec<Line>,
     shades: Box<Shades>,
+    has_haze: bool,
     haze: [[f32; 3]; 3],
     line: [Pixel; STEPS],
     rail: Pixel,
@@ -83,7 +84,7 @@ impl Place {
 impl CoverPulse {
     pub(super) fn new(look: &Look) -> Self {
         let (w, h) = (look.width(), look.height());
-        let grid = Grid::new(w, h);
+        let grid = Grid::of(look);
         let cell = grid.cell();
         let place = Place::new(look);
         let unit = place.unit;
@@ -98,6 +99,8 @@ impl CoverPulse {
         let hue = |t: f32| look.palette.at(t);
         let white = palette::from_hex(0xffffff);
         let dark = palette::from_hex(0x07090e);
+        // Whoever asks for a colour, or for nothing, wants no haze and no blurred cover over it.
+        let has_haze = look.background == Background::Dark;
         let mut shades = Box::new([[0.0; SHADES * SHADES]; 3]);
         for i in 0..SHADES * SHADES {
             let (out, band) = ((i % SHADES) as f32 / SHADES as f32, (i / SHADES) as f32 / SHADES as f32);
@@ -107,7 +110,7 @@ impl CoverPulse {
         }
         Self {
             grid,
-            backdrop: Backdrop::new(grid),
+            backdrop: Backdrop::new(grid, look.background),
             seed: look.seed,
             unit,
             centre,
@@ -118,8 +121,10 @@ impl CoverPulse {
             art: look.cover.as_deref().map(|cover| Art::new(cover, grid, (w, h), DISC * unit)),
             text: place.text,
             shades,
+            has_haze,
             haze: std::array::from_fn(|i| {
-                light(grid, hue(0.2 + 0.3 * i as f32 + 0.1 * chance(look.seed, i as u64, 90)))
+                let colour = light(grid, hue(0.2 + 0.3 * i as f32 + 0.1 * chance(look.seed, i as u64, 90)));
+                if has_haze { colour } else { [0.0; 3] }
             }),
             line: std::array::from_fn(|i| pixel(palette::mix(hue(0.45 + 0.5 * i as f32 / STEPS as f32), white, 0.35))),
             rail: pixel(dark),
@@ -384,7 +389,7 @@ impl Layer for Picture<'_> {
         let scene = self.scene;
         let cell = scene.grid.cell() as f32;
         haze(r as f32 * cell, cell, scene.backdrop.row(r), &self.blobs, &mut self.planes);
-        if let Some(art) = &scene.art {
+        if let Some(art) = scene.art.as_ref().filter(|_| scene.has_haze) {
             art.add_behind(r, &mut self.planes);
         }
         self.ring_row(r);

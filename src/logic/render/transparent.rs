@@ -1,0 +1,83 @@
+//! Pictures on nothing: straight alpha, for laying over another video.
+//!
+//! Any scene can be drawn so. It is drawn on black and on white: where both are the same, the scene is opaque, and the
+//! more of the white comes through, the more of anything will.
+
+use super::backdrop::Background;
+use super::canvas::{BPP, Canvas};
+use super::palette::from_hex;
+use super::scene::{Frame, Look, Reach, Scene, Scratch};
+use crate::logic::audio::features::Window;
+
+/// Rows that are drawn at a time, so that both pictures stay in the cache.
+const BAND: u32 = 64;
+
+pub(super) struct Transparent {
+    on_black: Box<dyn Scene>,
+    on_white: Box<dyn Scene>,
+}
+
+impl Transparent {
+    pub fn new(look: &Look, opaque: impl Fn(&Look) -> Box<dyn Scene>) -> Self {
+        let on = |hex| {
+            let mut look = look.clone();
+            look.background = Background::Colour(from_hex(hex));
+            opaque(&look)
+        };
+        Self { on_black: on(0), on_white: on(0xff_ffff) }
+    }
+}
+
+impl Scene for Transparent {
+    fn reach(&self) -> Reach {
+        self.on_black.reach()
+    }
+
+    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+        let (width, height, rows) = (canvas.width(), canvas.height(), canvas.rows());
+        let stride = width as usize * BPP;
+        let mut second = std::mem::take(&mut scratch.second);
+        for first in rows.clone().step_by(BAND as usize) {
+            let band = first..rows.end.min(first + BAND);
+            second.resize(stride * band.len(), 0);
+            self.on_black.render(frame, window, scratch, &mut canvas.band(band.clone()));
+            let mut white = Canvas::packed_band(&mut second, width, height, band.clone());
+            self.on_white.render(frame, window, scratch, &mut white);
+            for y in band {
+                separate(canvas.row(y), white.row(y));
+            }
+        }
+        scratch.second = second;
+    }
+}
+
+/// Turns a row drawn on black into straight alpha, given the same row drawn on white.
+fn separate(black: &mut [u8], white: &[u8]) {
+    for (black, white) in black.as_chunks_mut::<4>().0.iter_mut().zip(white.as_chunks::<4>().0) {
+        // What comes through is the same in each channel, but for rounding and where adding light to white clipped.
+        let through = (0..3).map(|c| white[c].saturating_sub(black[c])).min().unwrap_or(0);
+        let alpha = u32::from(255 - through);
+        for v in &mut black[..3] {
+            *v = (u32::from(*v) * 255 + alpha / 2).checked_div(alpha).unwrap_or(0).min(255) as u8;
+        }
+        black[3] = alpha as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alpha_is_what_does_not_come_through_and_colours_are_straight() {
+        let separated = |black: [u8; 3], white: [u8; 3]| {
+            let mut row = [black[0], black[1], black[2], 255];
+            separate(&mut row, &[white[0], white[1], white[2], 255]);
+            row
+        };
+        assert_eq!(separated([10, 200, 90], [10, 200, 90]), [10, 200, 90, 255], "opaque");
+        assert_eq!(separated([0, 0, 0], [255, 255, 255]), [0, 0, 0, 0], "nothing there");
+        assert_eq!(separated([50, 0, 25], [178, 128, 153]), [100, 0, 50, 127], "half of #640032");
+        assert_eq!(separated([100, 50, 0], [255, 255, 255]), [255, 128, 0, 100], "light that was added");
+    }
+}
