@@ -59,12 +59,12 @@ impl Gate {
 impl VisualRender {
     /// The timeline from its file or from the audio, and how long that took in ns. `None` when flushed.
     pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
-        let Some(path) = settings.timeline.as_deref().map(Path::new) else { return self.analyse(&settings.audio) };
+        let Some(path) = settings.timeline.as_deref().map(Path::new) else { return self.analyse(settings) };
         match path.try_exists() {
             Ok(false) if settings.audio != Audio::Unset => {
                 let not_writable = |error| Failure::NotWritable(path.to_owned(), error);
                 let file = NewFile::beside(path).map_err(not_writable)?;
-                let analysed = self.analyse(&settings.audio)?;
+                let analysed = self.analyse(settings)?;
                 if let Some((timeline, _)) = &analysed {
                     file.save(timeline).map_err(not_writable)?;
                 }
@@ -82,12 +82,12 @@ impl VisualRender {
         }
     }
 
-    fn analyse(&self, audio: &Audio) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
+    fn analyse(&self, settings: &Settings) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
         let paused = self.gate.lock().paused.take();
         let (job, since) = match paused {
             Some(paused) => paused,
             None => {
-                let job = Job::start(&audio.uri()?)?;
+                let job = Job::start(&settings.audio.uri()?, settings.options())?;
                 self.progress(gst::ProgressType::Start, "Analysing the audio");
                 (job, Instant::now())
             }

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use gst::glib;
 
 use crate::glue::look::LookFailure;
-use crate::glue::text::io_reason;
+use crate::glue::painter::FrameFailure;
+use crate::glue::text::{io_reason, timeline_reason};
 use crate::logic::audio::timeline_file::OpenError;
 
 #[derive(Debug, thiserror::Error)]
@@ -44,16 +45,8 @@ pub(super) enum Failure {
     NotWritable(PathBuf, io::Error),
     #[error(transparent)]
     Look(LookFailure),
-    #[error("Frame {n} cannot be drawn: {what} failed ({why}). If the disk is well, please report it.")]
-    Frame { n: u64, what: &'static str, why: String },
-}
-
-fn timeline_reason(error: &OpenError) -> String {
-    match error {
-        OpenError::Io(error) => io_reason(error),
-        OpenError::Version(..) => "another version of this plugin made it".to_owned(),
-        other => other.to_string(),
-    }
+    #[error(transparent)]
+    Frame(FrameFailure),
 }
 
 fn timeline_advice(error: &OpenError) -> &'static str {
@@ -113,7 +106,7 @@ impl Failure {
                 gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"), ["{detail}"])
             }
             Failure::Temporary { .. } => gst::error_msg!(gst::ResourceError::Write, ("{text}"), ["{detail}"]),
-            Failure::Frame { .. } => gst::error_msg!(gst::ResourceError::Failed, ("{text}"), ["{detail}"]),
+            Failure::Frame(failure) => failure.to_message(),
             Failure::Look(failure) => failure.to_message(),
         }
     }
@@ -152,7 +145,7 @@ mod tests {
             Failure::Timeline("song.steadytl".into(), OpenError::CutOff { got: 5, wanted: 9 }),
             Failure::Timeline("song.steadytl".into(), OpenError::Damaged),
             Failure::NotWritable("song.steadytl".into(), io(libc::EROFS)),
-            Failure::Frame { n: 7, what: "reading the timeline", why: io(libc::EIO).to_string() },
+            Failure::Frame(FrameFailure { n: 7, what: "reading the timeline", why: io(libc::EIO).to_string() }),
         ];
         let texts = failures.map(|failure| failure.to_string());
         insta::assert_snapshot!(texts.join("\n"));

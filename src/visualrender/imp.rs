@@ -20,6 +20,7 @@ use super::analysis::Gate;
 use super::failure::Failure;
 use super::painter::Painter;
 use super::settings::{PROPERTIES, Settings};
+use crate::glue::video::{self, grid_of};
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
@@ -27,17 +28,6 @@ use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("visualrender", gst::DebugColorFlags::empty(), Some("Audio file to video"))
 });
-
-const DEFAULT_SIZE: (i32, i32) = (1280, 720);
-const DEFAULT_FPS: i32 = 30;
-
-/// What pixels can be written as; the first is the one they are drawn in.
-const FORMATS: [gst_video::VideoFormat; 4] = [
-    gst_video::VideoFormat::Rgba,
-    gst_video::VideoFormat::Bgra,
-    gst_video::VideoFormat::Argb,
-    gst_video::VideoFormat::Rgbx,
-];
 
 // Locks: `settings`, `state`, `painter` and the one in `gate`. No two are ever held together; `painter` is held while
 // a frame is drawn, the others for moments.
@@ -112,11 +102,6 @@ impl State {
         };
         Some(n)
     }
-}
-
-fn grid_of(info: &gst_video::VideoInfo, rate: u32) -> Option<FrameGrid> {
-    let (fps_n, fps_d) = (info.fps().numer(), info.fps().denom());
-    FrameGrid::new(rate, u32::try_from(fps_n).ok()?, u32::try_from(fps_d).ok()?).ok()
 }
 
 /// The times of a part of the video: running time begins with its first frame.
@@ -307,16 +292,7 @@ impl ElementImpl for VisualRender {
 
     fn pad_templates() -> &'static [gst::PadTemplate] {
         static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
-            let side = gst::IntRange::new(MIN_SIDE as i32, MAX_SIDE as i32);
-            let slowest = gst::Fraction::new(1, i32::MAX);
-            let caps = gst_video::VideoCapsBuilder::new()
-                .format_list(FORMATS)
-                .field("width", side)
-                .field("height", side)
-                .field("framerate", gst::FractionRange::new(slowest, gst::Fraction::new(i32::MAX, 1)))
-                .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-                .field("interlace-mode", "progressive")
-                .build();
+            let caps = video::template_caps();
             let pad = gst::PadTemplate::new("src", gst::PadDirection::Src, gst::PadPresence::Always, &caps);
             vec![pad.expect("a static template is valid")]
         });
@@ -408,17 +384,8 @@ impl BaseSrcImpl for VisualRender {
         }
     }
 
-    fn fixate(&self, mut caps: gst::Caps) -> gst::Caps {
-        caps.truncate();
-        if let Some(structure) = caps.make_mut().structure_mut(0) {
-            structure.fixate_field_nearest_int("width", DEFAULT_SIZE.0);
-            structure.fixate_field_nearest_int("height", DEFAULT_SIZE.1);
-            structure.fixate_field_nearest_fraction("framerate", gst::Fraction::new(DEFAULT_FPS, 1));
-            if !structure.has_field("colorimetry") {
-                structure.set("colorimetry", "sRGB");
-            }
-        }
-        self.parent_fixate(caps)
+    fn fixate(&self, caps: gst::Caps) -> gst::Caps {
+        self.parent_fixate(video::fixate(caps))
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
@@ -456,27 +423,7 @@ impl BaseSrcImpl for VisualRender {
     }
 
     fn decide_allocation(&self, query: &mut gst::query::Allocation) -> Result<(), gst::LoggableError> {
-        let (caps, _) = query.get_owned();
-        let info = caps.as_ref().and_then(|caps| gst_video::VideoInfo::from_caps(caps).ok());
-        let (Some(caps), Some(info)) = (caps, info) else {
-            return Err(gst::loggable_error!(CAT, "an allocation query without video caps"));
-        };
-        let offered = query.allocation_pools().next();
-        let known = offered.is_some();
-        let (pool, size, min, max) = offered.unwrap_or((None, 0, 0, 0));
-        let size = size.max(info.size() as u32);
-        let pool = pool.unwrap_or_else(|| gst_video::VideoBufferPool::new().upcast());
-        let mut config = pool.config();
-        config.set_params(Some(&caps), size, min, max);
-        if query.find_allocation_meta::<gst_video::VideoMeta>().is_some() {
-            config.add_option(gst_video::BUFFER_POOL_OPTION_VIDEO_META.as_str());
-        }
-        pool.set_config(config)?;
-        if known {
-            query.set_nth_allocation_pool(0, Some(&pool), size, min, max);
-        } else {
-            query.add_allocation_pool(Some(&pool), size, min, max);
-        }
+        video::decide_pool(query)?;
         self.parent_decide_allocation(query)
     }
 }

@@ -8,7 +8,7 @@ use gst::prelude::*;
 
 use super::failure::Failure;
 use crate::glue::tags::Found;
-use crate::logic::audio::analyze::Analyzer;
+use crate::logic::audio::analyze::{Analyzer, Options};
 use crate::logic::audio::gapless::{Cut, Gapless};
 use crate::logic::audio::scratch;
 use crate::logic::audio::timeline::Timeline;
@@ -21,6 +21,7 @@ pub(super) struct Intake {
     /// How errors call the source.
     name: String,
     gapless: Option<Gapless>,
+    options: Options,
     phase: Mutex<Phase>,
     /// What the file says about itself, as far as it has been read.
     tags: Mutex<Found>,
@@ -55,9 +56,9 @@ pub(super) enum Taken {
 
 impl Intake {
     /// `gapless` says which samples are music where the decoder does not.
-    pub(super) fn new(name: String, gapless: Option<Gapless>) -> Self {
+    pub(super) fn new(name: String, gapless: Option<Gapless>, options: Options) -> Self {
         let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
-        Self { name, gapless, phase, tags, cancelled: AtomicBool::new(false) }
+        Self { name, gapless, options, phase, tags, cancelled: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -142,6 +143,7 @@ impl Intake {
         let file = scratch::unlinked().map_err(|error| Failure::Temporary { what: "made", error })?;
         let analyzer = Analyzer::new(info.rate(), info.channels(), file)
             .map_err(|error| Failure::FormatChange(self.name.clone(), "nothing".to_owned(), error.to_string()))?;
+        let analyzer = analyzer.with(self.options);
         Ok(Work { analyzer, info, cut, samples: Vec::new() })
     }
 

@@ -12,6 +12,7 @@ use gst::prelude::*;
 use super::failure::Failure;
 use super::imp::CAT;
 use super::intake::{Intake, Taken};
+use crate::logic::audio::analyze::Options;
 use crate::logic::audio::gapless::{self, Gapless};
 use crate::logic::audio::timeline::Timeline;
 
@@ -52,8 +53,8 @@ impl Waker {
 }
 
 impl Job {
-    /// Starts decoding `uri`.
-    pub(super) fn start(uri: &str) -> Result<Self, Failure> {
+    /// Starts decoding `uri` and analysing it.
+    pub(super) fn start(uri: &str, options: Options) -> Result<Self, Failure> {
         let make = |factory: &'static str| gst::ElementFactory::make(factory);
         let missing = |factory: &'static str| move |_| Failure::MissingElement(factory);
         let audio = gst::Caps::builder("audio/x-raw").any_features().build();
@@ -73,7 +74,7 @@ impl Job {
             .add_many([&decode, &convert, sink.upcast_ref()])
             .and_then(|()| convert.link(&sink))
             .map_err(|_| Failure::MissingElement("appsink"))?;
-        let intake = Intake::new(name_of(uri), gapless_of(uri));
+        let intake = Intake::new(name_of(uri), gapless_of(uri), options);
         let shared = Arc::new(Shared { intake, bus, undecoded: Mutex::new(None) });
 
         let converter = convert.downgrade();

@@ -6,7 +6,9 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::failure::Failure;
+use crate::glue::analysis::{Analysis, Normalize};
 use crate::glue::look::LookSettings;
+use crate::logic::audio::analyze::Options;
 
 /// Where the audio comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -45,6 +47,8 @@ impl Audio {
 pub(super) struct Settings {
     pub(super) audio: Audio,
     pub(super) timeline: Option<String>,
+    pub(super) analysis: Analysis,
+    pub(super) normalize: Normalize,
     pub(super) look: LookSettings,
     pub(super) range: Range,
 }
@@ -72,6 +76,11 @@ impl Range {
 }
 
 impl Settings {
+    /// How the audio is analysed.
+    pub(super) fn options(&self) -> Options {
+        Options { analysis: self.analysis.into(), normalize: self.normalize.into() }
+    }
+
     /// Sets the property called `name`, which is one of [`PROPERTIES`] and writable.
     pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
         let text = || value.get::<Option<String>>().ok().flatten();
@@ -81,6 +90,8 @@ impl Settings {
             "timeline-location" => self.timeline = text(),
             "start-frame" => self.range.start = value.get().unwrap_or_default(),
             "stop-frame" => self.range.stop = value.get().unwrap_or(u64::MAX),
+            "analysis" => self.analysis = value.get().unwrap_or_default(),
+            "normalize" => self.normalize = value.get().unwrap_or_default(),
             _ if self.look.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
         }
@@ -100,6 +111,8 @@ impl Settings {
             "timeline-location" => self.timeline.to_value(),
             "start-frame" => self.range.start.to_value(),
             "stop-frame" => self.range.stop.to_value(),
+            "analysis" => self.analysis.to_value(),
+            "normalize" => self.normalize.to_value(),
             _ => self
                 .look
                 .get(name)
@@ -137,6 +150,16 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .nick("Stop Frame")
             .blurb("The first of the frames behind those that are wanted (18446744073709551615 = all frames to the end)")
             .default_value(defaults.stop)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Analysis>("analysis")
+            .nick("Analysis")
+            .blurb("What may be known of the audio when a moment of it is drawn; a timeline that is read keeps what it was made with")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Normalize>("normalize")
+            .nick("Normalize")
+            .blurb("What is drawn at full height; a timeline that is read keeps what it was made with")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt64::builder("frame-count")

@@ -20,7 +20,7 @@ const USUAL_OCTAVES: f64 = 0.9;
 /// How much a path pays for an uneven step.
 const TIGHTNESS: f64 = 100.0;
 /// Mean autocorrelation at one to four periods that counts as a beat. Speech stays below 0.1.
-const CONFIDENT: f64 = 0.2;
+pub(super) const CONFIDENT: f64 = 0.2;
 
 /// Beats weaker than this share of their neighbours lie between beats.
 const WEAK: f64 = 0.5;
@@ -42,10 +42,9 @@ pub struct Beats {
 }
 
 /// Finds [`Beats`] in a stream of onset strengths.
+#[derive(Default)]
 pub struct Tracker {
-    /// log2 of each whole number up to twice the longest period.
-    logs: Vec<f64>,
-    weights: Vec<f64>,
+    model: Model,
     strengths: Vec<f64>,
     /// Hop of `strengths[0]`.
     base: u32,
@@ -54,12 +53,19 @@ pub struct Tracker {
     tempi: Vec<(f64, f64)>,
 }
 
-impl Default for Tracker {
+/// What is thought of beats before any are heard.
+pub(super) struct Model {
+    /// log2 of each whole number up to four times the longest period.
+    logs: Vec<f64>,
+    weights: Vec<f64>,
+}
+
+impl Default for Model {
     fn default() -> Self {
         let logs: Vec<_> = (0..=4 * PERIODS.end()).map(|i| libm::log2(i.max(1) as f64)).collect();
         let octaves = |period: usize| (logs[period] - libm::log2(USUAL_PERIOD)) / USUAL_OCTAVES;
         let weights = (0..=*PERIODS.end()).map(|p| libm::exp(-0.5 * octaves(p.max(1)) * octaves(p.max(1)))).collect();
-        Self { logs, weights, strengths: Vec::new(), base: 0, found: Vec::new(), tempi: Vec::new() }
+        Self { logs, weights }
     }
 }
 
@@ -87,27 +93,30 @@ impl Tracker {
     /// Lays a path through what has been pushed and forgets it.
     fn track(&mut self) {
         let mut strengths = std::mem::take(&mut self.strengths);
-        sharpen(&mut strengths);
-        let first_block = self.tempi.len();
-        for start in (0..strengths.len()).step_by(BLOCK) {
-            // A short rest is judged together with what is before it.
-            let end = (start + BLOCK).min(strengths.len());
-            let tempo = self.tempo(&strengths[end.saturating_sub(BLOCK)..end]);
-            self.tempi.push(tempo);
-        }
-        let tempi = &mut self.tempi[first_block..];
-        let mut path = self::path(&self.logs, &strengths, tempi);
-        // Where every other beat is a weak one, as with a hi-hat in between, half the tempo is the one that is felt.
-        let slower = tempi.iter().all(|&(period, _)| 2.0 * period <= SLOWEST_HALVED);
-        if slower && alternation(&strengths, &path) < WEAK {
-            tempi.iter_mut().for_each(|(period, _)| *period *= 2.0);
-            path = self::path(&self.logs, &strengths, tempi);
-        }
-        let tempi = &self.tempi[first_block..];
+        let (path, tempi) = self.model.lay(&mut strengths);
         let confident = path.into_iter().filter(|&hop| tempi[hop / BLOCK].1 >= CONFIDENT);
         let base = self.base;
         self.found.extend(confident.map(|hop| base + hop as u32));
         self.base += strengths.len() as u32;
+        self.tempi.extend(tempi);
+    }
+}
+
+impl Model {
+    /// The beats in `strengths`, which it sharpens, and (period, confidence) of each of its blocks.
+    pub(super) fn lay(&self, strengths: &mut [f64]) -> (Vec<usize>, Vec<(f64, f64)>) {
+        sharpen(strengths);
+        // A short rest is judged together with what is before it.
+        let ends = (0..strengths.len()).step_by(BLOCK).map(|start| (start + BLOCK).min(strengths.len()));
+        let mut tempi: Vec<_> = ends.map(|end| self.tempo(&strengths[end.saturating_sub(BLOCK)..end])).collect();
+        let mut path = self::path(&self.logs, strengths, &tempi);
+        // Where every other beat is a weak one, as with a hi-hat in between, half the tempo is the one that is felt.
+        let slower = tempi.iter().all(|&(period, _)| 2.0 * period <= SLOWEST_HALVED);
+        if slower && alternation(strengths, &path) < WEAK {
+            tempi.iter_mut().for_each(|(period, _)| *period *= 2.0);
+            path = self::path(&self.logs, strengths, &tempi);
+        }
+        (path, tempi)
     }
 
     /// The period of `strengths` in hops, with the confidence that there is one.

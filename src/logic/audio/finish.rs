@@ -6,35 +6,28 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use super::beat::{Beats, Tracker};
-use super::features::{HOPS_PER_SECOND, Info};
+use super::features::Info;
+use super::loudness::{MOMENTARY, momentary_db};
 use super::record::{self, Raw};
-use super::shape::{Ceilings, Shaper};
-use super::timeline::{BLOCK, Digest};
-use super::{bands, loudness};
+use super::scaling::Scaling;
+use super::shape::Shaper;
+use super::timeline::{self, BLOCK, Digest};
 
-/// Hops that momentary loudness is the mean of: 400 ms.
-pub(super) const MOMENTARY: usize = 40;
 /// Of these, how many lie ahead of the hop that the loudness is drawn at.
 const AHEAD: usize = MOMENTARY / 2;
 
-/// Quantised loudness in LUFS of the summed `energy` of [`MOMENTARY`] hops at `rate` Hz.
-pub(super) fn momentary_db(energy: u64, rate: u32) -> u16 {
-    let samples = MOMENTARY as f64 * f64::from(rate) / f64::from(HOPS_PER_SECOND);
-    bands::quantise_db(loudness::lufs(energy as f64 / 4_294_967_296.0 / samples))
-}
-
-/// Rewrites the raw records in `file`; returns the beats that were found and the digest of it all.
+/// Rewrites the raw records in `file`; returns the beats that were found and the digest of all records.
 ///
 /// `progress` is told how many hops are done, and ends the work with [`ControlFlow::Break`]: then nothing is returned.
 pub(super) fn shape(
     file: &File,
     info: &Info,
-    ceilings: Ceilings,
+    scaling: Scaling,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> io::Result<Option<(Beats, blake3::Hash)>> {
-    let mut shaper = Shaper::new(ceilings);
+) -> io::Result<Option<(Beats, Digest)>> {
+    let mut shaper = Shaper::new(scaling);
     let mut tracker = Tracker::default();
-    let mut digest = Digest::new(info);
+    let mut digest = Digest::default();
     // Energies of the hops in the window of momentary loudness; what is before the first hop is silence.
     let mut around = std::collections::VecDeque::from(vec![0u64; MOMENTARY]);
     let mut sum = 0u64;
@@ -64,15 +57,28 @@ pub(super) fn shape(
             let loudness = enter(energy(bytes, i + AHEAD));
             let bytes = &mut bytes[i * record::LEN..(i + 1) * record::LEN];
             let raw = Raw::read(bytes);
-            tracker.push(ceilings.strength(&raw));
-            record::write(&shaper.next(&raw, loudness), bytes);
+            let (hop, strength) = shaper.next(&raw, loudness);
+            tracker.push(strength);
+            record::write(&hop, bytes);
         }
         let done = &bytes[..count * record::LEN];
         file.write_all_at(done, at)?;
         digest.update(done);
         hop += count as u64;
     }
-    let beats = tracker.finish();
-    digest.update_beats(&beats.hops);
-    Ok(Some((beats, digest.finish())))
+    Ok(Some((tracker.finish(), digest)))
+}
+
+/// The digest of the finished records in `file`; as [`shape`], of which it is the end alone.
+pub(super) fn digest(
+    file: &File,
+    info: &Info,
+    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> io::Result<Option<Digest>> {
+    let mut digest = Digest::default();
+    let whole = timeline::each_block(file, 0, info.hops, |hop, records| {
+        digest.update(records);
+        Ok(progress(hop))
+    })?;
+    Ok(whole.then_some(digest))
 }

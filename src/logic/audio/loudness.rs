@@ -5,8 +5,12 @@
 
 use std::f64::consts::PI;
 
-use super::bands::dequantise_db;
+use super::bands::{self, dequantise_db};
+use super::features::HOPS_PER_SECOND;
 use super::percentile::Histogram;
+
+/// Hops that momentary loudness is the mean of: 400 ms.
+pub const MOMENTARY: usize = 40;
 
 /// Transposed direct form II.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +84,12 @@ impl KWeighting {
 /// Loudness in LUFS of a mean square that [`KWeighting`] made.
 pub fn lufs(mean_square: f64) -> f64 {
     -0.691 + 10.0 * libm::log10(mean_square.max(1e-30))
+}
+
+/// Quantised loudness in LUFS of the summed `energy` of [`MOMENTARY`] hops at `rate` Hz.
+pub fn momentary_db(energy: u64, rate: u32) -> u16 {
+    let samples = MOMENTARY as f64 * f64::from(rate) / f64::from(HOPS_PER_SECOND);
+    bands::quantise_db(lufs(energy as f64 / 4_294_967_296.0 / samples))
 }
 
 /// Integrated loudness of a programme after EBU R128: the mean of all 400 ms `blocks` (quantised LUFS) above −70 LUFS

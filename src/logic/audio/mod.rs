@@ -2,6 +2,7 @@
 //!
 //! [`analyze::Analyzer`] takes samples in pushes of any size and measures them into a file; [`timeline::Timeline`] is
 //! what comes out, read through a [`features::Window`] per frame. Resident memory does not depend on the length.
+//! [`live::Live`] does the same for audio that is heard now, and keeps no more than is being drawn.
 
 pub mod analyze;
 mod bands;
@@ -10,12 +11,16 @@ mod decimate;
 pub mod features;
 mod fft;
 mod finish;
+mod forward;
 pub mod gapless;
 mod hops;
+pub mod live;
 mod loudness;
+mod measure;
 mod onset;
 mod percentile;
 mod record;
+mod scaling;
 pub mod scratch;
 mod shape;
 pub mod tags;

@@ -2,17 +2,10 @@
 //!
 //! All history of the pictures is made here, once, in the order of time.
 
-use super::bands::{self, quantise_db};
+use super::bands;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, Hop};
-use super::onset;
 use super::record::Raw;
-
-/// Levels are never stretched further down than this.
-pub(super) const FLOOR_DB: f64 = -80.0;
-/// Nor further below the ceiling than this: what is quieter is not heard next to the loud.
-const RANGE_DB: f64 = 60.0;
-/// A track whose ceiling is lower is taken for quiet, not stretched to look loud.
-const LOWEST_CEILING_DB: f64 = -50.0;
+use super::scaling::Scaling;
 
 const ATTACK_S: f64 = 0.015;
 const RELEASE_S: f64 = 0.24;
@@ -26,45 +19,6 @@ const ONSET_MEAN_S: f64 = 1.0;
 /// The share that is left of something that decays with time constant `seconds`, after one hop.
 fn keep(seconds: f64) -> f32 {
     libm::exp(-1.0 / (seconds * f64::from(HOPS_PER_SECOND))) as f32
-}
-
-/// A line from quantised decibels to 0..=[`FULL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scale {
-    floor: u16,
-    ceiling: u16,
-}
-
-impl Scale {
-    /// The scale whose top is `loud`, as far as a track that loud can be stretched.
-    pub fn below(loud: u16) -> Self {
-        let ceiling = loud.max(quantise_db(LOWEST_CEILING_DB));
-        let range = (RANGE_DB * bands::DB_STEPS) as u16;
-        Self { floor: ceiling.saturating_sub(range).max(quantise_db(FLOOR_DB)), ceiling }
-    }
-
-    fn level(&self, db: u16) -> f32 {
-        let (above, range) = (db.saturating_sub(self.floor), self.ceiling - self.floor);
-        f32::from(above.min(range)) / f32::from(range) * f32::from(FULL)
-    }
-}
-
-/// What the levels of a track are measured by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ceilings {
-    /// For bands.
-    pub bands: Scale,
-    /// For loudness.
-    pub loudness: Scale,
-    /// Flux that is a full onset, per range.
-    pub flux: [u16; 3],
-}
-
-impl Ceilings {
-    /// How much of an onset a hop is, all ranges together.
-    pub fn strength(&self, raw: &Raw) -> f64 {
-        raw.flux.iter().zip(&self.flux).map(|(&flux, &full)| f64::from(flux.min(full)) / f64::from(full)).sum()
-    }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -90,7 +44,7 @@ impl Peak {
 
 /// The state between two hops.
 pub struct Shaper {
-    ceilings: Ceilings,
+    scaling: Scaling,
     attack: f32,
     release: f32,
     decay: f32,
@@ -105,9 +59,9 @@ pub struct Shaper {
 
 impl Shaper {
     /// Starts before the first hop, with nothing heard yet.
-    pub fn new(ceilings: Ceilings) -> Self {
+    pub fn new(scaling: Scaling) -> Self {
         Self {
-            ceilings,
+            scaling,
             attack: keep(ATTACK_S),
             release: keep(RELEASE_S),
             decay: keep(ONSET_DECAY_S),
@@ -121,11 +75,13 @@ impl Shaper {
         }
     }
 
-    /// Shapes the next hop; `loudness` is around it, in quantised decibels.
-    pub fn next(&mut self, raw: &Raw, loudness: u16) -> Hop {
+    /// Shapes the next hop; `loudness` is around it, in quantised decibels. Returns how much of an onset it is as well,
+    /// all ranges together.
+    pub fn next(&mut self, raw: &Raw, loudness: u16) -> (Hop, f64) {
+        let ceilings = self.scaling.next(raw, loudness);
         let round = |level: f32| (level + 0.5).clamp(0.0, f32::from(FULL)) as u16;
         for (smooth, &db) in self.bands.iter_mut().zip(&raw.bands) {
-            let level = self.ceilings.bands.level(db);
+            let level = ceilings.bands.level(db);
             let keep = if level > *smooth { self.attack } else { self.release };
             *smooth = level + (*smooth - level) * keep;
         }
@@ -136,7 +92,7 @@ impl Shaper {
         }
         for range in 0..3 {
             let (flux, mean) = (f32::from(raw.flux[range]), &mut self.flux_mean[range]);
-            let strength = ((flux - *mean) / f32::from(self.ceilings.flux[range])).clamp(0.0, 1.0);
+            let strength = ((flux - *mean) / f32::from(ceilings.flux[range])).clamp(0.0, 1.0);
             self.onsets[range] = (self.onsets[range] * self.decay).max(strength);
             *mean = flux + (*mean - flux) * self.forget;
         }
@@ -145,30 +101,28 @@ impl Shaper {
             *sum = sum.wrapping_add(total / range.len() as u32);
         }
         let [travel, hue, rotation] = self.sums;
-        Hop {
+        let hop = Hop {
             bands,
             peaks,
             wave: raw.wave,
             rms: raw.rms,
             peak: raw.peak,
-            loudness: round(self.ceilings.loudness.level(loudness)),
+            loudness: round(ceilings.loudness.level(loudness)),
             onsets: self.onsets.map(|strength| round(strength * f32::from(FULL))),
             travel,
             hue,
             rotation,
-        }
+        };
+        (hop, ceilings.strength(raw))
     }
-}
-
-/// The flux that is a full onset, for the `loud` flux of a track.
-pub fn flux_ceiling(loud: Option<u16>) -> u16 {
-    loud.unwrap_or(0).max(onset::CLEAR)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logic::audio::bands::quantise_db;
     use crate::logic::audio::features::WAVE_POINTS;
+    use crate::logic::audio::scaling::{Ceilings, Scale};
 
     fn raw(level_db: f64) -> Raw {
         let bands = [quantise_db(level_db); BANDS];
@@ -177,15 +131,15 @@ mod tests {
 
     fn shaper(ceiling_db: f64) -> Shaper {
         let scale = Scale::below(quantise_db(ceiling_db));
-        Shaper::new(Ceilings { bands: scale, loudness: scale, flux: [1000; 3] })
+        Shaper::new(Scaling::Set(Ceilings { bands: scale, loudness: scale, flux: [1000; 3] }))
     }
 
     #[test]
     fn a_level_rises_fast_and_falls_slowly() {
         let mut shaper = shaper(-10.0);
-        let rise: Vec<_> = (0..10).map(|_| shaper.next(&raw(-10.0), 0).bands[5]).collect();
+        let rise: Vec<_> = (0..10).map(|_| shaper.next(&raw(-10.0), 0).0.bands[5]).collect();
         assert!(rise[1] > FULL / 2 && rise[9] > FULL / 10 * 9, "{rise:?}");
-        let fall: Vec<_> = (0..60).map(|_| shaper.next(&raw(-120.0), 0).bands[5]).collect();
+        let fall: Vec<_> = (0..60).map(|_| shaper.next(&raw(-120.0), 0).0.bands[5]).collect();
         assert!(fall[10] > FULL / 2 && fall[59] < FULL / 10, "{fall:?}");
     }
 
@@ -195,7 +149,7 @@ mod tests {
         for _ in 0..30 {
             shaper.next(&raw(-10.0), 0);
         }
-        let hops: Vec<_> = (0..140).map(|_| shaper.next(&raw(-120.0), 0)).collect();
+        let hops: Vec<_> = (0..140).map(|_| shaper.next(&raw(-120.0), 0).0).collect();
         assert!(hops.iter().all(|hop| hop.peaks[9] >= hop.bands[9]));
         assert_eq!(hops[0].peaks[9], hops[49].peaks[9]);
         assert!(hops[139].peaks[9] < FULL / 20);
@@ -206,11 +160,11 @@ mod tests {
         let mut hop = Hop::SILENCE;
         let mut silent = shaper(-120.0);
         for _ in 0..100 {
-            hop = silent.next(&raw(-120.0), 0);
+            hop = silent.next(&raw(-120.0), 0).0;
         }
         assert_eq!(hop, Hop::SILENCE);
         for _ in 0..100 {
-            hop = silent.next(&raw(-75.0), 0);
+            hop = silent.next(&raw(-75.0), 0).0;
         }
         assert!(hop.bands[0] < FULL / 5);
     }
@@ -219,8 +173,8 @@ mod tests {
     fn an_onset_shows_at_once_and_is_gone_after_a_quarter_of_a_second() {
         let mut shaper = shaper(-10.0);
         let hit = Raw { flux: [1000, 0, 0], ..raw(-20.0) };
-        assert!(shaper.next(&hit, 0).onsets[0] > FULL / 10 * 9);
-        let after: Vec<_> = (0..25).map(|_| shaper.next(&raw(-20.0), 0).onsets).collect();
+        assert!(shaper.next(&hit, 0).0.onsets[0] > FULL / 10 * 9);
+        let after: Vec<_> = (0..25).map(|_| shaper.next(&raw(-20.0), 0).0.onsets).collect();
         assert!(after[24][0] < FULL / 20 && after.iter().all(|o| o[1] == 0));
     }
 }

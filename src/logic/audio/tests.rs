@@ -5,8 +5,9 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 
-use super::analyze::{Analyzer, SpecError};
+use super::analyze::{Analysis, Analyzer, Normalize, Options, SpecError};
 use super::features::{FULL, Hop, Window};
+use super::live::Live;
 use super::timeline::Timeline;
 use super::{bands, scratch};
 
@@ -19,6 +20,15 @@ fn analyze_in(rate: u32, channels: u32, interleaved: &[f32], pushes: impl IntoIt
         rest = later;
     }
     analyzer.push(rest).unwrap();
+    analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
+}
+
+const CAUSAL: Options = Options { analysis: Analysis::Causal, normalize: Normalize::Running };
+
+fn causal(rate: u32, channels: u32, interleaved: &[f32], normalize: Normalize) -> Timeline {
+    let options = Options { normalize, ..CAUSAL };
+    let mut analyzer = Analyzer::new(rate, channels, scratch::unlinked().unwrap()).unwrap().with(options);
+    interleaved.chunks(4410 * channels as usize).for_each(|push| analyzer.push(push).unwrap());
     analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
 }
 
@@ -77,6 +87,84 @@ proptest! {
 fn single_samples_give_the_same_bytes_as_seconds() {
     let song = song(11_025);
     assert_eq!(analyze_in(11_025, 2, &song, vec![1; song.len() / 2]).digest(), analyze(11_025, 2, &song).digest());
+}
+
+#[test]
+fn what_is_heard_live_is_what_the_causal_analysis_stores_however_it_is_cut() {
+    for (rate, normalize) in [(11_025, Normalize::Running), (44_100, Normalize::Fixed), (8_000, Normalize::Fixed)] {
+        let song = song(rate);
+        let stored = hops(&causal(rate, 2, &song, normalize));
+        for push in [1, 441, 44_100] {
+            let mut live = Live::new(rate, 2, normalize).unwrap();
+            let (mut window, mut heard) = (Window::default(), Vec::new());
+            let mut take = |live: &mut Live, heard: &mut Vec<Hop>| {
+                live.read(heard.len() as i64, live.hops() as usize - heard.len(), &mut window);
+                heard.extend((heard.len() as i64..live.hops() as i64).map(|hop| *window.hop(hop)));
+                // Hops can be read until they are said to be forgotten.
+                live.forget(heard.len() as i64 - 1);
+            };
+            for push in song.chunks(2 * push) {
+                live.push(push);
+                take(&mut live, &mut heard);
+            }
+            live.finish();
+            take(&mut live, &mut heard);
+            assert!(heard == stored, "{rate} Hz in pushes of {push}");
+            live.read(stored.len() as i64 - 1, 2, &mut window);
+            assert_eq!(*window.hop(stored.len() as i64), Hop::SILENCE);
+        }
+    }
+}
+
+#[test]
+fn the_causal_analysis_looks_half_a_long_window_ahead_and_no_further() {
+    for rate in [8_000u32, 11_025, 44_100, 48_000, 96_000, 192_000] {
+        let song = song(rate);
+        let mut live = Live::new(rate, 2, Normalize::Running).unwrap();
+        let lookahead = live.lookahead();
+        let half_a_window = (super::window::LONG_LEN / 2 * super::window::decimation(rate)) as u64;
+        assert!(lookahead <= half_a_window + u64::from(rate) / 100, "{rate} Hz: {lookahead} of {half_a_window}");
+        let centre = |hop: u64| hop * u64::from(rate) / 100;
+        for sample in song.chunks(2 * 37) {
+            live.push(sample);
+            // Every hop whose look-ahead has been heard is there.
+            let due = (0..).take_while(|&hop| centre(hop) + lookahead <= live.samples()).count() as u64;
+            assert!(live.hops() >= due, "{rate} Hz: {} of {due} hops at sample {}", live.hops(), live.samples());
+        }
+        // And none depends on what comes later.
+        let (mut a, mut b) = (Window::default(), Window::default());
+        let cut = song.len() / 4 * 2;
+        let (mut part, mut other) = (Live::new(rate, 2, Normalize::Running).unwrap(), song.clone());
+        other[cut..].iter_mut().for_each(|x| *x = 0.9 - *x);
+        part.push(&song[..cut]);
+        let mut changed = Live::new(rate, 2, Normalize::Running).unwrap();
+        changed.push(&other);
+        part.read(0, part.hops() as usize, &mut a);
+        changed.read(0, part.hops() as usize, &mut b);
+        assert!((0..part.hops() as i64).all(|hop| a.hop(hop) == b.hop(hop)), "{rate} Hz");
+    }
+}
+
+#[test]
+fn a_fixed_scale_is_the_same_for_loud_and_quiet_tracks_and_a_running_one_follows_them() {
+    let level = |db: f64, normalize| {
+        let tone = sine(22_050, 1000.0, libm::pow(10.0, db / 20.0), 20.0);
+        f64::from(*hops(&causal(22_050, 1, &tone, normalize))[1900].bands.iter().max().unwrap()) / f64::from(FULL)
+    };
+    let (loud, quiet) = (level(-20.0, Normalize::Fixed), level(-40.0, Normalize::Fixed));
+    assert!((loud - quiet - 20.0 / 60.0).abs() < 0.01, "{loud} {quiet}");
+    let (loud, quiet) = (level(-20.0, Normalize::Running), level(-40.0, Normalize::Running));
+    assert!(loud > 0.97 && quiet > 0.97, "{loud} {quiet}");
+}
+
+#[test]
+fn a_causal_timeline_is_no_full_one_and_says_so() {
+    let song = song(8_000);
+    let (full, causal) = (analyze(8_000, 2, &song), causal(8_000, 2, &song, Normalize::Running));
+    assert_eq!((full.options(), causal.options()), (Options::default(), CAUSAL));
+    assert_ne!(full.digest(), causal.digest());
+    assert_eq!(full.info(), causal.info());
+    assert_eq!(full.summary().loudness_lufs, causal.summary().loudness_lufs);
 }
 
 #[test]
@@ -273,6 +361,12 @@ fn clicks_and_drum_loops_have_their_beats_and_tempo() {
             let summary = timeline.summary();
             assert!(f >= 0.9, "{bpm}, drums {drums}: F {f:.2} at {summary:?}");
             assert!((summary.tempo.unwrap() / bpm - 1.0).abs() < 0.01, "{bpm}, drums {drums}: {summary:?}");
+            // Foretold ones begin when enough has been heard.
+            let foretold = causal(rate, 1, &audio, Normalize::Running);
+            let late: Vec<_> = beats.iter().copied().filter(|&beat| beat > 6.0).collect();
+            let found: Vec<_> = foretold.beats().iter().copied().filter(|&hop| hop > 600).collect();
+            let f = f_measure(&found, &late);
+            assert!(f >= 0.9, "{bpm}, drums {drums}, foretold: F {f:.2} at {:?}", foretold.summary());
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
+use super::analyze::{Analysis, Options};
 use super::features::{Hop, Info, Window};
 use super::record;
 use super::tags::Tags;
+use crate::logic::frame_grid::FrameGrid;
 
 /// The meaning of everything that is stored; a change of results is a new version.
-pub const ANALYSIS_VERSION: u32 = 1;
+pub const ANALYSIS_VERSION: u32 = 2;
 
 /// Records read in one go where all of them are.
 pub(super) const BLOCK: usize = 256;
@@ -34,6 +37,7 @@ pub struct Timeline {
     /// Where in the file the records begin.
     pub(super) offset: u64,
     pub(super) info: Info,
+    pub(super) options: Options,
     pub(super) summary: Summary,
     pub(super) beats: Vec<u32>,
     pub(super) digest: blake3::Hash,
@@ -46,9 +50,20 @@ impl Timeline {
         &self.info
     }
 
+    /// How the track was analysed.
+    pub fn options(&self) -> Options {
+        self.options
+    }
+
     /// What was found in the whole track.
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// Frames in a video of all of it, as far as one that is drawn may know: the end is still to come where the analysis
+    /// is causal.
+    pub fn frame_count(&self, grid: FrameGrid) -> Option<u64> {
+        (self.options.analysis == Analysis::Full).then(|| grid.frame_count(self.info.samples))
     }
 
     /// The hops of all beats, in order; none where the music has no steady beat.
@@ -66,7 +81,7 @@ impl Timeline {
         self.tags = tags;
     }
 
-    /// BLAKE3 over version, [`Info`], all records and beats, in hexadecimal: equal digests draw equal pictures.
+    /// BLAKE3 over version, [`Info`], [`Options`], all records and beats, in hexadecimal: equal digests draw equal pictures.
     pub fn digest(&self) -> String {
         self.digest.to_hex().to_string()
     }
@@ -88,22 +103,41 @@ impl Timeline {
     }
 }
 
+/// Hands all of `hops` records from `offset` on to `with`, block by block, with the count of hops that are done after
+/// it; whether that took them all.
+pub(super) fn each_block(
+    file: &File,
+    offset: u64,
+    hops: u64,
+    mut with: impl FnMut(u64, &[u8]) -> io::Result<ControlFlow<()>>,
+) -> io::Result<bool> {
+    let mut buffer = vec![0; BLOCK * record::LEN];
+    let mut hop = 0;
+    while hop < hops {
+        let count = (hops - hop).min(BLOCK as u64);
+        let records = &mut buffer[..count as usize * record::LEN];
+        file.read_exact_at(records, offset + hop * record::LEN as u64)?;
+        hop += count;
+        if with(hop, records)?.is_break() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The digest of a timeline while its records pass by.
 pub(super) struct Digest(blake3::Hasher);
 
-impl Digest {
-    pub(super) fn new(info: &Info) -> Self {
+impl Default for Digest {
+    fn default() -> Self {
         let mut hasher = blake3::Hasher::new();
         hasher.update(b"steady timeline");
-        for number in [ANALYSIS_VERSION, info.rate, info.channels] {
-            hasher.update(&number.to_le_bytes());
-        }
-        for number in [info.samples, info.hops] {
-            hasher.update(&number.to_le_bytes());
-        }
+        hasher.update(&ANALYSIS_VERSION.to_le_bytes());
         Self(hasher)
     }
+}
 
+impl Digest {
     pub(super) fn update(&mut self, records: &[u8]) {
         self.0.update(records);
     }
@@ -114,7 +148,13 @@ impl Digest {
         }
     }
 
-    pub(super) fn finish(&self) -> blake3::Hash {
+    pub(super) fn finish(mut self, info: &Info, options: Options) -> blake3::Hash {
+        for number in [info.rate, info.channels, options.analysis as u32, options.normalize as u32] {
+            self.0.update(&number.to_le_bytes());
+        }
+        for number in [info.samples, info.hops] {
+            self.0.update(&number.to_le_bytes());
+        }
         self.0.finalize()
     }
 }

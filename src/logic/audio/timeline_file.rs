@@ -10,9 +10,10 @@
 //! | 48 | 4 | integrated loudness in 1/100 LUFS, −2³¹ where there is none |
 //! | 52 | 4 | tempo in 1/100 beats a minute, 0 where there is none |
 //! | 56 | 4 + 4 | confidence in 1/1000, count of beats |
-//! | 64 | 32 | BLAKE3 of the timeline: its digest |
-//! | 96 | 32 | BLAKE3 of the 96 bytes before |
-//! | 128 | hops · record | records |
+//! | 64 | 4 + 4 | analysis (0 full, 1 causal), normalisation (0 track, 1 running, 2 fixed) |
+//! | 72 | 32 | BLAKE3 of the timeline: its digest |
+//! | 104 | 32 | BLAKE3 of the 104 bytes before |
+//! | 136 | hops · record | records |
 //! | behind | beats · 4 | the hop of each beat |
 //! | behind | the rest | title, artist and cover, see [`Tags`] |
 
@@ -22,16 +23,19 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use super::analyze::{Analysis, Normalize, Options};
 use super::features::Info;
 use super::hops::HopGrid;
 use super::record;
 use super::tags::Tags;
-use super::timeline::{ANALYSIS_VERSION, BLOCK, Digest, Summary, Timeline};
+use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
 
 /// Version of the layout above.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 const MAGIC: &[u8; 8] = b"STEADYTL";
-const HEADER: usize = 128;
+const HEADER: usize = 136;
+/// Where the checksum of what is before it lies.
+const CHECKSUM: usize = HEADER - 32;
 const NO_LOUDNESS: i32 = i32::MIN;
 
 /// Why a file cannot be used as a timeline.
@@ -74,7 +78,9 @@ impl NewFile {
     pub fn save(self, timeline: &Timeline) -> io::Result<()> {
         let Self(mut file, path) = self;
         file.write_all(&header(timeline))?;
-        each_block(timeline, |records| file.write_all(records).map(|()| ControlFlow::Continue(())))?;
+        each_block(&timeline.file, timeline.offset, timeline.info.hops, |_, records| {
+            file.write_all(records).map(|()| ControlFlow::Continue(()))
+        })?;
         let beats: Vec<u8> = timeline.beats.iter().flat_map(|beat| beat.to_le_bytes()).collect();
         file.write_all(&beats)?;
         file.write_all(&timeline.tags.to_bytes())?;
@@ -104,40 +110,22 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
     let mut bytes = vec![0; 4 * beats as usize];
     timeline.file.read_exact_at(&mut bytes, beats_at)?;
     timeline.beats = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    let mut digest = Digest::new(&timeline.info);
-    let mut hop = 0;
-    let whole = each_block(&timeline, |records| {
+    let mut digest = Digest::default();
+    let whole = each_block(&timeline.file, timeline.offset, timeline.info.hops, |hop, records| {
         digest.update(records);
-        hop += (records.len() / record::LEN) as u64;
         Ok(progress(hop))
     })?;
     if !whole {
         return Ok(None);
     }
     digest.update_beats(&timeline.beats);
-    if digest.finish() != timeline.digest {
+    if digest.finish(&timeline.info, timeline.options) != timeline.digest {
         return Err(OpenError::Damaged);
     }
     let mut bytes = vec![0; usize::try_from(len - wanted).map_err(|_| OpenError::Damaged)?];
     timeline.file.read_exact_at(&mut bytes, wanted)?;
     timeline.tags = Tags::from_bytes(&bytes).ok_or(OpenError::Damaged)?;
     Ok(Some(timeline))
-}
-
-/// Hands all records to `with`; whether that took them all.
-fn each_block(timeline: &Timeline, mut with: impl FnMut(&[u8]) -> io::Result<ControlFlow<()>>) -> io::Result<bool> {
-    let mut buffer = vec![0; BLOCK * record::LEN];
-    let mut hop = 0;
-    while hop < timeline.info.hops {
-        let count = (timeline.info.hops - hop).min(BLOCK as u64);
-        let records = &mut buffer[..count as usize * record::LEN];
-        timeline.file.read_exact_at(records, timeline.offset + hop * record::LEN as u64)?;
-        if with(records)?.is_break() {
-            return Ok(false);
-        }
-        hop += count;
-    }
-    Ok(true)
 }
 
 fn header(timeline: &Timeline) -> [u8; HEADER] {
@@ -158,9 +146,11 @@ fn header(timeline: &Timeline) -> [u8; HEADER] {
     put(52, &((summary.tempo.unwrap_or(0.0) * 100.0).round() as u32).to_le_bytes());
     put(56, &((summary.confidence * 1000.0).round() as u32).to_le_bytes());
     put(60, &(timeline.beats.len() as u32).to_le_bytes());
-    put(64, timeline.digest.as_bytes());
-    let checksum = blake3::hash(&bytes[..96]);
-    bytes[96..].copy_from_slice(checksum.as_bytes());
+    put(64, &(timeline.options.analysis as u32).to_le_bytes());
+    put(68, &(timeline.options.normalize as u32).to_le_bytes());
+    put(72, timeline.digest.as_bytes());
+    let checksum = blake3::hash(&bytes[..CHECKSUM]);
+    bytes[CHECKSUM..].copy_from_slice(checksum.as_bytes());
     bytes
 }
 
@@ -174,10 +164,11 @@ fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError>
     if (u32_at(8), u32_at(12)) != (LAYOUT_VERSION, ANALYSIS_VERSION) {
         return Err(OpenError::Version(u32_at(8), u32_at(12)));
     }
-    if blake3::hash(&bytes[..96]).as_bytes()[..] != bytes[96..] {
+    if blake3::hash(&bytes[..CHECKSUM]).as_bytes()[..] != bytes[CHECKSUM..] {
         return Err(OpenError::Damaged);
     }
     let info = Info { rate: u32_at(16), channels: u32_at(20), samples: u64_at(24), hops: u64_at(32) };
+    let options = options(u32_at(64), u32_at(68)).ok_or(OpenError::Damaged)?;
     // A file can have a right checksum over nonsense.
     let plausible = info.rate > 0
         && info.channels > 0
@@ -194,10 +185,17 @@ fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError>
         tempo: Some(f64::from(u32_at(52)) / 100.0).filter(|&tempo| tempo > 0.0),
         confidence: f64::from(u32_at(56)) / 1000.0,
     };
-    let digest = blake3::Hash::from_bytes(number(bytes, 64));
+    let digest = blake3::Hash::from_bytes(number(bytes, 72));
     let (beats, tags) = Default::default();
-    let timeline = Timeline { file, offset: HEADER as u64, info, summary, beats, digest, tags };
+    let timeline = Timeline { file, offset: HEADER as u64, info, options, summary, beats, digest, tags };
     Ok((timeline, u32_at(60)))
+}
+
+/// The options whose numbers these are.
+fn options(analysis: u32, normalize: u32) -> Option<Options> {
+    let analysis = [Analysis::Full, Analysis::Causal].into_iter().find(|&kind| kind as u32 == analysis)?;
+    let kinds = [Normalize::Track, Normalize::Running, Normalize::Fixed];
+    Some(Options { analysis, normalize: kinds.into_iter().find(|&kind| kind as u32 == normalize)? })
 }
 
 #[cfg(test)]

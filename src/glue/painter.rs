@@ -1,0 +1,84 @@
+//! Draws frames into buffers.
+
+use gst_video::prelude::*;
+
+use super::look::{LookFailure, LookSettings};
+use crate::logic::audio::features::Window;
+use crate::logic::audio::tags::Tags;
+use crate::logic::render::canvas::{Canvas, Order};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
+
+/// A frame that could not be drawn.
+#[derive(Debug, thiserror::Error)]
+#[error("Frame {n} cannot be drawn: {what} failed ({why}). If the disk is well, please report it.")]
+pub struct FrameFailure {
+    /// Which one.
+    pub n: u64,
+    /// What was being done.
+    pub what: &'static str,
+    /// Why that failed.
+    pub why: String,
+}
+
+impl FrameFailure {
+    /// As the message an element posts.
+    pub fn to_message(&self) -> gst::ErrorMessage {
+        gst::error_msg!(gst::ResourceError::Failed, ("{self}"), ["{self:?}"])
+    }
+}
+
+/// A scene at a size, with the memory it works in.
+pub struct Painter {
+    info: gst_video::VideoInfo,
+    scene: Box<dyn Scene>,
+    scratch: Scratch,
+}
+
+impl Painter {
+    /// For pictures as `info` says; `tags` are those of the music.
+    pub fn new(look: &LookSettings, info: gst_video::VideoInfo, tags: &Tags) -> Result<Self, LookFailure> {
+        let scene = look.prepare(info.width(), info.height(), tags)?;
+        Ok(Self { info, scene, scratch: Scratch::default() })
+    }
+
+    /// What has to be in the window of a frame.
+    pub fn reach(&self) -> Reach {
+        self.scene.reach()
+    }
+
+    /// Draws `frame`.
+    pub fn paint(
+        &mut self,
+        frame: &Frame<'_>,
+        window: &Window,
+        buffer: &mut gst::BufferRef,
+    ) -> Result<(), FrameFailure> {
+        let failed = |what, why: String| FrameFailure { n: frame.n, what, why };
+        let mut video = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &self.info)
+            .map_err(|error| failed("mapping the buffer", error.to_string()))?;
+        let stride = usize::try_from(video.plane_stride()[0]).unwrap_or(0);
+        let data = video.plane_data_mut(0).map_err(|error| failed("mapping the plane", error.to_string()))?;
+        let mut canvas = Canvas::new(data, stride, self.info.width(), self.info.height())
+            .map_err(|error| failed("laying out the buffer", error.to_string()))?;
+        self.scene.render(frame, window, &mut self.scratch, &mut canvas);
+        canvas.reorder(order_of(&self.info));
+        Ok(())
+    }
+}
+
+/// How pixels lie in memory. RGBx is RGBA whose alpha nobody reads.
+fn order_of(info: &gst_video::VideoInfo) -> Order {
+    match info.format() {
+        gst_video::VideoFormat::Bgra => Order::Bgra,
+        gst_video::VideoFormat::Argb => Order::Argb,
+        _ => Order::Rgba,
+    }
+}
+
+/// Writes the times in ns and the number of a frame.
+pub fn stamp(buffer: &mut gst::BufferRef, n: u64, pts: u64, duration: u64) {
+    buffer.set_pts(gst::ClockTime::from_nseconds(pts));
+    buffer.set_duration(gst::ClockTime::from_nseconds(duration));
+    buffer.set_offset(n);
+    buffer.set_offset_end(n + 1);
+}
