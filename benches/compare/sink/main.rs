@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a measurement that cannot be set up should end where it stands")]
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -60,10 +61,24 @@ fn cached(file: &Path) -> f64 {
     output.map_or(f64::NAN, |o| String::from_utf8_lossy(&o.stdout).trim().parse().unwrap_or(0.0) / f64::from(1 << 20))
 }
 
+/// Gives every run the same start: the page cache without the last run's file, and as many free pages as this run may want,
+/// touched a moment ago. In a virtual machine the first touch of a page may cost more than all that is done with it then, and
+/// the sink whose turn comes after a page-cache-hungry one would be spared it.
+fn warm_up(file: &Path, total: u64) {
+    let _ = std::fs::remove_file(file);
+    rustix::fs::sync();
+    let mut scratch = std::fs::File::create(file).unwrap();
+    let chunk = vec![0xAA; 1 << 20];
+    for _ in 0..total >> 20 {
+        scratch.write_all(&chunk).unwrap();
+    }
+    drop(scratch);
+    std::fs::remove_file(file).unwrap();
+}
+
 fn run(factory: &str, properties: &str, size: usize, total: u64, dir: &Path) -> Cost {
     let file = dir.join("out.bin");
-    let _ = std::fs::remove_file(&file);
-    rustix::fs::sync();
+    warm_up(&file, total);
     let pipeline = gst::parse::launch(&format!("{factory} name=sink async=false {properties}")).unwrap();
     let (pipeline, sink) = match pipeline.downcast::<gst::Pipeline>() {
         Ok(pipeline) => (pipeline.clone(), pipeline.by_name("sink").unwrap()),
@@ -122,12 +137,16 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let (mut rounds, mut json) = (5, None);
+    let mut sizes: Vec<usize> = LOADS.iter().map(|(size, _)| *size).collect();
+    let mut sinks: Vec<usize> = (0..SINKS.len()).collect();
     let mut dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target");
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--rounds" => rounds = arguments.next().unwrap().parse().unwrap(),
             "--json" => json = arguments.next(),
             "--dir" => dir = arguments.next().unwrap().into(),
+            "--size" => sizes = arguments.next().unwrap().split(',').map(|n| n.parse().unwrap()).collect(),
+            "--sinks" => sinks = arguments.next().unwrap().split(',').map(|n| n.parse().unwrap()).collect(),
             _ => {} // cargo bench adds --bench
         }
     }
@@ -140,20 +159,20 @@ fn main() {
         "{:>9} {:14} {:>9} {:>11} {:>9} {:>9} {:>9} {:>9} {:>7} {:>10}",
         "buffer", "sink", "MB/s", "throughput", "CPU", "p99", "EOS ms", "RSS MiB", "syncs", "cached MiB"
     );
-    for (size, total) in LOADS {
+    for (size, total) in LOADS.into_iter().filter(|(size, _)| sizes.contains(size)) {
         let mut costs: BTreeMap<usize, Vec<Cost>> = BTreeMap::new();
         for round in 0..rounds {
-            for turn in 0..SINKS.len() {
-                let which = (turn + round) % SINKS.len();
+            for turn in 0..sinks.len() {
+                let which = sinks[(turn + round) % sinks.len()];
                 let (_, factory, properties) = SINKS[which];
                 costs.entry(which).or_default().push(run(factory, properties, size, total, dir.path()));
             }
         }
         // Ratios within a round, then their median: the disk's mood changes from round to round.
-        for (which, (name, ..)) in SINKS.iter().enumerate() {
+        for (which, (name, ..)) in SINKS.iter().enumerate().filter(|(which, _)| sinks.contains(which)) {
             let pick = |f: fn(&Cost) -> f64| median(costs[&which].iter().map(f).collect());
             let ratio = |f: fn(&Cost) -> f64| {
-                median(costs[&which].iter().zip(&costs[&0]).map(|(ours, theirs)| f(ours) / f(theirs)).collect())
+                median(costs[&which].iter().zip(&costs[&sinks[0]]).map(|(ours, theirs)| f(ours) / f(theirs)).collect())
             };
             let (throughput, cpu, p99) = (1.0 / ratio(|c| c.wall), ratio(|c| c.cpu), ratio(|c| c.p99));
             let speed = total as f64 / 1e6 / pick(|c| c.wall);
