@@ -254,6 +254,11 @@ impl Recording {
         self.ready > 0 && self.in_flight == 0 && self.failed.is_none()
     }
 
+    /// Whether jobs do anything. If not, there is no hurry to run them.
+    pub fn jobs_use_the_disk(&self) -> bool {
+        self.options.durability == Durability::Sync || self.options.bounded_cache
+    }
+
     /// A job that was taken will not be run.
     pub fn put_back(&mut self, job: SyncJob) {
         self.in_flight = 0;
@@ -296,7 +301,7 @@ impl Recording {
     fn room(&self) -> u64 {
         let threshold = self.options.threshold;
         let window = threshold.saturating_sub(self.window());
-        if self.options.durability == Durability::Flush && !self.options.bounded_cache {
+        if !self.jobs_use_the_disk() {
             return window;
         }
         window.min((2 * threshold).saturating_sub(self.unsafe_bytes()))

@@ -155,7 +155,10 @@ impl Session {
                 Ok(taken) => *done += taken,
                 Err(failure) => return Err(shared.hand_out(failure)),
             }
-            self.offer_job(&mut shared);
+            // A job that does nothing is there to be reported, and the background thread comes by once an interval.
+            if recording.jobs_use_the_disk() || recording.interval().is_none() {
+                self.offer_job(&mut shared);
+            }
             if *done < total {
                 // One window at a time: the others want the lock too.
                 drop(shared);
