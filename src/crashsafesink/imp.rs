@@ -130,9 +130,38 @@ impl CrashSafeSink {
         }
     }
 
-    /// The mapped memory; an error is posted if there is none.
-    fn readable<T>(&self, map: Option<T>, buffer: &gst::Buffer) -> Result<T, gst::FlowError> {
-        map.ok_or_else(|| {
+    fn write(&self, buffer: &gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+        gst::trace!(CAT, imp = self, "{buffer:?}");
+        // Memory by memory: mapping a buffer of several as a whole would first copy them into one.
+        let sync_after = buffer.flags().contains(gst::BufferFlags::SYNC_AFTER);
+        if buffer.n_memory() == 1 {
+            let map = self.readable(buffer.peek_memory(0), buffer)?;
+            if !sync_after && matches!(&*self.state(), State::Recording(active) if active.session.gather(&map)) {
+                return Ok(gst::FlowSuccess::Ok);
+            }
+            return self.write_pieces(&[map.as_slice()], sync_after);
+        }
+        let maps = buffer.iter_memories().map(|memory| self.readable(memory, buffer)).collect::<Result<Vec<_>, _>>()?;
+        self.write_pieces(&maps.iter().map(|map| map.as_slice()).collect::<Vec<_>>(), sync_after)
+    }
+
+    fn write_pieces(&self, pieces: &[&[u8]], sync_after: bool) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let session = self.session_for_data()?;
+        let mut done = 0;
+        self.uninterrupted(|| session.write(pieces, &mut done))?;
+        if sync_after {
+            self.uninterrupted(|| session.make_safe())?;
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// The memory mapped; an error is posted if it cannot be.
+    fn readable<'a>(
+        &self,
+        memory: &'a gst::MemoryRef,
+        buffer: &gst::BufferRef,
+    ) -> Result<gst::MemoryMap<'a, gst::memory::Readable>, gst::FlowError> {
+        memory.map_readable().map_err(|_| {
             gst::element_imp_error!(
                 self,
                 gst::ResourceError::Read,
@@ -322,30 +351,11 @@ impl BaseSinkImpl for CrashSafeSink {
     }
 
     fn render(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let session = self.session_for_data()?;
-        gst::trace!(CAT, imp = self, "{buffer:?}");
-        let mut done = 0;
-        if buffer.n_memory() == 1 {
-            let map = self.readable(buffer.map_readable().ok(), buffer)?;
-            self.uninterrupted(|| session.write(&[map.as_slice()], &mut done))?;
-        } else {
-            // Mapping the buffer as a whole would first copy its memories into one.
-            let maps = buffer.iter_memories().map(|memory| self.readable(memory.map_readable().ok(), buffer));
-            let maps = maps.collect::<Result<Vec<_>, _>>()?;
-            let pieces: Vec<&[u8]> = maps.iter().map(|map| map.as_slice()).collect();
-            self.uninterrupted(|| session.write(&pieces, &mut done))?;
-        }
-        if buffer.flags().contains(gst::BufferFlags::SYNC_AFTER) {
-            self.uninterrupted(|| session.make_safe())?;
-        }
-        Ok(gst::FlowSuccess::Ok)
+        self.write(buffer)
     }
 
     fn render_list(&self, list: &gst::BufferList) -> Result<gst::FlowSuccess, gst::FlowError> {
-        for buffer in list.iter_owned() {
-            self.render(&buffer)?;
-        }
-        Ok(gst::FlowSuccess::Ok)
+        list.iter().try_fold(gst::FlowSuccess::Ok, |_, buffer| self.write(buffer))
     }
 
     fn event(&self, event: gst::Event) -> bool {

@@ -4,27 +4,61 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// A tmpfs of so many bytes, mounted on a directory until dropped.
-pub struct SmallDisk(PathBuf);
+/// Runs `body` where it may mount: the test of this name once more, in a namespace of its own. Nothing is skipped: where that
+/// is impossible the test fails and says why.
+pub fn with_mounts(test: &str, body: impl FnOnce()) {
+    const MARK: &str = "STEADY_TEST_MAY_MOUNT";
+    if std::env::var_os(MARK).is_some() {
+        return body();
+    }
+    let mut command = Command::new("unshare");
+    command.args(["--map-root-user", "--mount"]).arg(std::env::current_exe().unwrap());
+    let output = command.args(["--exact", test, "--nocapture"]).env(MARK, "1").output().expect("unshare (util-linux)");
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success() && text.contains("1 passed"),
+        "in a mount namespace (needs unprivileged user namespaces or root): {text}"
+    );
+}
 
-impl SmallDisk {
-    /// None where mounting is not allowed.
-    pub fn mount(at: &Path, bytes: u64) -> Option<Self> {
-        let status = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={bytes}"), "none"])
-            .arg(at)
-            .stderr(Stdio::null())
-            .status();
-        status.is_ok_and(|s| s.success()).then(|| Self(at.to_owned()))
+fn system(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().unwrap_or_else(|e| panic!("{program}: {e}"));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program} {arguments:?}: {text}");
+}
+
+/// A file system mounted on a directory until dropped.
+pub struct Disk(PathBuf);
+
+impl Disk {
+    /// A tmpfs of so many bytes.
+    pub fn tmpfs(at: &Path, bytes: u64) -> Self {
+        system("mount", &["-t", "tmpfs", "-o", &format!("size={bytes}"), "none", at.to_str().unwrap()]);
+        Self(at.to_owned())
     }
 
-    /// From now on nothing can be written.
-    pub fn remount_read_only(&self) -> bool {
-        Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().is_ok_and(|s| s.success())
+    /// A file system of a kind that `mkfs` can make, in a file beside the directory. Needs root and loop devices; a test that
+    /// cannot have them fails.
+    pub fn image(at: &Path, kind: &str, mebibytes: u64) -> Self {
+        let image = at.with_extension("img");
+        std::fs::File::create(&image).unwrap().set_len(mebibytes << 20).unwrap();
+        let (image, folder) = (image.to_str().unwrap(), at.to_str().unwrap());
+        system(&format!("mkfs.{kind}"), &["-q", image]);
+        let mounted = Command::new("mount").args(["-o", "loop", image, folder]).output().unwrap();
+        assert!(
+            mounted.status.success(),
+            "a loop mount failed; run the full tests as root on a machine with loop devices: {}",
+            String::from_utf8_lossy(&mounted.stderr)
+        );
+        Self(at.to_owned())
+    }
+
+    pub fn remount(&self, options: &str) {
+        system("mount", &["-o", &format!("remount,{options}"), self.0.to_str().unwrap()]);
     }
 }
 
-impl Drop for SmallDisk {
+impl Drop for Disk {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
     }
@@ -58,8 +92,14 @@ pub struct Recorder(Child);
 impl Recorder {
     /// Starts one with a pipeline description and further environment.
     pub fn start(pipeline: &str, environment: &[(&str, &str)]) -> Self {
-        let mut command = Command::new("gst-launch-1.0");
-        command.arg("-m").arg(format!("--gst-plugin-load={}", plugin().display()));
+        Self::start_after("", pipeline, environment)
+    }
+
+    /// Starts one after a line of shell, such as one that sets a limit.
+    pub fn start_after(shell: &str, pipeline: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{shell}\nexec \"$@\"")).args(["sh", "gst-launch-1.0", "-m"]);
+        command.arg(format!("--gst-plugin-load={}", plugin().display()));
         // The shell-like splitting that a user's shell would do; descriptions here contain no quotes.
         command.args(pipeline.split_whitespace());
         command.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

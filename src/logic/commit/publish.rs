@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::begin::locks_unsupported;
 use super::failure::{Failure, FailureKind};
 use super::names::Names;
-use super::recording::OnExists;
+use super::options::OnExists;
 use super::storage::{Directory, Errno, File, FileId, again};
 
 /// What this file system can do towards a name that must not be taken from anyone.

@@ -3,14 +3,16 @@
 //! The second thread is the caller's ([`Session::run_background`]); it flushes what has waited for an interval and syncs
 //! full windows, so the writing thread waits for the disk only when two windows are not safe yet. One lock guards the
 //! recording. It is held while bytes go to the kernel, never during a background sync, and never while something is reported.
+//! A second one, inside it, guards the slot in which the writer leaves a job, so that the job starts while the writer goes on
+//! with a large buffer.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::failure::Failure;
-use super::recording::{Counters, Finished, Kept, Recording};
+use super::recording::{Counters, Finished, Kept, Recording, SyncJob};
 use super::storage::Directory;
 use crate::logic::clock::{Clock, Nanos, SECOND};
 
@@ -53,19 +55,25 @@ pub enum WriteError {
 struct Shared {
     /// None once finished or kept.
     recording: Option<Recording>,
-    /// A job is being run without the lock.
+    /// A job is in the slot or being run.
     syncing: bool,
     /// No further jobs.
     closing: bool,
-    interrupted: bool,
     /// The failure has been handed out.
     reported: bool,
 }
 
-/// See the module.
+#[derive(Default)]
+struct Slot {
+    job: Option<SyncJob>,
+    closing: bool,
+}
+
+/// See the module. Lock order: `shared`, `slot`.
 pub struct Session {
     shared: Mutex<Shared>,
-    /// Something to do for the background thread.
+    slot: Mutex<Slot>,
+    /// Something is in the slot.
     work: Condvar,
     /// A job has ended, or the wait for it is to end.
     progress: Condvar,
@@ -75,6 +83,7 @@ pub struct Session {
     temporary: PathBuf,
     min_free: u64,
     max_stall: AtomicU64,
+    interrupted: AtomicBool,
 }
 
 impl Session {
@@ -89,13 +98,9 @@ impl Session {
             temporary: recording.temporary_path(),
             min_free,
             max_stall: AtomicU64::new(0),
-            shared: Mutex::new(Shared {
-                recording: Some(recording),
-                syncing: false,
-                closing: false,
-                interrupted: false,
-                reported: false,
-            }),
+            interrupted: AtomicBool::new(false),
+            slot: Mutex::default(),
+            shared: Mutex::new(Shared { recording: Some(recording), syncing: false, closing: false, reported: false }),
         }
     }
 
@@ -126,16 +131,23 @@ impl Session {
         }
     }
 
+    /// Accepts one small buffer if that takes neither input nor output nor a wait, as for nearly every one; see
+    /// [`Recording::gather`].
+    pub fn gather(&self, data: &[u8]) -> bool {
+        let Ok(mut shared) = self.shared.try_lock() else { return false };
+        shared.recording.as_mut().is_some_and(|recording| recording.gather(data))
+    }
+
     /// Accepts one buffer, given in pieces. `done` counts the bytes accepted so far and makes an interrupted call repeatable.
     pub fn write(&self, data: &[&[u8]], done: &mut usize) -> Result<(), WriteError> {
         let total: usize = data.iter().map(|d| d.len()).sum();
         let mut shared = self.lock();
         while *done < total {
             let recording = shared.recording.as_mut().ok_or(WriteError::Failed(None))?;
-            let had_deadline = recording.deadline().is_some();
             match recording.write(data, *done, self.clock.now()) {
                 Ok(0) => {
                     let since = self.clock.now();
+                    self.offer_job(&mut shared);
                     shared = self.wait_for_progress(shared)?;
                     self.max_stall.fetch_max(self.clock.now().saturating_sub(since), Ordering::Relaxed);
                     continue;
@@ -143,8 +155,17 @@ impl Session {
                 Ok(taken) => *done += taken,
                 Err(failure) => return Err(shared.hand_out(failure)),
             }
-            if recording.has_job() || had_deadline != recording.deadline().is_some() {
-                self.work.notify_one();
+            // A job that does nothing is there to be reported, and the background thread comes by once an interval.
+            if recording.jobs_use_the_disk() || recording.interval().is_none() {
+                self.offer_job(&mut shared);
+            }
+            if *done < total {
+                // One window at a time: the others want the lock too.
+                drop(shared);
+                if self.interrupted.load(Ordering::SeqCst) {
+                    return Err(WriteError::Interrupted);
+                }
+                shared = self.lock();
             }
         }
         Ok(())
@@ -166,7 +187,9 @@ impl Session {
 
     /// Ends waits for the disk, now and until called with `false`.
     pub fn interrupt(&self, interrupted: bool) {
-        self.lock().interrupted = interrupted;
+        self.interrupted.store(interrupted, Ordering::SeqCst);
+        // With the lock, so that nobody is between looking at the flag and waiting.
+        let _shared = self.lock();
         self.progress.notify_all();
     }
 
@@ -204,42 +227,39 @@ impl Session {
         // First looked at after the first window: before it a pipeline may not be ready to be ended.
         let mut low = false;
         let mut warned = false;
-        let mut shared = self.lock();
         loop {
-            let now = self.clock.now();
+            let mut shared = self.lock();
             if shared.closing {
                 return;
             }
+            let now = self.clock.now();
             let Some(recording) = shared.recording.as_mut() else { return };
             if let Err(failure) = recording.tick(now) {
-                return Self::report_failure(shared, failure, report);
+                return self.report_failure(shared, failure, report);
             }
-            let Some(job) = recording.take_job() else {
-                if recording.failure().is_some() {
-                    return;
-                }
-                shared = match recording.deadline() {
-                    Some(deadline) => {
-                        let wait = Duration::from_nanos(deadline.saturating_sub(now).max(1));
-                        self.work.wait_timeout(shared, wait).map_or_else(|e| e.into_inner().0, |(guard, _)| guard)
-                    }
-                    None => self.work.wait(shared).unwrap_or_else(PoisonError::into_inner),
-                };
-                continue;
-            };
-            shared.syncing = true;
+            if recording.failure().is_some() {
+                return;
+            }
+            // Without one: the first byte from here on cannot be due before an interval has passed, so the writer need not
+            // tell of it.
+            let deadline = recording.deadline().or(recording.interval().map(|interval| now.saturating_add(interval)));
+            self.offer_job(&mut shared);
             drop(shared);
+            let Some(job) = self.wait_for_job(now, deadline) else { continue };
+            let started = self.clock.now();
             let bytes = job.bytes();
             let result = job.run();
             let done = self.clock.now();
-            let took = done.saturating_sub(now);
-            shared = self.lock();
+            let took = done.saturating_sub(started);
+            let mut shared = self.lock();
             shared.syncing = false;
             self.progress.notify_all();
             let Some(recording) = shared.recording.as_mut() else { return };
             if let Err(failure) = recording.job_done(job, result, done) {
-                return Self::report_failure(shared, failure, report);
+                return self.report_failure(shared, failure, report);
             }
+            // The next one is not to wait for reports.
+            self.offer_job(&mut shared);
             drop(shared);
             report(Report::Flushed { bytes, took });
             let age = took.max(self.counters.max_flush_age.load(Ordering::Relaxed));
@@ -247,7 +267,6 @@ impl Session {
                 report(Report::Slow { age });
             }
             low = self.check_space(low, report);
-            shared = self.lock();
         }
     }
 
@@ -261,7 +280,8 @@ impl Session {
         self.progress.notify_all();
     }
 
-    fn report_failure(mut shared: MutexGuard<'_, Shared>, failure: Failure, report: &mut dyn FnMut(Report)) {
+    fn report_failure(&self, mut shared: MutexGuard<'_, Shared>, failure: Failure, report: &mut dyn FnMut(Report)) {
+        self.retract_job(&mut shared);
         if let WriteError::Failed(Some(failure)) = shared.hand_out(failure) {
             drop(shared);
             report(Report::Failed(failure));
@@ -285,21 +305,65 @@ impl Session {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts the next job, if there is one, where the background thread finds it.
+    fn offer_job(&self, shared: &mut Shared) {
+        if shared.closing {
+            return;
+        }
+        if let Some(job) = shared.recording.as_mut().and_then(Recording::take_job) {
+            shared.syncing = true;
+            self.slot().job = Some(job);
+            self.work.notify_one();
+        }
+    }
+
+    /// Takes a job back that nobody has begun.
+    fn retract_job(&self, shared: &mut Shared) {
+        if let Some(job) = self.slot().job.take() {
+            shared.syncing = false;
+            if let Some(recording) = &mut shared.recording {
+                recording.put_back(job);
+            }
+            self.progress.notify_all();
+        }
+    }
+
+    /// The job in the slot, waiting for one until `deadline`.
+    fn wait_for_job(&self, now: Nanos, deadline: Option<Nanos>) -> Option<SyncJob> {
+        let mut slot = self.slot();
+        let nothing = |slot: &mut Slot| slot.job.is_none() && !slot.closing;
+        slot = match deadline {
+            Some(deadline) => {
+                let wait = Duration::from_nanos(deadline.saturating_sub(now).max(1));
+                let result = self.work.wait_timeout_while(slot, wait, nothing);
+                result.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.work.wait_while(slot, nothing).unwrap_or_else(PoisonError::into_inner),
+        };
+        slot.job.take()
+    }
+
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn wait_for_progress<'a>(
         &'a self,
         mut shared: MutexGuard<'a, Shared>,
     ) -> Result<MutexGuard<'a, Shared>, WriteError> {
-        self.work.notify_one();
-        if !shared.interrupted {
+        let interrupted = || self.interrupted.load(Ordering::SeqCst);
+        if !interrupted() {
             shared = self.progress.wait(shared).unwrap_or_else(PoisonError::into_inner);
         }
-        if shared.interrupted { Err(WriteError::Interrupted) } else { Ok(shared) }
+        if interrupted() { Err(WriteError::Interrupted) } else { Ok(shared) }
     }
 
     /// No further jobs; waits for the one under way, which nothing can cut short.
     fn close_down(&self) -> MutexGuard<'_, Shared> {
         let mut shared = self.lock();
         shared.closing = true;
+        self.retract_job(&mut shared);
+        self.slot().closing = true;
         self.work.notify_one();
         while shared.syncing {
             shared = self.progress.wait(shared).unwrap_or_else(PoisonError::into_inner);
