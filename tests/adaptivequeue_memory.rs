@@ -187,6 +187,8 @@ fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
     let limit = process_budget().stats().limit;
     let queues: Vec<_> =
         (0..QUEUES).map(|_| with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(7680, 4320))).collect();
+    let total = process_budget().stats();
+    assert!(total.leased <= limit && total.overcommit <= FLOORS, "{total:?}");
     let live: Arc<AtomicU64> = Arc::default();
     std::thread::scope(|scope| {
         for (q, _) in &queues {
@@ -200,9 +202,7 @@ fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
         wait_until("all are full and each source holds its next frame", || {
             queues.iter().all(full) && live.load(Ordering::SeqCst) == (sum("current-level-buffers") + QUEUES) * HUGE
         });
-        let total = process_budget().stats();
         let held = live.load(Ordering::SeqCst) - QUEUES * HUGE;
-        assert!(total.leased <= limit && total.overcommit <= FLOORS, "{total:?}");
         assert!(held <= total.leased + total.overcommit, "{held} in the queues: {total:?}");
         assert!(held >= FLOORS && held + FLOORS >= limit.min(QUEUES * 64 * HUGE), "{held} in the queues: {total:?}");
         let overcommit = |(q, _): &(Between, Blocked)| stats(&q.element).get::<u64>("overcommit").unwrap();

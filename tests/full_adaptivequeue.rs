@@ -31,7 +31,7 @@ fn blocked_by_a_probe_for_thirty_seconds() {
 
 #[test]
 fn suspended_for_twenty_seconds() {
-    jams::is_suspended(Scale { hold: Duration::from_secs(20), ..LONG });
+    jams::is_suspended(Scale { hold: Duration::from_secs(20), ..LONG }, "suspended_for_twenty_seconds");
 }
 
 #[test]
@@ -53,6 +53,16 @@ fn gaps_alone_for_a_minute() {
 #[test]
 fn a_buffer_every_four_seconds_for_thirty_seconds() {
     jams::has_a_slow_consumer(LONG);
+}
+
+#[test]
+fn at_work_on_one_buffer_for_fifteen_seconds() {
+    jams::works_for_long(LONG, false);
+}
+
+#[test]
+fn at_work_without_a_core_for_fifteen_seconds() {
+    jams::works_for_long(LONG, true);
 }
 
 #[test]

@@ -111,8 +111,8 @@ impl Suspect {
         Self { queue: queue.downgrade(), detector: Detector::default(), traffic: None, innocent: 0 }
     }
 
-    /// One look. `all` are the queues that run. False when there is nothing to suspect any more.
-    pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue]) -> bool {
+    /// One look. `all` are the queues that run, `work` is what [`super::work::time`] says. False when there is nothing to suspect any more.
+    pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue], work: Nanos) -> bool {
         let imp = queue.imp();
         let draining = imp.eos.load(Ordering::Acquire) && imp.handoff.items() > 0 && !imp.handoff.consumer_waits();
         if imp.handoff.gate() != OPEN || !(imp.stall.blocked().is_some() || draining) {
@@ -128,7 +128,7 @@ impl Suspect {
         if self.detector.still() >= WATCH_AFTER {
             self.traffic.get_or_insert_default().watch(&jam);
         }
-        let (holder, look) = self.gather(queue, &top, &jam);
+        let (holder, look) = self.gather(queue, &top, &jam, work);
         imp.follow_supply();
         let timeout = lock(&imp.settings).push_timeout;
         match self.detector.look(imp.now(), timeout, &look) {
@@ -146,7 +146,7 @@ impl Suspect {
         true
     }
 
-    fn gather(&self, queue: &AdaptiveQueue, top: &gst::Object, jam: &Jam) -> (Option<gst::Pad>, Look) {
+    fn gather(&self, queue: &AdaptiveQueue, top: &gst::Object, jam: &Jam, work: Nanos) -> (Option<gst::Pad>, Look) {
         let imp = queue.imp();
         let holder = graph::holder(&imp.srcpad);
         let element = holder.as_ref().and_then(graph::element_of);
@@ -162,7 +162,7 @@ impl Suspect {
             || jam.members.iter().any(|member| waits_for_clock(member, top));
         let look = Look {
             moved: taken + passed,
-            cpu: cpu_time(),
+            cpu: work,
             excused,
             join,
             inputs_stuck,
@@ -248,10 +248,4 @@ fn waits_for_clock(queue: &AdaptiveQueue, top: &gst::Object) -> bool {
     let slack = SECOND as i64
         + top.downcast_ref::<gst::Pipeline>().and_then(|p| p.latency()).map_or(0, |l| l.nseconds() as i64);
     sent.saturating_add(slack) >= now && graph::is_clocked(&imp.srcpad)
-}
-
-/// CPU time that the process has used.
-fn cpu_time() -> Nanos {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    time.tv_sec as u64 * SECOND + time.tv_nsec as u64
 }

@@ -19,6 +19,7 @@ mod stats;
 mod task;
 mod times;
 mod watch;
+mod work;
 
 pub use settings::{Leaky, OnTimeout, QueueRole, QueueSizing};
 

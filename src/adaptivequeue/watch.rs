@@ -12,6 +12,8 @@ use gst::prelude::*;
 use super::AdaptiveQueue;
 use super::imp::CAT;
 use super::looks::Suspect;
+use super::work;
+use crate::logic::clock::Nanos;
 use crate::logic::queue::progress::GROWTH_INTERVAL;
 
 /// No lock of an element is taken with this one held.
@@ -80,7 +82,8 @@ fn run() {
             (std::mem::take(&mut watch.suspects), watch.members.clone())
         };
         let members: Vec<AdaptiveQueue> = members.iter().filter_map(glib::WeakRef::upgrade).collect();
-        suspects.retain_mut(|suspect| look(suspect, &members));
+        let work = work::time();
+        suspects.retain_mut(|suspect| look(suspect, &members, work));
         // Dropping the last reference may run any code.
         drop(members);
         {
@@ -98,9 +101,9 @@ fn run() {
     }
 }
 
-fn look(suspect: &mut Suspect, members: &[AdaptiveQueue]) -> bool {
+fn look(suspect: &mut Suspect, members: &[AdaptiveQueue], work: Nanos) -> bool {
     let Some(queue) = suspect.queue.upgrade() else { return false };
-    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| suspect.look(&queue, members)));
+    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| suspect.look(&queue, members, work)));
     looked.unwrap_or_else(|_| {
         gst::element_error!(
             queue,

@@ -2,6 +2,7 @@
 //! specification among the long tests.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use crate::common::TestPipeline;
 use crate::common::gate::{Gate, Opener};
+use crate::common::{TestPipeline, process};
 
 /// How long things take.
 #[derive(Clone, Copy)]
@@ -171,22 +172,11 @@ impl Launched {
         Self { child, _folder: folder }
     }
 
-    /// Sends a signal.
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, signal).unwrap();
-    }
-
     /// Waits for the end and returns what it wrote.
     pub fn finish(self) -> String {
         let Self { child, _folder } = self;
         let output = child.wait_with_output().unwrap();
         [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat()
-    }
-
-    /// Whether it still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
     }
 }
 
@@ -202,29 +192,34 @@ pub fn recording(queue: &str) -> String {
 /// A queue in front of a join waits while another input has its turn, or its own time.
 pub fn joins_without_fault(scale: Scale) -> Vec<(&'static str, TestPipeline)> {
     [
-        ("concat", "concat name=c ! fakesink sync=true videotestsrc ! Q ! c. videotestsrc ! Q ! c."),
+        ("concat", "concat name=c ! fakesink sync=true videotestsrc ! Q ! c. videotestsrc ! Q name=q ! c."),
         (
             "concat beside a live source",
-            "concat name=c ! fakesink videotestsrc is-live=true ! c. videotestsrc ! Q ! c.",
+            "concat name=c ! fakesink videotestsrc is-live=true ! c. videotestsrc ! Q name=q ! c.",
         ),
         (
             "input-selector",
-            "input-selector name=s ! fakesink sync=true videotestsrc is-live=true ! s. videotestsrc ! Q ! s.",
+            "input-selector name=s ! fakesink sync=true videotestsrc is-live=true ! s. videotestsrc ! Q name=q ! s.",
         ),
         (
             "silent appsrc",
             "appsrc ! video/x-raw,format=I420,width=64,height=64,framerate=30/1 ! matroskamux name=m ! fakesink \
-             videotestsrc ! video/x-raw,width=64,height=64 ! Q ! m.",
+             videotestsrc ! video/x-raw,width=64,height=64 ! Q name=q ! m.",
+        ),
+        (
+            "silent appsrc beside a queue that must not grow",
+            "appsrc ! video/x-raw,format=I420,width=64,height=64,framerate=30/1 ! matroskamux name=m ! fakesink \
+             videotestsrc ! video/x-raw,width=64,height=64 ! Q name=q max-size-buffers=8 ! m.",
         ),
         (
             "a source that works for long before its first buffer",
             "videotestsrc ! video/x-raw,width=64,height=64 ! identity sleep-time=WORK ! matroskamux name=m ! \
-             fakesink sync=false audiotestsrc ! Q ! m.",
+             fakesink sync=false audiotestsrc ! Q name=q ! m.",
         ),
         (
             "live audio beside video from a file",
             "audiotestsrc is-live=true ! Q ! matroskamux name=m ! fakesink \
-             videotestsrc ! video/x-raw,width=64,height=64 ! Q ! m.",
+             videotestsrc ! video/x-raw,width=64,height=64 ! Q name=q ! m.",
         ),
     ]
     .map(|(name, description)| {
@@ -259,22 +254,34 @@ pub fn is_blocked_by_a_probe(scale: Scale) {
 
 /// A flushing seek ten times a second.
 pub fn seeks(scale: Scale) {
-    let pipeline = scale.parse("videotestsrc ! Q ! fakesink sync=true");
+    let pipeline = scale.parse("videotestsrc ! Q ! fakesink name=sink sync=true");
+    let buffers: Arc<AtomicU64> = Arc::default();
+    let counted = Arc::clone(&buffers);
+    pipeline.element("sink").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        gst::PadProbeReturn::Ok
+    });
     pipeline.set_state(gst::State::Playing).unwrap();
     let began = Instant::now();
+    let mut seeks = 0;
     while began.elapsed() < scale.hold {
-        let _ = pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO);
+        seeks += u64::from(pipeline.seek_simple(gst::SeekFlags::FLUSH, gst::ClockTime::ZERO).is_ok());
         expect_no_error(&pipeline, Duration::from_millis(100));
     }
+    let buffers = buffers.load(Ordering::SeqCst);
+    assert!(seeks > 5 && buffers > seeks, "{buffers} buffers after {seeks} seeks");
 }
 
 /// Nothing but gaps: live, and from a source that has long sent all of them and EOS.
 pub fn sends_gaps(scale: Scale) {
-    let tenths = scale.hold.as_millis() / 100;
+    // Each lasts longer than the timeout: the last ones are in the queue with EOS while the sink waits for their time.
+    let spacing = scale.timeout * 2;
+    let count = scale.hold.as_millis() / spacing.as_millis();
+    let samples = spacing.as_millis() * 441 / 10;
     let gaps = "identity drop-probability=1 ! Q name=q";
     let live = scale.parse(&format!("audiotestsrc is-live=true ! {gaps} ! fakesink async=false"));
     let stored = scale.parse(&format!(
-        "audiotestsrc num-buffers={tenths} samplesperbuffer=4410 ! {gaps} ! fakesink name=sink sync=true"
+        "audiotestsrc num-buffers={count} samplesperbuffer={samples} ! {gaps} ! fakesink name=sink sync=true"
     ));
     let gaps: Arc<AtomicU64> = Arc::default();
     let counted = Arc::clone(&gaps);
@@ -286,7 +293,7 @@ pub fn sends_gaps(scale: Scale) {
     live.set_state(gst::State::Playing).unwrap();
     stored.run(scale.hold + crate::common::PATIENCE).expect_eos();
     expect_no_error(&live, Duration::ZERO);
-    assert_eq!(u128::from(gaps.load(Ordering::SeqCst)), tenths);
+    assert_eq!(u128::from(gaps.load(Ordering::SeqCst)), count);
 }
 
 /// An encoder that looks far ahead and works slowly, in 4K or smaller, beside audio.
@@ -294,7 +301,7 @@ pub fn encodes_slowly(scale: Scale, width: u32, height: u32, frames: u32) {
     let pipeline = scale.parse(&format!(
         "videotestsrc num-buffers={frames} ! video/x-raw,width={width},height={height},framerate=30/1 ! Q ! \
          x264enc speed-preset=slower ! Q role=encoder ! matroskamux name=m ! fakesink sync=false \
-         audiotestsrc num-buffers=2000 ! Q name=audio ! m."
+         audiotestsrc num-buffers=2000 ! Q name=audio max-size-buffers=200 ! m."
     ));
     pipeline.run(Duration::from_secs(1200)).expect_eos();
     let stats: gst::Structure = pipeline.element("audio").property("stats");
@@ -313,20 +320,29 @@ pub fn has_a_slow_consumer(scale: Scale) {
     plays_without_error(scale, &description);
 }
 
-/// An `appsink` that nobody reads: told of once, without an error. Returns the text.
-pub fn is_not_read(scale: Scale) -> String {
-    let pipeline = scale.parse("videotestsrc ! Q ! appsink max-buffers=1 sync=false");
-    pipeline.set_state(gst::State::Playing).unwrap();
+/// The texts of the stalls that queues told of as messages within `hold`. Panics if any element posts an error.
+#[track_caller]
+pub fn told_within(pipeline: &TestPipeline, hold: Duration) -> Vec<String> {
     let bus = pipeline.bus().unwrap();
-    let hold = gst::ClockTime::try_from(scale.hold).unwrap();
+    let until = Instant::now() + hold;
     let mut told = Vec::new();
-    while let Some(message) = bus.timed_pop_filtered(hold, &[gst::MessageType::Element, gst::MessageType::Error]) {
+    loop {
+        let left = gst::ClockTime::try_from(until.saturating_duration_since(Instant::now())).unwrap();
+        let kinds = [gst::MessageType::Element, gst::MessageType::Error];
+        let Some(message) = bus.timed_pop_filtered(left, &kinds) else { return told };
         assert_eq!(message.type_(), gst::MessageType::Element, "{message:?}");
         let structure = message.structure().unwrap();
         if structure.name() == "adaptivequeue-stalled" {
             told.push(structure.get::<String>("text").unwrap());
         }
     }
+}
+
+/// An `appsink` that nobody reads: told of once, without an error. Returns the text.
+pub fn is_not_read(scale: Scale) -> String {
+    let pipeline = scale.parse("videotestsrc ! Q ! appsink max-buffers=1 sync=false");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let mut told = told_within(&pipeline, scale.hold);
     assert_eq!(told.len(), 1, "it is told of once, as a message: {told:?}");
     told.remove(0)
 }
@@ -339,26 +355,91 @@ pub fn waits_for_a_turn(scale: Scale) {
         let left = until.saturating_duration_since(Instant::now());
         let errors = errors(pipeline, left);
         assert!(errors.is_empty(), "{name}: {errors:?}");
+        let stats: gst::Structure = pipeline.element("q").property("stats");
+        assert_eq!(stats.get::<u64>("growths").unwrap(), 0, "{name}: {stats}");
     }
 }
 
-/// A process that is stopped and goes on.
-pub fn is_suspended(scale: Scale) {
-    let nearly = scale.timeout.as_micros() * 4 / 5;
-    let mut child = Launched::new(
-        &format!(
-            "-e videotestsrc ! adaptivequeue push-timeout={} max-size-buffers=2 ! identity sleep-time={nearly} ! fakesink",
-            scale.timeout.as_nanos()
-        ),
-        &[],
-    );
-    std::thread::sleep(Duration::from_millis(1000));
-    child.signal(rustix::process::Signal::STOP);
-    std::thread::sleep(scale.hold);
-    child.signal(rustix::process::Signal::CONT);
-    std::thread::sleep(scale.timeout);
-    assert!(child.is_running());
-    child.signal(rustix::process::Signal::KILL);
-    let text = child.finish();
-    assert!(!text.contains("ERROR"), "{text}");
+/// An element that works on each buffer for longer than the timeout; `starved`, it hardly gets its core.
+pub fn works_for_long(scale: Scale, starved: bool) {
+    let hog = starved.then(Hog::start);
+    let pipeline = scale.parse("videotestsrc ! Q max-size-buffers=2 ! fakesink name=sink signal-handoffs=true");
+    let work = scale.timeout * 3;
+    pipeline.element("sink").connect("handoff", false, move |_| {
+        if starved {
+            Hog::give_way();
+        }
+        let began = Instant::now();
+        while began.elapsed() < work {
+            std::hint::spin_loop();
+        }
+        None
+    });
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let told = told_within(&pipeline, scale.hold);
+    assert_eq!(told.len(), 1, "it is told of, as a message: {told:?}");
+    drop(hog);
+}
+
+/// A process that wants the first core for itself.
+struct Hog(Child);
+
+impl Hog {
+    fn start() -> Self {
+        Self(Command::new("taskset").args(["1", "sh", "-c", "while :; do :; done"]).spawn().unwrap())
+    }
+
+    /// The calling thread gets what the hog leaves: about a hundredth of its core.
+    fn give_way() {
+        let mut first = rustix::thread::CpuSet::new();
+        first.set(0);
+        rustix::thread::sched_setaffinity(None, &first).unwrap();
+        rustix::process::setpriority_process(None, 19).unwrap();
+    }
+}
+
+impl Drop for Hog {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A process that is stopped and goes on, in the middle of a buffer that takes nearly the timeout. `test` names the
+/// caller.
+pub fn is_suspended(scale: Scale, test: &str) {
+    if let Some(mut child) = process::start(test, &[]) {
+        let stdout = child.stdout.as_mut().unwrap();
+        let (mut seen, mut next) = (String::new(), [0]);
+        while !seen.contains(HELD) {
+            assert_eq!(stdout.read(&mut next).unwrap(), 1, "it ended early: {seen}");
+            seen.push(next[0].into());
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+        std::thread::sleep(scale.hold);
+        rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+        return process::expect_pass(child);
+    }
+    // Time in which the process runs: none of it passes while it is stopped.
+    const HELD: &str = "is held";
+    const TICK: Duration = Duration::from_millis(10);
+    let ticks = |time: Duration| (time.as_millis() / TICK.as_millis()) as u32;
+    let hold = ticks(scale.timeout * 4 / 5);
+    let pipeline = scale.parse("videotestsrc ! Q max-size-buffers=2 ! fakesink name=sink signal-handoffs=true");
+    let buffers = AtomicU64::new(0);
+    pipeline.element("sink").connect("handoff", false, move |_| {
+        let buffer = buffers.fetch_add(1, Ordering::SeqCst);
+        for tick in 0..hold {
+            if (buffer, tick) == (1, hold * 4 / 5) {
+                println!("{HELD}");
+            }
+            std::thread::sleep(TICK);
+        }
+        None
+    });
+    pipeline.set_state(gst::State::Playing).unwrap();
+    for _ in 0..ticks(scale.timeout * 4) {
+        expect_no_error(&pipeline, TICK);
+    }
 }
