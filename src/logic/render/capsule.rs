@@ -1,6 +1,21 @@
 //! Upright bars with round ends, at whole pixels across and parts of a pixel in height.
 
 use super::draw::cover;
+use super::math::ease;
+use super::soft::Grid;
+
+/// The height over each column of nodes of a smooth outline through the middles of bars `width` pixels wide, the first
+/// one at `left` and one each `pitch`.
+pub fn outline(grid: Grid, (left, pitch, width): (i32, i32, i32), heights: &[f32], tips: &mut Vec<f32>) {
+    let last = heights.len() - 1;
+    tips.clear();
+    tips.extend((0..grid.columns()).map(|c| {
+        let x = (c as u32 * grid.cell()) as f32 - (left as f32 + 0.5 * width as f32);
+        let b = (x / pitch as f32).clamp(0.0, heights.len() as f32 - 1.001);
+        let i = b as usize;
+        heights[i] + (heights[(i + 1).min(last)] - heights[i]) * ease(b - i as f32)
+    }));
+}
 
 /// Heights of a bar's end that are told apart, per pixel.
 const FINE: i32 = 16;

@@ -3,7 +3,7 @@
 use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::capsule::Ends;
+use crate::logic::render::capsule::{Ends, outline};
 use crate::logic::render::draw::{Pixel, cover, over, over_all, pixel, span};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
@@ -156,13 +156,7 @@ impl Scene for BarsMirror {
         let pulse = f32::from(frame.at.level(window, |hop| hop.onsets[0])) / f32::from(FULL);
         let soft = Self::softened(&bars[..self.bars]);
         let tips = &mut scratch.values;
-        tips.clear();
-        tips.extend((0..self.grid.columns()).map(|c| {
-            let x = (c as u32 * self.grid.cell()) as f32 - (self.left as f32 + 0.5 * self.width as f32);
-            let b = (x / self.pitch as f32).clamp(0.0, self.bars as f32 - 1.001);
-            let i = b as usize;
-            soft[i] + (soft[i + 1] - soft[i]) * ease(b - i as f32)
-        }));
+        outline(self.grid, (self.left, self.pitch, self.width), &soft[..self.bars], tips);
         let highest = bars.iter().map(|bar| bar.height.max(bar.peak + 4.0 * self.cap)).fold(0.0, f32::max);
         self.grid.paint(canvas, &mut scratch.rows, &mut Picture { scene: self, bars, highest, pulse, tips });
     }

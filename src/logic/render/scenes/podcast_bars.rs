@@ -3,7 +3,7 @@
 use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::capsule::Ends;
+use crate::logic::render::capsule::{Ends, outline};
 use crate::logic::render::draw::{Pixel, over, pixel, span};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
@@ -105,17 +105,11 @@ impl Scene for PodcastBars {
     fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let heights = self.heights(frame, window);
         let tips = &mut scratch.values;
-        tips.clear();
-        tips.extend((0..self.grid.columns()).map(|c| {
-            let x = (c as u32 * self.grid.cell()) as f32 - (self.left as f32 + 0.5 * self.width as f32);
-            let b = (x / self.pitch as f32).clamp(0.0, BARS as f32 - 1.001);
-            let i = b as usize;
-            let soft = |i: usize| {
-                let (before, after) = (heights[i.saturating_sub(1)], heights[(i + 1).min(BARS - 1)]);
-                0.5 * heights[i] + 0.25 * (before + after)
-            };
-            soft(i) + (soft(i + 1) - soft(i)) * ease(b - i as f32)
-        }));
+        let soft: [f32; BARS] = std::array::from_fn(|i| {
+            let (before, after) = (heights[i.saturating_sub(1)], heights[(i + 1).min(BARS - 1)]);
+            0.5 * heights[i] + 0.25 * (before + after)
+        });
+        outline(self.grid, (self.left, self.pitch, self.width), &soft, tips);
         let highest = heights.iter().copied().fold(0.0, f32::max);
         let loud = f32::from(frame.at.level(window, |hop| hop.loudness)) / f32::from(FULL);
         self.grid.paint(canvas, &mut scratch.rows, &mut Picture { scene: self, heights, highest, loud, tips });
