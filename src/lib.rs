@@ -18,6 +18,8 @@ mod crashsafesink;
 mod glue;
 #[cfg(feature = "plugin")]
 mod visualrender;
+#[cfg(feature = "plugin")]
+mod visualscope;
 
 #[cfg(feature = "plugin")]
 #[allow(missing_docs, reason = "plugin_define! makes undocumented public functions")]
@@ -39,7 +41,8 @@ mod plugin {
         crate::adaptivequeue::register(plugin)?;
         crate::bufferhealth::register(plugin)?;
         crate::crashsafesink::register(plugin)?;
-        crate::visualrender::register(plugin)
+        crate::visualrender::register(plugin)?;
+        crate::visualscope::register(plugin)
     }
 
     gst::plugin_define!(

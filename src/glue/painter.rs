@@ -41,6 +41,11 @@ impl Painter {
         Ok(Self { info, scene, scratch: Scratch::default() })
     }
 
+    /// What the pictures are like.
+    pub fn info(&self) -> &gst_video::VideoInfo {
+        &self.info
+    }
+
     /// What has to be in the window of a frame.
     pub fn reach(&self) -> Reach {
         self.scene.reach()

@@ -44,12 +44,16 @@ impl Between {
 
     /// Links the element's source pad to one that keeps what comes; `query` answers serialized queries.
     pub fn link_sink_with(&self, query: impl Fn(&mut gst::QueryRef) -> bool + Send + Sync + 'static) {
+        self.link_sink_of(&gst::Caps::new_any(), query);
+    }
+
+    /// As [`link_sink_with`](Self::link_sink_with), for what has those caps.
+    pub fn link_sink_of(&self, caps: &gst::Caps, query: impl Fn(&mut gst::QueryRef) -> bool + Send + Sync + 'static) {
         let (chain, events) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let lists = Arc::clone(&self.shared);
         // Without a template a pad accepts what it has already, and nothing else.
-        let any =
-            gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, &gst::Caps::new_any());
-        let sink = gst::Pad::builder_from_template(&any.unwrap())
+        let template = gst::PadTemplate::new("sink", gst::PadDirection::Sink, gst::PadPresence::Always, caps);
+        let sink = gst::Pad::builder_from_template(&template.unwrap())
             .name("sink")
             .chain_function(move |_, _, buffer| {
                 chain.out.lock().unwrap().push(Out::Buffer(buffer));

@@ -14,6 +14,7 @@ pub mod palette;
 mod progress_bar;
 pub mod scene;
 mod scenes;
+pub mod schedule;
 mod soft;
 mod text;
 mod transparent;

@@ -1,0 +1,59 @@
+//! What can go wrong in `visualscope`, in words, and which GStreamer error it is.
+
+use std::path::PathBuf;
+
+use crate::glue::look::LookFailure;
+use crate::glue::painter::FrameFailure;
+use crate::glue::text::timeline_reason;
+use crate::logic::audio::timeline_file::OpenError;
+use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error("“{}” cannot be used as a timeline: {}. Have visualrender make one with timeline-location, or unset it.", .0.display(), timeline_reason(.1))]
+    Timeline(PathBuf, OpenError),
+    #[error(
+        "What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of {MIN_SIDE} to {MAX_SIDE} pixels a \
+        side at a constant frame rate. Put videoconvert behind it, or ask for another size."
+    )]
+    Negotiation(String),
+    #[error(
+        "The audio is not timed, so it is not clear when to show it. Put a parser or a decoder in front of visualscope."
+    )]
+    Untimed(gst::Format),
+    #[error("There is no memory for a picture: {0}. Ask for a smaller size.")]
+    Memory(String),
+    #[error(transparent)]
+    Look(#[from] LookFailure),
+    #[error(transparent)]
+    Frame(#[from] FrameFailure),
+}
+
+impl Failure {
+    /// As the message an element posts.
+    pub(super) fn to_message(&self) -> gst::ErrorMessage {
+        let (text, detail) = (self.to_string(), format!("{self:?}"));
+        match self {
+            Failure::Timeline(_, OpenError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+                gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"])
+            }
+            Failure::Timeline(_, OpenError::Io(_)) => {
+                gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
+            }
+            Failure::Timeline(..) => gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"]),
+            Failure::Negotiation(_) => gst::error_msg!(gst::CoreError::Negotiation, ("{text}"), ["{detail}"]),
+            Failure::Untimed(_) => gst::error_msg!(gst::StreamError::Format, ("{text}"), ["{detail}"]),
+            Failure::Memory(_) => gst::error_msg!(gst::ResourceError::Failed, ("{text}"), ["{detail}"]),
+            Failure::Look(failure) => failure.to_message(),
+            Failure::Frame(failure) => failure.to_message(),
+        }
+    }
+
+    /// What the thread that brings audio is told.
+    pub(super) fn flow(&self) -> gst::FlowError {
+        match self {
+            Failure::Negotiation(_) => gst::FlowError::NotNegotiated,
+            _ => gst::FlowError::Error,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! playbin with a visualisation, and what can be seen of its sinks.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use gst::prelude::*;
+
+/// What reached a sink.
+#[derive(Debug, Default, Clone)]
+pub struct Seen {
+    /// Time stamps in ns, in order.
+    pub times: Vec<u64>,
+    /// How far behind the clock each buffer was when it arrived, in ns; negative = ahead.
+    pub late: Vec<i64>,
+    /// How much each buffer holds, in ns.
+    pub media: u64,
+}
+
+/// playbin, its sinks and what they saw.
+pub struct Player {
+    pub playbin: gst::Element,
+    pub audio: Arc<Mutex<Seen>>,
+    pub video: Arc<Mutex<Seen>>,
+    /// Where frames are shown.
+    pub sink: gst::Element,
+    /// The visualscope.
+    pub vis: Mutex<gst::Element>,
+}
+
+fn watched(sink: &gst::Element, playbin: &gst::Element) -> Arc<Mutex<Seen>> {
+    let seen: Arc<Mutex<Seen>> = Arc::default();
+    let (noted, playbin) = (Arc::clone(&seen), playbin.downgrade());
+    let pad = sink.static_pad("sink").unwrap();
+    pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+        let Some(buffer) = info.buffer() else { return gst::PadProbeReturn::Ok };
+        let segment = pad.sticky_event::<gst::event::Segment>(0).unwrap();
+        let segment = segment.segment().downcast_ref::<gst::ClockTime>().unwrap().clone();
+        let pts = buffer.pts().unwrap();
+        let mut noted = noted.lock().unwrap();
+        noted.times.push(segment.to_running_time(pts).map_or(0, gst::ClockTime::nseconds));
+        noted.media += buffer.duration().map_or(0, gst::ClockTime::nseconds);
+        let playing = playbin.upgrade().filter(|playbin| playbin.current_state() == gst::State::Playing);
+        let now = playing.and_then(|playbin| playbin.current_running_time());
+        if let (Some(now), Some(due)) = (now, segment.to_running_time(pts)) {
+            noted.late.push(now.nseconds() as i64 - due.nseconds() as i64);
+        }
+        gst::PadProbeReturn::Ok
+    });
+    seen
+}
+
+impl Player {
+    /// Plays `song` with a visualscope of `properties`; both sinks follow the clock.
+    pub fn new(song: &Path, properties: &str) -> Self {
+        crate::common::init();
+        let playbin = gst::ElementFactory::make("playbin").build().unwrap();
+        let sink =
+            || gst::ElementFactory::make("fakesink").property("sync", true).property("qos", true).build().unwrap();
+        let (audio, video) = (sink(), sink());
+        video.set_property("enable-last-sample", true);
+        let vis = Self::scope(properties);
+        playbin.set_property("uri", gst::glib::filename_to_uri(song, None).unwrap().as_str());
+        playbin.set_property_from_str("flags", "audio+vis+soft-volume");
+        playbin.set_property("audio-sink", &audio);
+        playbin.set_property("video-sink", &video);
+        playbin.set_property("vis-plugin", &vis);
+        let sink = video.clone();
+        let (audio, video) = (watched(&audio, &playbin), watched(&video, &playbin));
+        Self { playbin, audio, video, sink, vis: Mutex::new(vis) }
+    }
+
+    /// A visualscope.
+    pub fn scope(properties: &str) -> gst::Element {
+        let vis = gst::ElementFactory::make("visualscope").build().unwrap();
+        for property in properties.split_whitespace() {
+            let (name, value) = property.split_once('=').unwrap();
+            vis.set_property_from_str(name, value);
+        }
+        vis
+    }
+
+    /// Plays to the end.
+    #[track_caller]
+    pub fn wait(&self, patience: std::time::Duration) {
+        let bus = self.playbin.bus().unwrap();
+        let timeout = gst::ClockTime::try_from(patience).unwrap();
+        let message = bus.timed_pop_filtered(timeout, &[gst::MessageType::Eos, gst::MessageType::Error]);
+        let message =
+            message.unwrap_or_else(|| panic!("no end: {:?} of video", self.video.lock().unwrap().times.last()));
+        assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    }
+
+    pub fn seen(&self) -> (Seen, Seen) {
+        (self.audio.lock().unwrap().clone(), self.video.lock().unwrap().clone())
+    }
+}
+
+impl Drop for Player {
+    fn drop(&mut self) {
+        let _ = self.playbin.set_state(gst::State::Null);
+    }
+}
+
+/// The song goes through without stalling the audio: no buffer comes late, none is missing, and pictures follow each
+/// other to its end. Audio may be late by `slack` ns: an audio sink holds 200 ms.
+#[track_caller]
+pub fn check(audio: &Seen, video: &Seen, ns: u64, slack: i64) {
+    assert!(audio.media.abs_diff(ns) < 30_000_000, "{} ns of {ns} of audio", audio.media);
+    let latest = audio.late.iter().copied().max().unwrap();
+    // A buffer that is due only when it arrives would still be in time.
+    assert!(latest <= slack, "audio was {latest} ns late");
+    assert!(video.times.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", video.times);
+    let last = video.times.last().copied().unwrap();
+    assert!(ns.abs_diff(last) < 70_000_000, "the last frame is at {last} of {ns} ns");
+}
