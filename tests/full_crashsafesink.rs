@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 mod common;
 
+use std::time::Duration;
+
+use common::sink::{Disk, Recorder, names, playable_frames};
 use common::sink_suite as suite;
+use common::{PATIENCE, TestPipeline, wait_until};
+use gst::prelude::*;
 
 #[test]
 fn the_final_name_is_absent_or_complete_in_200_recordings() {
@@ -40,4 +45,140 @@ fn matroska_and_robust_mp4_play_wherever_they_are_killed() {
 #[test]
 fn two_gibibytes_leave_twelve_mebibytes_in_the_page_cache() {
     suite::the_page_cache_stays_small(2048);
+}
+
+#[test]
+fn thirty_minutes_take_no_more_memory_than_one() {
+    // At 4 Mbit/s; only the bytes matter.
+    let one = suite::most_memory(7_500);
+    let thirty = suite::most_memory(225_000);
+    assert!(thirty * 100 <= one * 105, "{thirty} KiB for 30 minutes, {one} for one");
+}
+
+/// Needs root and loop devices: whoever asks for the full tests without them is told by a failure, not by silence.
+#[test]
+fn an_ext4_that_turns_read_only_while_recording_is_one_clear_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("disk");
+    std::fs::create_dir(&folder).unwrap();
+    let disk = Disk::image(&folder, "ext4", 64);
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes ! crashsafesink name=sink location={} flush-interval=20000000",
+        folder.join("out.bin").display()
+    ));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let src = pipeline.element("src");
+    let push = |byte: u8| src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&gst::Buffer::from_slice([byte; 1000])]);
+    assert_eq!(push(1), gst::FlowReturn::Ok);
+    let temp = folder.join("out.recording.bin");
+    let unsynced = || pipeline.element("sink").property::<gst::Structure>("stats").get::<u64>("unsynced-bytes");
+    wait_until("it is on the disk", || std::fs::metadata(&temp).is_ok_and(|m| m.len() == 1000) && unsynced() == Ok(0));
+    // What the kernel does by itself when it finds an error.
+    disk.remount("abort");
+    assert_eq!(push(2), gst::FlowReturn::Ok);
+    let (error, debug) = pipeline.wait(PATIENCE).unwrap_error();
+    assert!(error.message().contains("read-only"), "{error} {debug}");
+    assert!(debug.contains("errno 30"), "{debug}");
+    assert!(pipeline.bus().unwrap().pop_filtered(&[gst::MessageType::Eos]).is_none());
+    pipeline.set_state(gst::State::Null).unwrap();
+    assert_eq!(names(&folder).iter().filter(|n| n.contains("bin")).collect::<Vec<_>>(), ["out.recording.bin"]);
+    assert_eq!(std::fs::read(&temp).unwrap()[..1000], [1; 1000]);
+}
+
+#[test]
+fn a_process_stopped_for_half_a_minute_goes_on_as_if_nothing_had_been() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.mkv");
+    let line = format!(
+        "-e videotestsrc is-live=true ! video/x-raw,width=64,height=64,framerate=30/1 ! vp8enc deadline=1 ! matroskamux ! \
+         crashsafesink location={} flush-interval=100000000",
+        out.display()
+    );
+    let mut recorder = Recorder::start(&line, &[]);
+    let temp = dir.path().join("out.recording.mkv");
+    let size = || std::fs::metadata(&temp).map_or(0, |m| m.len());
+    wait_until("it records", || size() > 4000);
+    let signal = |signal| rustix::process::kill_process(recorder.id(), signal).unwrap();
+    signal(rustix::process::Signal::STOP);
+    std::thread::sleep(Duration::from_secs(30));
+    let before = size();
+    signal(rustix::process::Signal::CONT);
+    wait_until("it goes on", || size() > before + 2000);
+    signal(rustix::process::Signal::INT);
+    wait_until("it ends", || recorder.ended().is_some());
+    let output = recorder.output();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(names(dir.path()), ["out.mkv"]);
+    assert!(playable_frames(&out) > 30);
+}
+
+#[test]
+fn half_a_minute_of_silence_is_no_reason_to_warn() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.bin");
+    let pipeline = TestPipeline::parse(&format!(
+        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
+        out.display()
+    ));
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let src = pipeline.element("src");
+    let push = || src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&gst::Buffer::from_slice([1; 1000])]);
+    assert_eq!(push(), gst::FlowReturn::Ok);
+    std::thread::sleep(Duration::from_secs(30));
+    assert_eq!(push(), gst::FlowReturn::Ok);
+    let _ = src.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]);
+    let bus = pipeline.bus().unwrap();
+    let kinds = [gst::MessageType::Warning, gst::MessageType::Error, gst::MessageType::Eos];
+    let first = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &kinds).unwrap();
+    assert_eq!(first.type_(), gst::MessageType::Eos, "{first:?}");
+    assert_eq!(std::fs::metadata(&out).unwrap().len(), 2000);
+}
+
+#[test]
+fn one_list_of_more_than_two_gibibytes_is_written_whole() {
+    // Never touched, so it takes no memory; more than one call can write, which is 2 GiB less a page.
+    let size = (2_usize << 30) + 12_345;
+    for more in ["", "durability=flush page-cache=keep flush-threshold=1099511627776"] {
+        let dir = tempfile::tempdir_in(common::sink::plugin().parent().unwrap()).unwrap();
+        let out = dir.path().join("out.bin");
+        let pipeline = TestPipeline::parse(&format!(
+            "appsrc name=src format=bytes max-bytes=0 ! crashsafesink location={} {more}",
+            out.display()
+        ));
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let mut list = gst::BufferList::new();
+        list.get_mut().unwrap().add(gst::Buffer::from_slice(vec![0_u8; size]));
+        list.get_mut().unwrap().add(gst::Buffer::from_slice([7_u8; 10]));
+        let src = pipeline.element("src");
+        assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer-list", &[&list]), gst::FlowReturn::Ok);
+        drop(list);
+        let _ = src.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]);
+        pipeline.wait(4 * PATIENCE).expect_eos();
+        let file = std::fs::File::open(&out).unwrap();
+        assert_eq!(file.metadata().unwrap().len(), size as u64 + 10);
+        let mut end = [0; 12];
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut end, size as u64 - 2).unwrap();
+        assert_eq!(end, [0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
+    }
+}
+
+#[test]
+fn xfs_and_btrfs_are_recorded_to_like_ext4() {
+    for (kind, mebibytes) in [("xfs", 320), ("btrfs", 128)] {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("disk");
+        std::fs::create_dir(&folder).unwrap();
+        let _disk = Disk::image(&folder, kind, mebibytes);
+        for (more, expected) in [("", "out.bin"), ("on-exists=number", "out-1.bin"), ("on-exists=replace", "out.bin")] {
+            let line = format!(
+                "fakesrc num-buffers=2000 sizetype=fixed sizemax=1000 filltype=pattern-span ! \
+                 crashsafesink location={} {more}",
+                folder.join("out.bin").display()
+            );
+            let output = Recorder::start(&line, &[]).output();
+            assert!(output.status.success(), "{kind}: {output:?}");
+            assert!(std::fs::read(folder.join(expected)).unwrap() == common::sink::pattern(2_000_000), "{kind}");
+        }
+        assert_eq!(names(&folder), ["out-1.bin", "out.bin"], "{kind}");
+    }
 }
