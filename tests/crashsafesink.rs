@@ -633,3 +633,31 @@ fn syncs_are_no_more_than_windows_intervals_and_overwrites_ask_for() {
         assert!(syncs <= allowed, "{syncs} syncs, {allowed} allowed");
     }
 }
+
+#[test]
+fn a_muxer_set_up_otherwise_for_the_next_file_is_looked_at_again() {
+    let dir = folder();
+    let pipeline = TestPipeline::parse(&format!(
+        "videotestsrc num-buffers=5 ! x264enc ! h264parse ! mp4mux name=mux fragment-duration=500 ! \
+         crashsafesink name=sink location={} on-exists=replace",
+        shown(&dir.path().join("out.mp4"))
+    ));
+    let warnings = || {
+        let bus = pipeline.bus().unwrap();
+        std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Warning])).count()
+    };
+    pipeline.run(PATIENCE).expect_eos();
+    assert_eq!(warnings(), 0);
+    // The muxer alone goes to READY and comes back with other settings, as splitmuxsink has it do between files.
+    let (mux, pad) = (pipeline.element("mux"), pipeline.element("sink").static_pad("sink").unwrap());
+    pipeline.set_state(gst::State::Paused).unwrap();
+    mux.set_locked_state(true);
+    mux.set_state(gst::State::Null).unwrap();
+    mux.set_property("fragment-duration", 0_u32);
+    assert!(pad.send_event(gst::event::FlushStart::new()) && pad.send_event(gst::event::FlushStop::new(true)));
+    assert!(pad.send_event(gst::event::StreamStart::new("next")));
+    for _ in 0..2 {
+        pad.send_event(gst::event::Caps::new(&gst::Caps::new_empty_simple("video/quicktime")));
+    }
+    assert_eq!(warnings(), 1, "once for the new settings");
+}

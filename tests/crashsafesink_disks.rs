@@ -115,7 +115,7 @@ impl Disk {
     fn remount_and_record(self, folder: &Path) {
         self.remount("ro");
         let (error, debug) = endless_bytes_to(&folder.join("out.bin")).run(PATIENCE).unwrap_error();
-        assert!(error.matches(gst::ResourceError::OpenWrite) && error.message().contains("read-only"), "{error}");
+        assert!(error.matches(gst::ResourceError::OpenWrite) && error.message().contains("Read-only"), "{error}");
         assert!(debug.contains("errno 30"), "{debug}");
     }
 }

@@ -77,7 +77,7 @@ fn an_ext4_that_turns_read_only_while_recording_is_one_clear_error() {
     disk.remount("abort");
     assert_eq!(push(2), gst::FlowReturn::Ok);
     let (error, debug) = pipeline.wait(PATIENCE).unwrap_error();
-    assert!(error.message().contains("read-only"), "{error} {debug}");
+    assert!(error.message().contains("Read-only"), "{error} {debug}");
     assert!(debug.contains("errno 30"), "{debug}");
     assert!(pipeline.bus().unwrap().pop_filtered(&[gst::MessageType::Eos]).is_none());
     pipeline.set_state(gst::State::Null).unwrap();

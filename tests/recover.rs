@@ -128,3 +128,109 @@ fn the_live_recording_example_makes_complete_files_and_the_operator_s_line_reads
     assert_eq!(names(dir.path()).len(), parts.len());
     assert!(dir.path().join("part-00000.mkv").exists());
 }
+
+#[test]
+fn every_word_of_it_says_what_is_there_and_what_became_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().to_str().unwrap();
+    let make = |name: &str, content: &[u8]| std::fs::write(dir.path().join(name), content).unwrap();
+    make("empty.recording.mkv", b"");
+    make("noise.recording.mkv", b"this is no film");
+    make("taken.recording.mkv", b"no film either");
+    make("taken.mkv", b"here before");
+    make("twice.mkv", b"complete");
+    std::fs::hard_link(dir.path().join("twice.mkv"), dir.path().join("twice.recording.mkv")).unwrap();
+    make("live.recording.mkv", b"being written");
+    let live = std::fs::File::open(dir.path().join("live.recording.mkv")).unwrap();
+    rustix::fs::flock(&live, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    let mut said = Vec::new();
+    for args in [
+        &[folder] as &[&str],
+        &["--remux", folder],
+        &["--finish", folder],
+        &["--delete", folder],
+        &["--delete", "--yes", folder],
+        &["/no/such/folder"],
+        &["--older-than", "soon"],
+        &["--finish", "--delete", folder],
+    ] {
+        let output = recover(args);
+        let text = text(&output).replace(folder, "/recordings");
+        // Ages differ from run to run.
+        let lines = text.lines().map(|line| match line.split_once(" bytes, ").zip(line.split_once(" s old")) {
+            Some(((before, _), (_, after))) => format!("{before} bytes, N s old{after}"),
+            None => line.to_owned(),
+        });
+        let lines: Vec<_> = lines.collect();
+        said.push(format!(
+            "$ recover {}\n{}\n= {}",
+            args.join(" ").replace(folder, "/recordings"),
+            lines.join("\n"),
+            output.status.code().unwrap()
+        ));
+    }
+    insta::assert_snapshot!(said.join("\n"), @r#"
+$ recover /recordings
+/recordings/empty.recording.mkv  0 bytes, N s old, empty
+/recordings/live.recording.mkv  13 bytes, N s old, being written
+/recordings/noise.recording.mkv  15 bytes, N s old, does not play
+/recordings/taken.recording.mkv  14 bytes, N s old, does not play
+/recordings/twice.recording.mkv  8 bytes, N s old, complete, and also named /recordings/twice.mkv
+Nothing was changed. --finish gives each its name, --remux copies what plays into a new file, --delete removes.
+= 0
+$ recover --remux /recordings
+/recordings/empty.recording.mkv  0 bytes, N s old, empty
+/recordings/live.recording.mkv  13 bytes, N s old, being written
+/recordings/noise.recording.mkv  15 bytes, N s old, does not play
+/recordings/taken.recording.mkv  14 bytes, N s old, does not play
+/recordings/twice.recording.mkv  8 bytes, N s old, complete, and also named /recordings/twice.mkv
+/recordings/empty.recording.mkv: not repaired: Stream contains no data.
+/recordings/noise.recording.mkv: not repaired: Could not determine type of stream.
+/recordings/taken.recording.mkv: not repaired: Could not determine type of stream.
+/recordings/twice.recording.mkv: not repaired: Could not determine type of stream.
+gst-steady: 4 of 5 could not be dealt with, for the reasons given; they are as they were
+= 74
+$ recover --finish /recordings
+/recordings/empty.recording.mkv  0 bytes, N s old, empty
+/recordings/live.recording.mkv  13 bytes, N s old, being written
+/recordings/noise.recording.mkv  15 bytes, N s old, does not play
+/recordings/taken.recording.mkv  14 bytes, N s old, does not play
+/recordings/twice.recording.mkv  8 bytes, N s old, complete, and also named /recordings/twice.mkv
+/recordings/empty.recording.mkv: left alone: it is empty
+/recordings/live.recording.mkv: left alone: it is being written
+/recordings/noise.recording.mkv: is now /recordings/noise.mkv
+/recordings/taken.recording.mkv: left alone: /recordings/taken.mkv exists; rename one of the two
+/recordings/twice.recording.mkv: was /recordings/twice.mkv already; the extra name is gone
+gst-steady: 1 of 5 could not be dealt with, for the reasons given; they are as they were
+= 74
+$ recover --delete /recordings
+/recordings/empty.recording.mkv  0 bytes, N s old, empty
+/recordings/live.recording.mkv  13 bytes, N s old, being written
+/recordings/taken.recording.mkv  14 bytes, N s old, does not play
+gst-steady: nothing is deleted without --yes when nobody can be asked
+= 64
+$ recover --delete --yes /recordings
+/recordings/empty.recording.mkv  0 bytes, N s old, empty
+/recordings/live.recording.mkv  13 bytes, N s old, being written
+/recordings/taken.recording.mkv  14 bytes, N s old, does not play
+/recordings/empty.recording.mkv: deleted
+/recordings/live.recording.mkv: left alone: it is being written
+/recordings/taken.recording.mkv: deleted
+= 0
+$ recover /no/such/folder
+gst-steady: cannot look at "/no/such/folder": No such file or directory; name a folder with recordings, or an unfinished recording
+= 66
+$ recover --older-than soon
+error: invalid value 'soon' for '--older-than <TIME>': a number and s, m, h or d, such as 90s or 1h
+
+For more information, try '--help'.
+= 64
+$ recover --finish --delete /recordings
+error: the argument '--finish' cannot be used with '--delete'
+
+Usage: gst-steady recover --finish <PATHS>...
+
+For more information, try '--help'.
+= 64
+"#);
+}

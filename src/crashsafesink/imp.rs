@@ -5,7 +5,7 @@
 //! gst-launch-1.0 -e audiotestsrc num-buffers=200 ! vorbisenc ! oggmux ! crashsafesink location=tone.ogg
 //! ```
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
@@ -43,8 +43,8 @@ pub struct CrashSafeSink {
     state: Mutex<State>,
     /// Where a recording opened later in this run begins: BYTES segments arrive before its first buffer.
     position: AtomicU64,
-    /// The muxer upstream has been looked at in this run.
-    advised: AtomicBool,
+    /// The advice about the muxer upstream that was given last; once is enough for the same.
+    advice: Mutex<Option<String>>,
 }
 
 impl CrashSafeSink {
@@ -181,7 +181,7 @@ impl CrashSafeSink {
                 gst::element_imp_warning!(
                     self,
                     gst::ResourceError::Write,
-                    ("The stream ended without any data, so no file was made.")
+                    ("The stream ended without any data, so no file was made. Check the source.")
                 );
                 active.keep(&self.obj(), false).map_or(Ok(()), |error| Err(Some(error)))
             }
@@ -211,6 +211,20 @@ impl CrashSafeSink {
         {
             *self.state() = State::Failed;
             post_error(&self.obj(), error);
+        }
+    }
+
+    fn advice(&self) -> MutexGuard<'_, Option<String>> {
+        self.advice.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Warns if the muxer, as it is set up now, leaves nothing playable after a kill.
+    fn advise(&self) {
+        let pad = self.obj().static_pad("sink").expect("a pad of the template");
+        let advice = advice::unreadable_until_finished(&pad);
+        let given = std::mem::replace(&mut *self.advice(), advice.clone());
+        if let Some(advice) = advice.filter(|advice| given.as_ref() != Some(advice)) {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{advice}"));
         }
     }
 
@@ -309,7 +323,7 @@ impl ElementImpl for CrashSafeSink {
         }
         // Not in `start`: when that fails, the base class posts an error of its own after ours.
         self.position.store(0, Ordering::Relaxed);
-        self.advised.store(false, Ordering::Relaxed);
+        *self.advice() = None;
         self.open().map_err(|error| {
             post_error(&self.obj(), error);
             gst::StateChangeError
@@ -361,12 +375,7 @@ impl BaseSinkImpl for CrashSafeSink {
     fn event(&self, event: gst::Event) -> bool {
         use gst::EventView;
         match event.view() {
-            EventView::Caps(_) if !self.advised.swap(true, Ordering::Relaxed) => {
-                let pad = self.obj().static_pad("sink").expect("a pad of the template");
-                if let Some(advice) = advice::unreadable_until_finished(&pad) {
-                    gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{advice}"));
-                }
-            }
+            EventView::Caps(_) => self.advise(),
             EventView::Segment(segment) => {
                 if let Some(bytes) = segment.segment().downcast_ref::<gst::format::Bytes>() {
                     let start = bytes.start().map_or(0, |start| *start);

@@ -133,8 +133,10 @@ impl Active {
                         sink,
                         gst::ResourceError::Write,
                         (
-                            "{} was removed or replaced while it was being recorded; its contents have been saved.",
-                            lost.display()
+                            "{} was removed or replaced while it was being recorded; its contents have been saved as {}. Find out \
+                             what cleans up there.",
+                            lost.display(),
+                            finished.path.display()
                         )
                     );
                 }

@@ -63,6 +63,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
 }
 
+fn unreadable(path: &Path, error: &std::io::Error) -> String {
+    let reason = error.to_string();
+    // std writes "No such file or directory (os error 2)".
+    let reason = reason.split(" (os error").next().unwrap_or_default();
+    format!("cannot look at {path:?}: {reason}; name a folder with recordings, or an unfinished recording")
+}
+
 /// What is inside a file, as far as it can be told.
 struct Contents {
     container: Option<String>,
@@ -77,8 +84,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     let paths = if args.paths.is_empty() { &default[..] } else { &args.paths };
     let mut unfinished = Vec::new();
     for path in paths {
-        let found = find(path, SystemTime::now())
-            .map_err(|e| Failure::new(Stage::NoInput, format!("cannot look at {path:?}: {e}")))?;
+        let found = find(path, SystemTime::now()).map_err(|e| Failure::new(Stage::NoInput, unreadable(path, &e)))?;
         unfinished.extend(found.into_iter().filter(|u| u.age >= args.older_than || u.locked));
     }
     let contents: Vec<_> =
@@ -114,12 +120,19 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         println!("{:#}", serde_json::Value::Array(results));
     } else if unfinished.is_empty() {
         println!("No unfinished recordings.");
+    } else if !(args.finish || args.remux || args.delete) {
+        println!(
+            "Nothing was changed. --finish gives each its name, --remux copies what plays into a new file, --delete removes."
+        );
     }
     match failures {
         0 => Ok(()),
         n => Err(Failure::new(
             Stage::Io,
-            format!("{n} of {} could not be dealt with; they are as they were", unfinished.len()),
+            format!(
+                "{n} of {} could not be dealt with, for the reasons given; they are as they were",
+                unfinished.len()
+            ),
         )),
     }
 }
@@ -147,7 +160,7 @@ fn describe(outcome: &Outcome, one: &Unfinished) -> (String, bool) {
         Outcome::Deleted => ("deleted".into(), true),
         Outcome::Locked => ("left alone: it is being written".into(), true),
         Outcome::Empty => ("left alone: it is empty".into(), true),
-        Outcome::TargetExists => (format!("left alone: {} exists", one.target.display()), false),
+        Outcome::TargetExists => (format!("left alone: {} exists; rename one of the two", one.target.display()), false),
         Outcome::Failed(why) => (why.clone(), false),
     }
 }

@@ -73,7 +73,8 @@ pub fn begin(
             Ok(true) => {
                 let stat = again(|| file.stat()).map_err(|e| {
                     let _ = directory.unlink(&temporary);
-                    Failure::io(FailureKind::OpenWrite, "look at the new file", &names.path(&temporary), e)
+                    let path = names.path(&temporary);
+                    Failure::io(FailureKind::OpenWrite, &format!("look at {}", path.display()), &path, e)
                 })?;
                 let recording = Recording::new(directory, names, temporary, file, stat.id, options);
                 return Ok(Begun { recording, leftover, warnings });
@@ -104,15 +105,20 @@ fn adopt(
     match again(|| file.lock()) {
         Ok(()) => {}
         Err(e) if locks_unsupported(e) => warnings.push(format!(
-            "The file system of {} has no locks: nothing keeps a second recorder from taking this recording for a leftover.",
+            "The file system of {} has no locks: nothing keeps a second recorder from taking this recording for a leftover. \
+             Let only one record there, or choose another place.",
             path.display()
         )),
-        Err(errno) => return Err(Failure::io(FailureKind::OpenWrite, "lock the new file", &path, errno)),
+        Err(errno) => {
+            let what = format!("lock {}", path.display());
+            return Err(Failure::io(FailureKind::OpenWrite, &what, &path, errno));
+        }
     }
     match move_no_replace(directory, newborn, temporary) {
         Ok(Method::Placeholder) => warnings.push(format!(
             "The file system of {} can neither rename without replacing nor make links: for an instant before it is \
-             complete, the finished file's name will show an empty file.",
+             complete, the finished file's name will show an empty file. Record to another file system if something waits for that \
+             name.",
             path.display()
         )),
         Ok(Method::Rename | Method::Link { .. }) => {}
@@ -124,7 +130,8 @@ fn adopt(
         Ok(()) | Err(Errno::INVAL) => Ok(true),
         Err(errno) => {
             let _ = directory.unlink(temporary);
-            Err(Failure::io(FailureKind::Sync, "make the new file's name durable", &path, errno))
+            let what = format!("make the name {} durable", path.display());
+            Err(Failure::io(FailureKind::Sync, &what, &path, errno))
         }
     }
 }

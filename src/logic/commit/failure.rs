@@ -70,20 +70,19 @@ impl Failure {
 fn advice(errno: Errno) -> &'static str {
     match errno {
         Errno::NOSPC => "Free some space on that file system or record to another one.",
-        Errno::DQUOT => "The disk quota is used up: free some space or record elsewhere.",
+        Errno::DQUOT => "Free some space or record elsewhere.",
         Errno::FBIG => {
-            "The file has reached the largest size that the file system or the process limit (ulimit -f) allows."
+            "It has reached the largest size that the file system or the process limit (ulimit -f) allows: raise the limit, or \
+             record into several files with splitmuxsink."
         }
-        Errno::ROFS => {
-            "The file system is read-only: record to another one, or look in the system log why it became so."
-        }
+        Errno::ROFS => "Record to another one, or look in the system log why it became so.",
         Errno::ACCESS | Errno::PERM => "Choose a place that this user may write to, or change its permissions.",
         Errno::NAMETOOLONG => "Choose a shorter name.",
-        Errno::MFILE | Errno::NFILE => {
-            "Too many files are open: raise the limit (ulimit -n) or record fewer at a time."
-        }
+        Errno::MFILE | Errno::NFILE => "Raise the limit (ulimit -n) or record fewer at a time.",
         Errno::IO => "The disk reported an error: check it, and record to another one.",
-        Errno::NOENT => "Something has removed the directory or the file.",
+        Errno::NOENT => {
+            "Something has removed the directory or the file: find out what cleans up there, or record elsewhere."
+        }
         _ => "Check the disk and the path, then try again.",
     }
 }

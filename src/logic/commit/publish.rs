@@ -82,7 +82,9 @@ pub(super) fn publish(
             Err(errno) => {
                 let what = format!("give the finished recording its name {}", path.display());
                 let failure = Failure::io(FailureKind::Close, &what, &path, errno);
-                return Err(failure.with_data_at(&names.path(temporary)));
+                // Without the file or its directory there is nowhere to point to.
+                let gone = errno == Errno::NOENT;
+                return Err(if gone { failure } else { failure.with_data_at(&names.path(temporary)) });
             }
         }
     }

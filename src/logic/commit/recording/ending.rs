@@ -80,7 +80,10 @@ impl Recording {
                 (self.temporary, self.file, self.id) =
                     rescue(&*self.directory, &self.names, &*self.file, utc, durable)?;
             }
-            Err(errno) => return Err(self.io(FailureKind::Close, "look at the recording", errno)),
+            Err(errno) => {
+                let what = format!("look at {}", self.temporary_path().display());
+                return Err(self.io(FailureKind::Close, &what, errno));
+            }
         }
         let target = publish(&*self.directory, &self.names, &self.temporary, self.options.on_exists)?;
         let path = self.names.path(&target);
@@ -89,8 +92,8 @@ impl Recording {
             match again(|| self.directory.sync()) {
                 Ok(()) | Err(Errno::INVAL) => {}
                 Err(errno) => {
-                    let what = "make the finished file's name durable";
-                    return Err(Failure::io(FailureKind::Sync, what, &path, errno).with_data_at(&path));
+                    let what = format!("make the name {} durable", path.display());
+                    return Err(Failure::io(FailureKind::Sync, &what, &path, errno).with_data_at(&path));
                 }
             }
         }
@@ -153,7 +156,10 @@ impl Recording {
         match self.file.close() {
             // On Linux an interrupted close has closed.
             Ok(()) | Err(Errno::INTR) => Ok(()),
-            Err(errno) => Err(Failure::io(FailureKind::Close, "close the file", &path, errno).with_data_at(&path)),
+            Err(errno) => {
+                Err(Failure::io(FailureKind::Close, &format!("close {}", path.display()), &path, errno)
+                    .with_data_at(&path))
+            }
         }
     }
 
