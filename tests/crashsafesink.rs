@@ -661,3 +661,23 @@ fn a_muxer_set_up_otherwise_for_the_next_file_is_looked_at_again() {
     }
     assert_eq!(warnings(), 1, "once for the new settings");
 }
+
+#[test]
+fn the_digest_is_that_of_the_file_whether_bytes_were_overwritten_or_not() {
+    let dir = folder();
+    let film = "videotestsrc num-buffers=30 ! video/x-raw,width=64,height=64 ! x264enc ! h264parse ! mp4mux";
+    let bytes = "fakesrc num-buffers=3000 sizetype=fixed sizemax=1000 filltype=pattern-span";
+    let large = "fakesrc num-buffers=9 sizetype=fixed sizemax=5000000 filltype=pattern-span";
+    for (source, wanted) in [(film, true), (bytes, true), (large, true), (bytes, false)] {
+        let out = dir.path().join("out");
+        let pipeline = TestPipeline::parse(&format!(
+            "{source} ! crashsafesink location={} on-exists=replace blake3={wanted}",
+            shown(&out)
+        ));
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let message = pipeline.next_message("crashsafesink-finished", PATIENCE).unwrap();
+        let digest = message.structure().unwrap().get::<String>("blake3").ok();
+        let expected = blake3::hash(&std::fs::read(&out).unwrap()).to_hex().to_string();
+        assert_eq!(digest, wanted.then_some(expected), "{source}");
+    }
+}
