@@ -4,6 +4,7 @@
 
 #[cfg(feature = "plugin")]
 pub mod audio;
+pub mod bytes;
 pub mod media;
 pub mod sink;
 pub mod sink_suite;
