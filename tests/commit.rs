@@ -31,7 +31,14 @@ impl Dice {
 }
 
 fn options(durability: Durability, on_exists: OnExists) -> Options {
-    Options { threshold: THRESHOLD, interval: 50 * MILLISECOND, durability, bounded_cache: true, on_exists }
+    Options {
+        threshold: THRESHOLD,
+        interval: 50 * MILLISECOND,
+        durability,
+        bounded_cache: true,
+        digest: false,
+        on_exists,
+    }
 }
 
 /// What was accepted, byte by byte; those that a muxer would go back to may show an earlier state.
@@ -475,6 +482,7 @@ const DEFAULTS: Options = Options {
     interval: 2000 * MILLISECOND,
     durability: Durability::Sync,
     bounded_cache: true,
+    digest: false,
     on_exists: OnExists::Error,
 };
 

@@ -25,6 +25,7 @@ fn failure(location: &str, disk: &FakeDirectory, fault: Option<(Call, u64, Errno
         interval: 0,
         durability: Durability::Sync,
         bounded_cache: true,
+        digest: false,
         on_exists: OnExists::Error,
     };
     let begun = match begin(Path::new(location), options, &|_| Ok(directory.clone()), 1, 1_769_903_999) {

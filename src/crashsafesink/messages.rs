@@ -46,6 +46,7 @@ pub(super) fn finished(sink: &CrashSafeSink, finished: &Finished, synced: bool) 
         .field("location", finished.path.display().to_string())
         .field("bytes", finished.bytes)
         .field("synced", synced)
+        .field_if_some("blake3", finished.blake3.as_deref())
         .build();
     post(sink, structure);
 }

@@ -26,6 +26,7 @@ pub(super) struct Settings {
     /// Milliseconds.
     pub max_transient_error_timeout: i32,
     pub finish_on_stop: bool,
+    pub blake3: bool,
 }
 
 impl Default for Settings {
@@ -41,6 +42,7 @@ impl Default for Settings {
             page_cache: PageCache::default(),
             max_transient_error_timeout: 0,
             finish_on_stop: false,
+            blake3: false,
         }
     }
 }
@@ -55,6 +57,7 @@ impl Settings {
                 Durability::Sync => commit::Durability::Sync,
                 Durability::Flush => commit::Durability::Flush,
             },
+            digest: self.blake3,
             bounded_cache: self.page_cache == PageCache::Bounded,
             on_exists: match self.on_exists {
                 OnExists::Error => commit::OnExists::Error,
@@ -77,6 +80,7 @@ impl Settings {
             "page-cache" => self.page_cache = value.get().expect(TYPE),
             "max-transient-error-timeout" => self.max_transient_error_timeout = value.get().expect(TYPE),
             "finish-on-stop" => self.finish_on_stop = value.get().expect(TYPE),
+            "blake3" => self.blake3 = value.get().expect(TYPE),
             _ => unreachable!("no property {name}"),
         }
     }
@@ -93,6 +97,7 @@ impl Settings {
             "page-cache" => self.page_cache.to_value(),
             "max-transient-error-timeout" => self.max_transient_error_timeout.to_value(),
             "finish-on-stop" => self.finish_on_stop.to_value(),
+            "blake3" => self.blake3.to_value(),
             _ => unreachable!("no property {name}"),
         }
     }
@@ -160,6 +165,15 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("Give the file its final name also when stopped without EOS; for streams that need no index")
             .default_value(defaults.finish_on_stop)
             .mutable_playing()
+            .build(),
+        glib::ParamSpecBoolean::builder("blake3")
+            .nick("BLAKE3")
+            .blurb(
+                "Put the finished file's BLAKE3 digest into the message about it; a file whose beginning the muxer has \
+                 overwritten is read back for that before EOS",
+            )
+            .default_value(defaults.blake3)
+            .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("temp-location")
             .nick("Temporary Location")

@@ -5,6 +5,7 @@
 #[cfg(feature = "plugin")]
 pub mod audio;
 pub mod gate;
+pub mod bytes;
 pub mod media;
 pub mod process;
 pub mod sink;

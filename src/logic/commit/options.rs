@@ -33,6 +33,8 @@ pub struct Options {
     pub durability: Durability,
     /// Whether pages that are safe are let go from the page cache.
     pub bounded_cache: bool,
+    /// Whether the finished file's BLAKE3 digest is wanted.
+    pub digest: bool,
     /// What to do when the target's name is taken.
     pub on_exists: OnExists,
 }

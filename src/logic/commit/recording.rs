@@ -8,6 +8,7 @@
 //! Nothing here blocks but the storage: the caller waits, on whatever it likes, until [`Recording::write`] takes bytes again.
 
 mod counters;
+mod digest;
 mod ending;
 mod job;
 mod output;
@@ -29,6 +30,7 @@ use super::options::{Durability, Options};
 use super::slab::Slab;
 use super::storage::{Directory, Errno, File, FileId};
 use crate::logic::clock::Nanos;
+use digest::Digest;
 use pieces::Pieces;
 
 /// Writes from this size on go to the kernel as they are; smaller ones are gathered.
@@ -54,6 +56,7 @@ pub struct Recording {
     end: u64,
     slab: Slab,
     held: Held,
+    digest: Option<Digest>,
     /// Bytes the kernel has since the last flush.
     dirty: u64,
     /// Bytes flushed that no job has taken yet.
@@ -92,6 +95,7 @@ impl Recording {
             end: 0,
             slab: Slab::new(options.threshold.min(SLAB) as usize),
             held: Held::default(),
+            digest: options.digest.then(Digest::default),
             dirty: 0,
             ready: 0,
             in_flight: 0,
@@ -165,6 +169,7 @@ impl Recording {
             return false;
         }
         self.held.note_append();
+        self.digest_append(&[data]);
         self.slab.push(data);
         self.end += len;
         self.position += len;
@@ -185,6 +190,9 @@ impl Recording {
         }
         let taken = if self.position < self.end {
             let len = (self.end - self.position).min(limit as u64) as usize;
+            if let Some(digest) = &mut self.digest {
+                digest.overwrite();
+            }
             self.overwrite(Pieces::new(data, skip, len).as_slice(), len, now)?;
             len
         } else {
@@ -197,7 +205,9 @@ impl Recording {
             if skip == 0 {
                 self.held.note_append();
             }
-            self.append(Pieces::new(data, skip, limit).as_slice(), limit)?;
+            let pieces = Pieces::new(data, skip, limit);
+            self.append(pieces.as_slice(), limit)?;
+            self.digest_append(pieces.as_slice());
             self.end += limit as u64;
             self.oldest.get_or_insert(now);
             limit
@@ -206,6 +216,15 @@ impl Recording {
         self.flush_if_full(now)?;
         self.counters.accept(taken as u64, self.position, self.unsafe_bytes());
         Ok(taken)
+    }
+
+    fn digest_append(&mut self, pieces: &[&[u8]]) {
+        let Some(digest) = &mut self.digest else { return };
+        let mut offset = self.end;
+        for piece in pieces {
+            digest.append(offset, piece);
+            offset += piece.len() as u64;
+        }
     }
 
     fn flush_if_full(&mut self, now: Nanos) -> Result<(), Failure> {

@@ -18,6 +18,8 @@ pub struct Finished {
     pub path: PathBuf,
     /// Its size.
     pub bytes: u64,
+    /// Its BLAKE3 digest in hexadecimal, if that was asked for.
+    pub blake3: Option<String>,
     /// The temporary name it had lost on the way, if somebody took it away and the bytes had to be copied.
     pub rescued: Option<PathBuf>,
 }
@@ -72,6 +74,13 @@ impl Recording {
             }
         }
         self.publish_counters();
+        let blake3 = match &self.digest {
+            Some(digest) => {
+                let what = format!("read {} back", self.temporary_path().display());
+                Some(digest.finish(&*self.file, self.end).map_err(|e| self.io(FailureKind::Close, &what, e))?)
+            }
+            None => None,
+        };
         let mut rescued = None;
         match again(|| self.directory.stat(&self.temporary)) {
             Ok(stat) if stat.id == self.id => {}
@@ -97,7 +106,7 @@ impl Recording {
                 }
             }
         }
-        Ok(Finished { path, bytes: self.end, rescued })
+        Ok(Finished { path, bytes: self.end, blake3, rescued })
     }
 
     /// Ends the recording without its final name: what is there is written, made safe and left under the temporary name, or,

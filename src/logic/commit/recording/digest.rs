@@ -1,0 +1,50 @@
+//! The BLAKE3 digest of a recording: taken as bytes come, and from the file itself where bytes were overwritten.
+
+use crate::logic::commit::storage::{Errno, File, again};
+
+/// Bytes read back at a time.
+const CHUNK: usize = 1 << 20;
+
+#[derive(Default)]
+pub(super) struct Digest {
+    hasher: blake3::Hasher,
+    /// Where the bytes hashed so far end; behind the file's end after a hole.
+    hashed: u64,
+    overwritten: bool,
+}
+
+impl Digest {
+    /// `data` was appended at `offset`.
+    pub fn append(&mut self, offset: u64, data: &[u8]) {
+        if offset == self.hashed && !self.overwritten {
+            self.hasher.update(data);
+            self.hashed += data.len() as u64;
+        }
+    }
+
+    /// What was hashed is not what the file holds.
+    pub fn overwrite(&mut self) {
+        self.overwritten = true;
+    }
+
+    /// The digest of a file of `end` bytes, all of them written.
+    pub fn finish(&self, file: &dyn File, end: u64) -> Result<String, Errno> {
+        if self.hashed == end && !self.overwritten {
+            return Ok(self.hasher.finalize().to_hex().to_string());
+        }
+        let mut hasher = blake3::Hasher::new();
+        let mut chunk = vec![0; CHUNK];
+        let mut offset = 0;
+        while offset < end {
+            match again(|| file.read_at(&mut chunk, offset))? {
+                // Somebody has cut the file.
+                0 => return Err(Errno::IO),
+                n => {
+                    hasher.update(&chunk[..n]);
+                    offset += n as u64;
+                }
+            }
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+}
