@@ -111,7 +111,7 @@ impl Suspect {
         Self { queue: queue.downgrade(), detector: Detector::default(), traffic: None, innocent: 0 }
     }
 
-    /// One look. `all` are the queues that run, `work` is what [`super::work::time`] says. False when there is nothing to suspect any more.
+    /// One look. `all` are the queues that run, `work` is what the [`Meter`](super::work::Meter) says. False when there is nothing to suspect any more.
     pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue], work: Nanos) -> bool {
         let imp = queue.imp();
         let draining = imp.eos.load(Ordering::Acquire) && imp.handoff.items() > 0 && !imp.handoff.consumer_waits();

@@ -271,14 +271,15 @@ impl AdaptiveQueue {
         }
         size.sizing = Some(sizing);
         drop(size);
-        if units == now.units {
+        let limits = sizing.limits(&user);
+        if limits == self.handoff.limits() {
             return;
         }
         match more {
             true => gst::info!(CAT, imp = self, "memory is no longer low: holds {units} buffers from now on"),
             false => gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on"),
         }
-        self.set_limits(sizing.limits(&user));
+        self.set_limits(limits);
     }
 
     /// Back to the first size, once what is held fits it well.

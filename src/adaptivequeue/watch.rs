@@ -12,7 +12,7 @@ use gst::prelude::*;
 use super::AdaptiveQueue;
 use super::imp::CAT;
 use super::looks::Suspect;
-use super::work;
+use super::work::Meter;
 use crate::logic::clock::Nanos;
 use crate::logic::queue::progress::GROWTH_INTERVAL;
 
@@ -67,6 +67,7 @@ pub(super) fn suspect(queue: &AdaptiveQueue) {
 }
 
 fn run() {
+    let mut meter = Meter::default();
     loop {
         let (mut suspects, members) = {
             let mut watch = watch();
@@ -82,7 +83,7 @@ fn run() {
             (std::mem::take(&mut watch.suspects), watch.members.clone())
         };
         let members: Vec<AdaptiveQueue> = members.iter().filter_map(glib::WeakRef::upgrade).collect();
-        let work = work::time();
+        let work = meter.look();
         suspects.retain_mut(|suspect| look(suspect, &members, work));
         // Dropping the last reference may run any code.
         drop(members);

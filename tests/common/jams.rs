@@ -254,7 +254,7 @@ pub fn is_blocked_by_a_probe(scale: Scale) {
 
 /// A flushing seek ten times a second.
 pub fn seeks(scale: Scale) {
-    let pipeline = scale.parse("videotestsrc ! Q ! fakesink name=sink sync=true");
+    let pipeline = scale.parse("videotestsrc ! Q max-size-buffers=4 ! fakesink name=sink sync=true");
     let buffers: Arc<AtomicU64> = Arc::default();
     let counted = Arc::clone(&buffers);
     pipeline.element("sink").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {

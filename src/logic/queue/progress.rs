@@ -21,7 +21,7 @@ const BUSY_FACTOR: u64 = 12;
 pub struct Look {
     /// Sum of everything that counts as progress; any change is progress.
     pub moved: u64,
-    /// CPU time that the process has used, or waited for, so far.
+    /// Time in which the process has worked, or would have if it had got a core, so far.
     pub cpu: Nanos,
     /// Standing still is right: paused, flushing, blocked by a probe, waiting for the clock.
     pub excused: bool,
