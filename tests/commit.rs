@@ -125,8 +125,9 @@ fn drive(recording: &mut Recording, run: &mut Run, seed: u64) -> Result<(), Fail
         now += dice.below(20) as u64 * MILLISECOND;
         let end = run.accepted.bytes.len();
         let data: Vec<u8> = (0..dice.below(3000) + 1).map(|_| dice.below(256) as u8).collect();
-        // One in four goes back, as muxers do.
-        let (at, data) = if end > 400 && dice.below(4) == 0 {
+        // With every other seed one in four goes back, as muxers do. The others end without a held overwrite, whose own sync
+        // would make up for one that was forgotten.
+        let (at, data) = if seed.is_multiple_of(2) && end > 400 && dice.below(4) == 0 {
             (dice.below(end - 200), &data[..data.len().min(64)])
         } else {
             (end, &data[..])

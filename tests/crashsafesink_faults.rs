@@ -3,7 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 mod common;
 
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use common::sink::{Recorder, names, pattern, shim, sink_errors};
 use common::sink_suite as suite;
+use common::wait_until;
 
 #[test]
 fn the_final_name_is_absent_or_complete_at_every_look() {
@@ -36,4 +41,55 @@ fn short_and_interrupted_writes_are_completed() {
 #[test]
 fn the_page_cache_stays_small_during_a_long_recording() {
     suite::the_page_cache_stays_small(96);
+}
+
+/// A recording of so many buffers of 1000 bytes.
+fn line(out: &Path, buffers: i32) -> String {
+    format!(
+        "-e fakesrc num-buffers={buffers} is-live=true sizetype=fixed sizemax=1000 filltype=pattern-span ! \
+         crashsafesink name=sink location={}",
+        out.display()
+    )
+}
+
+#[test]
+fn two_processes_do_not_share_a_file_and_the_first_one_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out.bin");
+    let mut first = Recorder::start(&line(&out, -1), &[]);
+    let temp = dir.path().join("out.recording.bin");
+    wait_until("the first one records", || temp.exists());
+    let inode = std::fs::metadata(&temp).unwrap().ino();
+    let errors = sink_errors(&Recorder::start(&line(&out, 10), &[]).output());
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("Another recorder") && errors[0].contains("out.recording.bin"), "{errors:?}");
+    assert_eq!(std::fs::metadata(&temp).unwrap().ino(), inode);
+    rustix::process::kill_process(first.id(), rustix::process::Signal::INT).unwrap();
+    wait_until("the first one ends", || first.ended().is_some());
+    assert!(first.output().status.success());
+    let content = std::fs::read(&out).unwrap();
+    assert!(!content.is_empty() && content == pattern(content.len()));
+    assert_eq!(std::fs::metadata(&out).unwrap().ino(), inode);
+    assert_eq!(names(dir.path()), ["out.bin"]);
+}
+
+#[test]
+fn a_file_that_appears_between_the_last_look_and_the_rename_stays() {
+    let (dir, tools) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (out, log, shim) = (dir.path().join("out.bin"), tools.path().join("log"), shim(tools.path()));
+    let environment = [
+        ("LD_PRELOAD", shim.to_str().unwrap()),
+        ("SHIM", "renameat2:2:delay=1000"),
+        ("SHIM_LOG", log.to_str().unwrap()),
+    ];
+    let recorder = Recorder::start(&line(&out, 20).replacen("-e ", "", 1), &environment);
+    let publishing = || std::fs::read_to_string(&log).is_ok_and(|l| l.matches("renameat2").count() == 2);
+    wait_until("it is about to rename", publishing);
+    std::fs::write(&out, b"theirs").unwrap();
+    let inode = std::fs::metadata(&out).unwrap().ino();
+    let errors = sink_errors(&recorder.output());
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].contains("out.bin has appeared") && errors[0].contains("out.recording.bin"), "{errors:?}");
+    assert_eq!((std::fs::read(&out).unwrap(), std::fs::metadata(&out).unwrap().ino()), (b"theirs".to_vec(), inode));
+    assert_eq!(std::fs::read(dir.path().join("out.recording.bin")).unwrap(), pattern(20_000));
 }
