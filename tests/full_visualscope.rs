@@ -23,7 +23,7 @@ fn a_song_of_a_minute_goes_through_a_player_without_stalling_the_audio() {
     player.playbin.set_state(gst::State::Playing).unwrap();
     player.wait(Duration::from_secs(150));
     let (audio, video) = player.seen();
-    player::check(&audio, &video, 60_000_000_000, 0);
+    player::check(&audio, &video, 60_000_000_000);
     let stats: gst::Structure = player.vis.lock().unwrap().property("stats");
     let (frames, dropped) = (stats.get::<u64>("frames").unwrap(), stats.get::<u64>("dropped").unwrap());
     println!(
@@ -40,6 +40,7 @@ fn a_hundred_seeks_and_twenty_swaps_while_playing_end_well() {
     let player = player::Player::new(&files.wav(44_100, 30 * 44_100), "");
     player.playbin.set_state(gst::State::Playing).unwrap();
     let seen = || player.video.lock().unwrap().times.len();
+    wait_until("the first frames", || seen() > 3);
     for i in 0..100u64 {
         let before = seen();
         let to = gst::ClockTime::from_mseconds(i * 7919 % 25_000);
@@ -47,8 +48,6 @@ fn a_hundred_seeks_and_twenty_swaps_while_playing_end_well() {
         if i % 5 == 4 {
             let next = player::Player::scope(["scene=wave-line", "scene=stem-dots"][i as usize % 2]);
             player.playbin.set_property("vis-plugin", &next);
-        }
-        if i % 10 == 9 {
             wait_until("frames go on", || seen() > before + 3);
         }
     }

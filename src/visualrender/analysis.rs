@@ -101,7 +101,7 @@ impl VisualRender {
                 return Ok(None);
             }
             match job.wait() {
-                Event::Done(result) => break result,
+                Event::Done(result) => break *result,
                 Event::Woken => {}
                 Event::Progress(done, total) => {
                     let of = total.map_or(String::new(), |total| format!(" of {total:.0}"));

@@ -73,9 +73,9 @@ impl Intake {
         matches!(*self.phase(), Phase::Done(_))
     }
 
-    pub(super) fn take_result(&self) -> Option<Result<Timeline, Failure>> {
+    pub(super) fn take_result(&self) -> Option<Box<Result<Timeline, Failure>>> {
         match &mut *self.phase() {
-            Phase::Done(result) => result.take().map(|result| *result),
+            Phase::Done(result) => result.take(),
             _ => None,
         }
     }

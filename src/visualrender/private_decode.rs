@@ -34,7 +34,7 @@ pub(super) struct Job {
 /// What [`Job::wait`] came back with.
 pub(super) enum Event {
     /// The work is over.
-    Done(Result<Timeline, Failure>),
+    Done(Box<Result<Timeline, Failure>>),
     /// So much has been decoded, of so much if that is known.
     Progress(gst::ClockTime, Option<gst::ClockTime>),
     /// Somebody called [`Waker::wake`].
@@ -162,12 +162,12 @@ impl Job {
                     let (error, debug) = (message.error(), message.debug().unwrap_or_default().to_string());
                     gst::debug!(CAT, "decoding failed: {error} ({debug})");
                     let name = self.shared.intake.name().to_owned();
-                    return Event::Done(Err(match self.shared.undecoded() {
+                    return Event::Done(Box::new(Err(match self.shared.undecoded() {
                         Some(media) if !is_picture(&media) => Failure::MissingPlugin(name, media),
                         Some(_) => Failure::NoAudio(name),
                         None if error.is::<gst::ResourceError>() => Failure::Unopenable { name, error, debug },
                         None => Failure::Undecodable { name, error, debug },
-                    }));
+                    })));
                 }
                 MessageView::Application(application) => {
                     let position = application.structure().and_then(|s| s.get("position").ok());

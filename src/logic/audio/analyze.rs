@@ -151,7 +151,7 @@ impl Analyzer {
         let shaped = match causal {
             Some((_, beats)) => {
                 let digest = finish::digest(&file, &info, progress)?;
-                digest.map(|digest| (beats.finish(), digest))
+                digest.map(|digest| (beats.finish(), Vec::new(), digest))
             }
             None => {
                 let scaling = match self.options.normalize {
@@ -162,11 +162,12 @@ impl Analyzer {
             }
         };
         let options = self.options;
-        Ok(shaped.map(|(Beats { hops, tempo, confidence }, mut digest)| {
-            digest.update_beats(&hops);
+        Ok(shaped.map(|(Beats { hops, tempo, confidence }, sections, mut digest)| {
+            digest.update_places(&hops);
+            digest.update_places(&sections);
             let summary = Summary { loudness_lufs, peak, tempo, confidence };
             let digest = digest.finish(&info, options);
-            Timeline { file, offset: 0, info, options, summary, beats: hops, digest, tags: Tags::default() }
+            Timeline { file, offset: 0, info, options, summary, beats: hops, sections, digest, tags: Tags::default() }
         }))
     }
 }

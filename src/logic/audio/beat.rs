@@ -27,8 +27,8 @@ const WEAK: f64 = 0.5;
 /// A tempo is not halved to a longer period than this: 65 beats a minute.
 const SLOWEST_HALVED: f64 = 92.0;
 
-/// A tempo is not doubled to a shorter period than this: 167 beats a minute.
-const FASTEST_DOUBLED: usize = 36;
+/// A tempo is not doubled to a shorter period than this: 182 beats a minute.
+const FASTEST_DOUBLED: usize = 33;
 
 /// What was found of beats in a track.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use super::beat::{Beats, Tracker};
 use super::features::Info;
 use super::loudness::{MOMENTARY, momentary_db};
+use super::novelty::Novelty;
 use super::record::{self, Raw};
 use super::scaling::Scaling;
 use super::shape::Shaper;
@@ -16,7 +17,7 @@ use super::timeline::{self, BLOCK, Digest};
 /// Of these, how many lie ahead of the hop that the loudness is drawn at.
 const AHEAD: usize = MOMENTARY / 2;
 
-/// Rewrites the raw records in `file`; returns the beats that were found and the digest of all records.
+/// Rewrites the raw records in `file`; returns the beats that were found, where sections begin, and the digest of all records.
 ///
 /// `progress` is told how many hops are done, and ends the work with [`ControlFlow::Break`]: then nothing is returned.
 pub(super) fn shape(
@@ -24,9 +25,10 @@ pub(super) fn shape(
     info: &Info,
     scaling: Scaling,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> io::Result<Option<(Beats, Digest)>> {
+) -> io::Result<Option<(Beats, Vec<u32>, Digest)>> {
     let mut shaper = Shaper::new(scaling);
     let mut tracker = Tracker::default();
+    let mut novelty = Novelty::default();
     let mut digest = Digest::default();
     // Energies of the hops in the window of momentary loudness; what is before the first hop is silence.
     let mut around = std::collections::VecDeque::from(vec![0u64; MOMENTARY]);
@@ -59,6 +61,7 @@ pub(super) fn shape(
             let raw = Raw::read(bytes);
             let (hop, strength) = shaper.next(&raw, loudness);
             tracker.push(strength);
+            novelty.push(&raw);
             record::write(&hop, bytes);
         }
         let done = &bytes[..count * record::LEN];
@@ -66,7 +69,7 @@ pub(super) fn shape(
         digest.update(done);
         hop += count as u64;
     }
-    Ok(Some((tracker.finish(), digest)))
+    Ok(Some((tracker.finish(), novelty.finish(), digest)))
 }
 
 /// The digest of the finished records in `file`; as [`shape`], of which it is the end alone.

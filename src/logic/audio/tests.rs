@@ -330,7 +330,7 @@ fn f_measure(found: &[u32], wanted: &[f64]) -> f64 {
 fn clicks_and_drum_loops_have_their_beats_and_tempo() {
     let rate = 22_050u32;
     let hiss = noise(rate as usize);
-    for bpm in [70.0, 93.0, 120.0, 128.0, 155.0] {
+    for bpm in [70.0, 87.0, 93.0, 120.0, 128.0, 155.0, 174.0] {
         for drums in [false, true] {
             let (beat, seconds) = (60.0 / bpm, 25.0);
             let mut audio = vec![0.0f32; (seconds * f64::from(rate)) as usize];
@@ -388,4 +388,20 @@ fn loudness_is_that_of_crate_ebur128_to_a_tenth_of_a_unit() {
             (reference.loudness_global().unwrap(), analyze(rate, channels, &audio).summary().loudness_lufs);
         assert!((got.unwrap() - want).abs() < 0.1, "{rate} Hz, {channels} channels: {got:?} instead of {want}");
     }
+}
+
+#[test]
+fn sections_begin_where_the_music_changes_and_are_kept() {
+    let rate = 8_000u32;
+    let part = |seconds: f64, kind: usize| -> Vec<f32> {
+        let tone = sine(rate, [220.0, 900.0, 110.0][kind], 0.4, seconds);
+        let hiss = noise(tone.len());
+        tone.iter().zip(&hiss).map(|(tone, hiss)| tone + hiss * [0.002, 0.1, 0.02][kind]).collect()
+    };
+    let song = [part(20.0, 0), part(25.0, 1), part(20.0, 2)].concat();
+    let timeline = analyze(rate, 1, &song);
+    let near = |hop: u32, second: u32| hop.abs_diff(second * 100) <= 100;
+    let sections = timeline.sections();
+    assert!(sections.len() == 2 && near(sections[0], 20) && near(sections[1], 45), "{sections:?}");
+    assert!(causal(rate, 1, &song, Normalize::Running).sections().is_empty());
 }

@@ -40,6 +40,7 @@ pub struct Timeline {
     pub(super) options: Options,
     pub(super) summary: Summary,
     pub(super) beats: Vec<u32>,
+    pub(super) sections: Vec<u32>,
     pub(super) digest: blake3::Hash,
     pub(super) tags: Tags,
 }
@@ -71,6 +72,11 @@ impl Timeline {
         &self.beats
     }
 
+    /// The hops at which sections begin, but for the first; none where the analysis is causal.
+    pub fn sections(&self) -> &[u32] {
+        &self.sections
+    }
+
     /// What the track says about itself. Not part of the digest: it is no result of the analysis.
     pub fn tags(&self) -> &Tags {
         &self.tags
@@ -81,7 +87,7 @@ impl Timeline {
         self.tags = tags;
     }
 
-    /// BLAKE3 over version, [`Info`], [`Options`], all records and beats, in hexadecimal: equal digests draw equal pictures.
+    /// BLAKE3 over version, [`Info`], [`Options`], all records, beats and sections, in hexadecimal: equal digests draw equal pictures.
     pub fn digest(&self) -> String {
         self.digest.to_hex().to_string()
     }
@@ -142,9 +148,11 @@ impl Digest {
         self.0.update(records);
     }
 
-    pub(super) fn update_beats(&mut self, beats: &[u32]) {
-        for beat in beats {
-            self.0.update(&beat.to_le_bytes());
+    /// Beats, then sections.
+    pub(super) fn update_places(&mut self, hops: &[u32]) {
+        self.0.update(&(hops.len() as u64).to_le_bytes());
+        for hop in hops {
+            self.0.update(&hop.to_le_bytes());
         }
     }
 

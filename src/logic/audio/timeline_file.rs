@@ -11,10 +11,12 @@
 //! | 52 | 4 | tempo in 1/100 beats a minute, 0 where there is none |
 //! | 56 | 4 + 4 | confidence in 1/1000, count of beats |
 //! | 64 | 4 + 4 | analysis (0 full, 1 causal), normalisation (0 track, 1 running, 2 fixed) |
-//! | 72 | 32 | BLAKE3 of the timeline: its digest |
-//! | 104 | 32 | BLAKE3 of the 104 bytes before |
-//! | 136 | hops · record | records |
+//! | 72 | 4 + 4 | count of sections but the first, 0 |
+//! | 80 | 32 | BLAKE3 of the timeline: its digest |
+//! | 112 | 32 | BLAKE3 of the 112 bytes before |
+//! | 144 | hops · record | records |
 //! | behind | beats · 4 | the hop of each beat |
+//! | behind | sections · 4 | the hop at which each section but the first begins |
 //! | behind | the rest | title, artist and cover, see [`Tags`] |
 
 use std::fs::File;
@@ -33,7 +35,7 @@ use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
 /// Version of the layout above.
 pub const LAYOUT_VERSION: u32 = 3;
 const MAGIC: &[u8; 8] = b"STEADYTL";
-const HEADER: usize = 136;
+const HEADER: usize = 144;
 /// Where the checksum of what is before it lies.
 const CHECKSUM: usize = HEADER - 32;
 const NO_LOUDNESS: i32 = i32::MIN;
@@ -81,8 +83,8 @@ impl NewFile {
         each_block(&timeline.file, timeline.offset, timeline.info.hops, |_, records| {
             file.write_all(records).map(|()| ControlFlow::Continue(()))
         })?;
-        let beats: Vec<u8> = timeline.beats.iter().flat_map(|beat| beat.to_le_bytes()).collect();
-        file.write_all(&beats)?;
+        let places = timeline.beats.iter().chain(&timeline.sections);
+        file.write_all(&places.flat_map(|hop| hop.to_le_bytes()).collect::<Vec<u8>>())?;
         file.write_all(&timeline.tags.to_bytes())?;
         file.as_file().sync_all()?;
         file.persist_noclobber(path).map_err(|error| error.error)?;
@@ -101,15 +103,17 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
         Err(_) => return Err(OpenError::CutOff { got: len, wanted: HEADER as u64 }),
         Ok(()) => {}
     }
-    let (mut timeline, beats) = parse(&bytes, file)?;
+    let (mut timeline, beats, sections) = parse(&bytes, file)?;
     let beats_at = HEADER as u64 + timeline.info.hops * record::LEN as u64;
-    let wanted = beats_at + 4 * u64::from(beats);
+    let places = u64::from(beats) + u64::from(sections);
+    let wanted = beats_at + 4 * places;
     if len < wanted {
         return Err(OpenError::CutOff { got: len, wanted });
     }
-    let mut bytes = vec![0; 4 * beats as usize];
+    let mut bytes = vec![0; 4 * places as usize];
     timeline.file.read_exact_at(&mut bytes, beats_at)?;
-    timeline.beats = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    timeline.beats = bytes.as_chunks().0.iter().map(|hop| u32::from_le_bytes(*hop)).collect();
+    timeline.sections = timeline.beats.split_off(beats as usize);
     let mut digest = Digest::default();
     let whole = each_block(&timeline.file, timeline.offset, timeline.info.hops, |hop, records| {
         digest.update(records);
@@ -118,7 +122,8 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
     if !whole {
         return Ok(None);
     }
-    digest.update_beats(&timeline.beats);
+    digest.update_places(&timeline.beats);
+    digest.update_places(&timeline.sections);
     if digest.finish(&timeline.info, timeline.options) != timeline.digest {
         return Err(OpenError::Damaged);
     }
@@ -148,14 +153,15 @@ fn header(timeline: &Timeline) -> [u8; HEADER] {
     put(60, &(timeline.beats.len() as u32).to_le_bytes());
     put(64, &(timeline.options.analysis as u32).to_le_bytes());
     put(68, &(timeline.options.normalize as u32).to_le_bytes());
-    put(72, timeline.digest.as_bytes());
+    put(72, &(timeline.sections.len() as u32).to_le_bytes());
+    put(80, timeline.digest.as_bytes());
     let checksum = blake3::hash(&bytes[..CHECKSUM]);
     bytes[CHECKSUM..].copy_from_slice(checksum.as_bytes());
     bytes
 }
 
-/// The timeline without its beats and tags, and how many beats there are.
-fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError> {
+/// The timeline without its beats, sections and tags, and how many of the former two there are.
+fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32, u32), OpenError> {
     fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
         std::array::from_fn(|i| bytes[at + i])
     }
@@ -185,10 +191,10 @@ fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32), OpenError>
         tempo: Some(f64::from(u32_at(52)) / 100.0).filter(|&tempo| tempo > 0.0),
         confidence: f64::from(u32_at(56)) / 1000.0,
     };
-    let digest = blake3::Hash::from_bytes(number(bytes, 72));
-    let (beats, tags) = Default::default();
-    let timeline = Timeline { file, offset: HEADER as u64, info, options, summary, beats, digest, tags };
-    Ok((timeline, u32_at(60)))
+    let digest = blake3::Hash::from_bytes(number(bytes, 80));
+    let (beats, sections, tags) = Default::default();
+    let timeline = Timeline { file, offset: HEADER as u64, info, options, summary, beats, sections, digest, tags };
+    Ok((timeline, u32_at(60), u32_at(72)))
 }
 
 /// The options whose numbers these are.
@@ -235,7 +241,7 @@ mod tests {
         assert_eq!((opened.info(), opened.digest()), (timeline.info(), timeline.digest()));
         assert_eq!(opened.tags(), timeline.tags());
         assert!(opened.beats().len() > 10);
-        assert_eq!(opened.beats(), timeline.beats());
+        assert_eq!((opened.beats(), opened.sections()), (timeline.beats(), timeline.sections()));
         assert!((opened.summary().tempo.unwrap() - 120.0).abs() < 1.0);
         assert!((opened.summary().loudness_lufs.unwrap() - timeline.summary().loudness_lufs.unwrap()).abs() < 0.01);
         let (mut a, mut b) = (Window::default(), Window::default());

@@ -1,0 +1,173 @@
+//! A timeline as text, for other programs: a line that says what it is, a line for each frame of a video, and a line with
+//! the BLAKE3 of all bytes before it. Each line is a JSON object.
+//!
+//! Levels are as in [`Hop`](super::features::Hop), integers up to 65535; `t` is the start of the frame in seconds. `beat`
+//! counts the beats from the first with what has passed of the current one, `bar` four of them each; both are null where
+//! there is no beat.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::analyze::{Analysis, Normalize};
+use super::features::{HOPS_PER_SECOND, Hop, Window};
+use super::timeline::{ANALYSIS_VERSION, Timeline};
+use crate::logic::clock::SECOND;
+use crate::logic::frame_grid::FrameGrid;
+use crate::logic::render::scene::HopTime;
+
+/// Version of the form that is written here.
+pub const VERSION: u32 = 1;
+/// Beats to a bar.
+const BAR: u64 = 4;
+/// Two beats further apart than that many hops have no beat between them: 40 a minute.
+const FURTHEST: i64 = 150;
+
+/// Writes `timeline` for a video at `fps_n`/`fps_d` frames a second, drawn by the scene of that name.
+pub fn write(timeline: &Timeline, (fps_n, fps_d): (u32, u32), scene: &str, out: &mut dyn Write) -> io::Result<()> {
+    let grid = FrameGrid::new(timeline.info().rate, fps_n, fps_d)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let frames = grid.frame_count(timeline.info().samples);
+    let mut hasher = blake3::Hasher::new();
+    let mut put = |line: &str| {
+        hasher.update(line.as_bytes());
+        out.write_all(line.as_bytes())
+    };
+    put(&header(timeline, (fps_n, fps_d), frames))?;
+    let (mut window, mut records, mut line) = (Window::default(), Vec::new(), String::new());
+    for n in 0..frames {
+        let at = HopTime::of_frame(n, fps_n, fps_d);
+        timeline.read(at.hop, 2, &mut window, &mut records)?;
+        let level = |read: &dyn Fn(&Hop) -> u16| at.level(&window, read);
+        let list = |values: &[u16]| values.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
+        let bands: Vec<_> = (0..super::features::BANDS).map(|band| level(&|hop| hop.bands[band])).collect();
+        let flux: Vec<_> = (0..3).map(|range| level(&|hop| hop.onsets[range])).collect();
+        let beat = beat_at(timeline.beats(), at);
+        let text = |value: Option<u64>| value.map_or("null".to_owned(), thousandths);
+        line.clear();
+        let written = writeln!(
+            line,
+            r#"{{"frame":{n},"t":{}.{:09},"rms":{},"peak":{},"bands":[{}],"flux":[{}],"beat":{},"bar":{},"scene":"{scene}"}}"#,
+            grid.pts(n) / SECOND,
+            grid.pts(n) % SECOND,
+            level(&|hop| hop.rms),
+            level(&|hop| hop.peak),
+            list(&bands),
+            list(&flux),
+            text(beat),
+            text(beat.map(|beat| beat / BAR)),
+        );
+        written.map_err(io::Error::other)?;
+        put(&line)?;
+    }
+    writeln!(out, r#"{{"checksum":"{}"}}"#, hasher.finalize())
+}
+
+fn header(timeline: &Timeline, (fps_n, fps_d): (u32, u32), frames: u64) -> String {
+    let (info, summary, options) = (timeline.info(), timeline.summary(), timeline.options());
+    let seconds = |hops: &[u32]| {
+        let each = hops.iter().map(|hop| format!("{}.{:02}", hop / HOPS_PER_SECOND, hop % HOPS_PER_SECOND));
+        each.collect::<Vec<_>>().join(",")
+    };
+    let number = |value: Option<f64>| value.map_or("null".to_owned(), |value| format!("{value:.2}"));
+    let analysis = match options.analysis {
+        Analysis::Full => "full",
+        Analysis::Causal => "causal",
+    };
+    let normalize = match options.normalize {
+        Normalize::Track => "track",
+        Normalize::Running => "running",
+        Normalize::Fixed => "fixed",
+    };
+    format!(
+        concat!(
+            r#"{{"format":"steady-timeline","version":{},"analysis-version":{},"analysis":"{}","normalize":"{}","#,
+            r#""rate":{},"channels":{},"samples":{},"fps":[{},{}],"frames":{},"loudness":{},"tempo":{},"confidence":{:.3},"#,
+            r#""beats":[{}],"sections":[{}],"digest":"{}"}}"#,
+            "\n"
+        ),
+        VERSION,
+        ANALYSIS_VERSION,
+        analysis,
+        normalize,
+        info.rate,
+        info.channels,
+        info.samples,
+        fps_n,
+        fps_d,
+        frames,
+        number(summary.loudness_lufs),
+        number(summary.tempo),
+        summary.confidence,
+        seconds(timeline.beats()),
+        seconds(timeline.sections()),
+        timeline.digest(),
+    )
+}
+
+/// Beats since the first one, in thousandths.
+fn beat_at(beats: &[u32], at: HopTime) -> Option<u64> {
+    let behind = beats.partition_point(|&beat| i64::from(beat) <= at.hop);
+    let index = behind.checked_sub(1)?;
+    let (last, next) = (i64::from(beats[index]), i64::from(*beats.get(behind)?));
+    let passed = (at.ticks() - (last << 16)) * 1000 / ((next - last) << 16);
+    (next - last <= FURTHEST).then_some(index as u64 * 1000 + passed as u64)
+}
+
+fn thousandths(value: u64) -> String {
+    format!("{}.{:03}", value / 1000, value % 1000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logic::audio::analyze::Analyzer;
+    use crate::logic::audio::scratch;
+    use std::ops::ControlFlow;
+
+    fn text() -> (Timeline, String) {
+        let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
+        // A click every half second for ten seconds.
+        let samples: Vec<_> =
+            (0..80_000).map(|i| if i % 4000 < 400 { (i % 41) as f32 / 41.0 - 0.5 } else { 0.0 }).collect();
+        analyzer.push(&samples).unwrap();
+        let timeline = analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
+        let mut text = Vec::new();
+        write(&timeline, (30, 1), "wave-line", &mut text).unwrap();
+        (timeline, String::from_utf8(text).unwrap())
+    }
+
+    #[test]
+    fn each_line_is_an_object_and_the_last_one_has_the_checksum_of_the_others() {
+        let (timeline, text) = text();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 1 + 300 + 1);
+        let header = &lines[0];
+        assert_eq!((&header["format"], &header["version"]), (&"steady-timeline".into(), &1.into()));
+        assert_eq!((&header["frames"], &header["samples"]), (&300.into(), &80_000.into()));
+        assert_eq!(header["digest"], timeline.digest());
+        assert_eq!(header["beats"].as_array().unwrap().len(), timeline.beats().len());
+        let body = text.rfind("{\"checksum\"").unwrap();
+        assert_eq!(lines[301]["checksum"], blake3::hash(&text.as_bytes()[..body]).to_hex().as_str());
+        let names = ["bands", "bar", "beat", "flux", "frame", "peak", "rms", "scene", "t"];
+        assert!(lines[1].as_object().unwrap().keys().eq(names.iter()), "{:?}", lines[1]);
+    }
+
+    #[test]
+    fn frames_say_what_is_heard_in_their_middle() {
+        let (timeline, text) = text();
+        let frames: Vec<serde_json::Value> =
+            text.lines().skip(1).take(300).map(|line| serde_json::from_str(line).unwrap()).collect();
+        // The clicks begin at 0 s and 5 s; frame 151 is about 5.05 s, frame 157 about 5.25 s.
+        assert_eq!(frames[150]["t"], 5.0);
+        assert!(frames[151]["rms"].as_u64().unwrap() > 1000 && frames[157]["rms"] == 0);
+        assert_eq!(frames[3]["bands"].as_array().unwrap().len(), 64);
+        let beats: Vec<_> = frames.iter().filter_map(|frame| frame["beat"].as_f64()).collect();
+        assert!(beats.len() > 200 && beats.windows(2).all(|pair| pair[0] < pair[1]), "{beats:?}");
+        // Two beats a second at thirty frames.
+        assert!((beats[100] - beats[70] - 2.0).abs() < 0.05);
+        // Behind the last beat nobody knows when the next one would be.
+        assert_eq!(timeline.beats().len(), *beats.last().unwrap() as usize + 2);
+        let bars = frames[200]["bar"].as_f64().unwrap() * 4.0;
+        assert!((bars - frames[200]["beat"].as_f64().unwrap()).abs() < 0.01);
+    }
+}
