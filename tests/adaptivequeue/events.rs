@@ -325,24 +325,22 @@ fn no_flush_at_any_moment_loses_a_sticky_event() {
 
 #[test]
 fn a_leak_keeps_sticky_events_in_force() {
-    for factory in BOTH {
-        let q = Between::new(factory);
-        q.element.set_property("max-size-buffers", 1u32);
-        q.element.set_property_from_str("leaky", "downstream");
-        q.link_sink();
-        q.set_state(gst::State::Playing);
-        q.begin(gst::Format::Time);
-        for n in 0..if factory == OURS { 30_000 } else { 1000 } {
-            if n % 4 == 0 {
-                push_caps(&q, n / 4);
-            }
-            q.src.push(buffer(Some(n as u64 / 4), None)).unwrap();
+    let q = Between::new(OURS);
+    q.element.set_property("max-size-buffers", 1u32);
+    q.element.set_property_from_str("leaky", "downstream");
+    q.link_sink();
+    q.set_state(gst::State::Playing);
+    q.begin(gst::Format::Time);
+    for n in 0..30_000 {
+        if n % 4 == 0 {
+            push_caps(&q, n / 4);
         }
-        assert!(q.src.push_event(gst::event::Eos::new()));
-        q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
-        caps_are_in_force(&q, factory);
-        assert!(q.buffers().len() < 30_000, "{factory}: nothing leaked");
+        q.src.push(buffer(Some(n as u64 / 4), None)).unwrap();
     }
+    assert!(q.src.push_event(gst::event::Eos::new()));
+    q.wait_for("EOS", |out| matches!(out.last(), Some(Out::Event(e)) if e.type_() == gst::EventType::Eos));
+    caps_are_in_force(&q, OURS);
+    assert!(q.buffers().len() < 30_000, "nothing leaked");
 }
 
 #[test]

@@ -4,8 +4,8 @@
 
 #[cfg(feature = "plugin")]
 pub mod audio;
-pub mod gate;
 pub mod bytes;
+pub mod gate;
 pub mod media;
 pub mod process;
 pub mod sink;
