@@ -597,3 +597,25 @@ fn an_overwrite_never_survives_a_power_cut_without_what_was_appended_after_it() 
         }
     }
 }
+
+#[test]
+fn a_window_costs_one_sync() {
+    let faults = Faults::new(|_, _| None);
+    let faulty: Arc<dyn Directory> = Arc::new(FaultyDirectory::new(Arc::new(FakeDirectory::default()), faults.clone()));
+    let open = |_: &Path| -> Result<Arc<dyn Directory>, Errno> { Ok(faulty.clone()) };
+    let options = Options { interval: 0, ..options(Durability::Sync, OnExists::Error) };
+    let mut recording = begin(Path::new("out.bin"), options, &open, 1, UTC).unwrap().recording;
+    for _ in 0..1000 {
+        let mut done = 0;
+        while done < 1000 {
+            done += recording.write(&[&[1; 1000]], done, 0).unwrap();
+            if let Some(job) = recording.take_job() {
+                let result = job.run();
+                recording.job_done(job, result, 0).unwrap();
+            }
+        }
+    }
+    recording.finish(UTC, 0).unwrap();
+    let (syncs, windows) = (faults.count(Call::SyncData), 1_000_000_u64.div_ceil(THRESHOLD));
+    assert!((windows - 1..=windows + 2).contains(&syncs), "{syncs} syncs for {windows} windows");
+}

@@ -174,7 +174,8 @@ impl Session {
     /// Returns once everything accepted is on the disk.
     pub fn make_safe(&self) -> Result<(), WriteError> {
         let mut shared = self.lock();
-        while shared.syncing {
+        let failed = |shared: &Shared| shared.recording.as_ref().is_none_or(|recording| recording.failure().is_some());
+        while shared.syncing && !failed(&shared) {
             shared = self.wait_for_progress(shared)?;
         }
         let now = self.clock.now();
