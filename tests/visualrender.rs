@@ -415,6 +415,9 @@ fn a_file_that_is_cut_off_plays_as_far_as_it_goes() {
     };
     cut(&wav, 44 + 4 * 22_050);
     check_frame_law(&frames(&wav, "", &at("30/1")), 44_100, 22_050, 30, 1);
+    // In the middle of a sample: what is left of that one does not count.
+    cut(&wav, 44 + 4 * 11_025 + 3);
+    check_frame_law(&frames(&wav, "", &at("30/1")), 44_100, 11_025, 30, 1);
     for path in packed {
         cut(&path, usize::MAX);
         let frames = frames(&path, "", &at("30/1"));

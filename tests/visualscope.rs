@@ -335,9 +335,11 @@ fn where_stream_time_and_time_stamps_differ_frames_are_numbered_by_the_first() {
 #[test]
 fn a_flush_ends_every_wait_and_what_follows_is_drawn_afresh() {
     let audio = Audio::tune(44_100, 88_200);
-    let scope = scope::scope("", SMALL);
+    let scope = scope::scope("", TITLED);
     let block = pads::Blocked::new(&scope.element);
     begin(&scope, &audio);
+    // Waits in the queue when the flush comes.
+    assert!(scope.src.push_event(title()));
     let (done, pushed) = mpsc::channel();
     let (src, buffers) = (scope.src.clone(), audio.buffers(4410, 0));
     let pusher = std::thread::spawn(move || {
@@ -359,9 +361,12 @@ fn a_flush_ends_every_wait_and_what_follows_is_drawn_afresh() {
     }
     assert!(scope.src.push_event(gst::event::Eos::new()));
     wait_for_eos(&scope);
-    assert!(delivered(&scope) == frames("", SMALL, &audio, 4410));
+    assert!(delivered(&scope) == titled("", &audio));
+    // Nothing is under way now, and that is no wait for ever either.
+    assert!(scope.src.push_event(gst::event::FlushStart::new()));
+    assert!(scope.src.push_event(gst::event::FlushStop::new(true)));
     let sticky = |kind| scope.sink().sticky_event_by_type(kind).is_some();
-    assert!(sticky(gst::EventType::StreamStart) && sticky(gst::EventType::Caps));
+    assert!(sticky(gst::EventType::StreamStart) && sticky(gst::EventType::Caps) && sticky(gst::EventType::Tag));
 }
 
 trait Sticky {
@@ -405,6 +410,19 @@ fn stopping_ends_every_wait_and_it_can_be_started_again() {
     assert!(scope.src.push_event(gst::event::Eos::new()));
     wait_for_eos(&scope);
     assert!(delivered(&scope) == frames("", SMALL, &audio, 4410));
+}
+
+#[test]
+fn closing_the_sink_pad_alone_ends_the_wait_for_room() {
+    let audio = Audio::tune(44_100, 88_200);
+    let scope = scope::scope("", SMALL);
+    let _block = pads::Blocked::new(&scope.element);
+    begin(&scope, &audio);
+    let (src, buffers) = (scope.src.clone(), audio.buffers(4410, 0));
+    let pusher = std::thread::spawn(move || buffers.into_iter().find_map(|buffer| src.push(buffer).err()));
+    wait_until("a frame waits", || scope.element.static_pad("src").unwrap().is_blocking());
+    scope.element.static_pad("sink").unwrap().set_active(false).unwrap();
+    assert_eq!(pusher.join().unwrap(), Some(gst::FlowError::Flushing));
 }
 
 #[test]
@@ -471,6 +489,33 @@ fn frames_that_downstream_calls_too_late_are_left_out_and_counted_unless_qos_is_
         }
         scope.element.set_bus(None);
     }
+}
+
+#[test]
+fn what_is_said_of_an_earlier_song_leaves_out_no_frame_of_the_next() {
+    let audio = Audio::tune(44_100, 66_150);
+    let scope = scope::scope("", SMALL);
+    begin(&scope, &audio);
+    let early = |ms: u64| {
+        let early = gst::event::Qos::builder(gst::QOSType::Overflow, 0.1, -30_000_000);
+        scope.sink().push_event(early.timestamp(gst::ClockTime::from_mseconds(ms)).build());
+    };
+    audio.buffers(4410, 0).into_iter().for_each(|buffer| assert!(scope.src.push(buffer).is_ok()));
+    scope.wait_for_buffers(38);
+    early(1200);
+    // The same times again, as where the base is added further downstream.
+    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    segment.set_duration(audio.time(66_150));
+    assert!(scope.src.push_event(gst::event::StreamStart::new("next")));
+    assert!(scope.src.push_event(gst::event::Segment::new(&segment)));
+    let mut buffers = audio.buffers(4410, 0).into_iter();
+    buffers.by_ref().take(5).for_each(|buffer| assert!(scope.src.push(buffer).is_ok()));
+    scope.wait_for_buffers(45 + 5);
+    early(1400);
+    buffers.for_each(|buffer| assert!(scope.src.push(buffer).is_ok()));
+    assert!(scope.src.push_event(gst::event::Eos::new()));
+    wait_for_eos(&scope);
+    assert_eq!(delivered(&scope).len(), 90);
 }
 
 fn latency_of(scope: &pads::Between) -> (bool, u64, Option<u64>) {
@@ -568,28 +613,50 @@ fn pictures_are_what_downstream_asks_for_or_720p_at_30_fps() {
     }
 }
 
+/// Large enough for a title.
+const TITLED: &str = "video/x-raw,format=RGBA,width=320,height=180,framerate=30/1";
+
+fn title() -> gst::Event {
+    let mut tags = gst::TagList::new();
+    tags.make_mut().add::<gst::tags::Title>(&"A title", gst::TagMergeMode::Append);
+    gst::event::Tag::new(tags)
+}
+
+/// Every frame of `audio` with a title.
+fn titled(properties: &str, audio: &Audio) -> Vec<Delivered> {
+    let scope = scope::scope(properties, TITLED);
+    begin(&scope, audio);
+    assert!(scope.src.push_event(title()));
+    audio.buffers(4410, 0).into_iter().for_each(|buffer| assert!(scope.src.push(buffer).is_ok()));
+    assert!(scope.src.push_event(gst::event::Eos::new()));
+    wait_for_eos(&scope);
+    delivered(&scope)
+}
+
 #[test]
 fn tags_in_the_stream_are_drawn_as_those_of_a_file_are() {
     let audio = Audio::tune(44_100, 22_050);
-    let video = "video/x-raw,format=RGBA,width=320,height=180,framerate=30/1";
-    let with_tags = |properties: &str| {
-        let scope = scope::scope(properties, video);
-        begin(&scope, &audio);
-        let mut tags = gst::TagList::new();
-        tags.make_mut().add::<gst::tags::Title>(&"A title", gst::TagMergeMode::Append);
-        assert!(scope.src.push_event(gst::event::Tag::new(tags)));
-        audio
-            .buffers(4410, 0)
-            .into_iter()
-            .for_each(|buffer| assert_eq!(scope.src.push(buffer).unwrap(), gst::FlowSuccess::Ok));
-        assert!(scope.src.push_event(gst::event::Eos::new()));
-        wait_for_eos(&scope);
-        delivered(&scope)
+    let plain = frames("", TITLED, &audio, 4410);
+    assert_ne!(titled("", &audio)[9].digest, plain[9].digest);
+    assert!(titled("tags=false", &audio) == plain);
+}
+
+#[test]
+fn audio_that_is_not_timed_is_refused_in_words() {
+    let audio = Audio::tune(44_100, 4410);
+    let scope = scope::scope("", SMALL);
+    let bus = gst::Bus::new();
+    scope.element.set_bus(Some(&bus));
+    assert!(scope.src.push_event(gst::event::StreamStart::new("test")));
+    assert!(scope.src.push_event(gst::event::Caps::new(&audio.caps())));
+    let segment = gst::FormattedSegment::<gst::format::Bytes>::new();
+    assert!(scope.src.push_event(gst::event::Segment::new(&segment)));
+    let message = bus.timed_pop_filtered(gst::ClockTime::try_from(PATIENCE).unwrap(), &[gst::MessageType::Error]);
+    let Some(gst::MessageView::Error(error)) = message.as_ref().map(|message| message.view()) else {
+        panic!("no error")
     };
-    let plain = frames("", video, &audio, 4410);
-    let titled = with_tags("");
-    assert_ne!(titled[9].digest, plain[9].digest);
-    assert!(with_tags("tags=false") == plain);
+    assert!(error.error().message().contains("not timed"), "{error:?}");
+    scope.element.set_bus(None);
 }
 
 fn error_of(properties: &str, audio: &Audio, video: &str) -> (gst::glib::Error, gst::FlowError) {
@@ -751,7 +818,9 @@ fn in_a_player_a_song_goes_through_without_stalling_the_audio() {
     player::check(&audio, &video, 3_000_000_000);
     let stats: gst::Structure = player.vis.lock().unwrap().property("stats");
     let (frames, dropped) = (stats.get::<u64>("frames").unwrap(), stats.get::<u64>("dropped").unwrap());
-    assert_eq!((frames + dropped, frames), (90, video.times.len() as u64), "{stats}");
+    // What converts behind it may leave out late frames as well.
+    assert!(frames + dropped == 90 && video.times.len() as u64 <= frames, "{stats}: {} shown", video.times.len());
+    assert!(video.times.len() >= 45, "{stats}: {} shown", video.times.len());
 }
 
 #[test]

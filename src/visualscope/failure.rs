@@ -57,3 +57,38 @@ impl Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What people read: a changed text has to be looked at before it goes out.
+    #[test]
+    fn every_failure_says_what_happened_and_what_to_do() {
+        let io = |errno| std::io::Error::from_raw_os_error(errno);
+        let timeline = |error| Failure::Timeline("song.steadytl".into(), error);
+        let failures = [
+            timeline(OpenError::Io(io(libc::ENOENT))),
+            timeline(OpenError::Io(io(libc::EACCES))),
+            timeline(OpenError::Foreign),
+            timeline(OpenError::Version(1, 9)),
+            timeline(OpenError::CutOff { got: 5, wanted: 9 }),
+            timeline(OpenError::Damaged),
+            Failure::Negotiation("EMPTY".to_owned()),
+            Failure::Untimed(gst::Format::Bytes),
+            Failure::Memory("failed to activate buffer pool".to_owned()),
+        ];
+        let texts = failures.map(|failure| failure.to_string());
+        insta::assert_snapshot!(texts.join("\n"), @r"
+        “song.steadytl” cannot be used as a timeline: there is no such file. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: permission denied. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: it is no timeline. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: another version of this plugin made it. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: it is cut off: 5 of 9 bytes are there. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: it is damaged: its checksum does not fit. Have visualrender make one with timeline-location, or unset it.
+        What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of 16 to 16384 pixels a side at a constant frame rate. Put videoconvert behind it, or ask for another size.
+        The audio is not timed, so it is not clear when to show it. Put a parser or a decoder in front of visualscope.
+        There is no memory for a picture: failed to activate buffer pool. Ask for a smaller size.
+        ");
+    }
+}

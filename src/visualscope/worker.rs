@@ -107,13 +107,21 @@ impl Worker {
         }
     }
 
-    /// Forgets the stream that was flushed. Its format still holds.
+    /// Forgets the stream that was flushed. Its format and its tags still hold, whether or not they got here.
     fn restart(&mut self, scope: &VisualScope) {
         self.run = None;
         self.discont = true;
         self.segment = gst::FormattedSegment::new();
         let caps = scope.sinkpad.current_caps();
         self.audio = caps.and_then(|caps| gst_audio::AudioInfo::from_caps(&caps).ok());
+        self.found = Found::default();
+        scope.sinkpad.sticky_events_foreach(|event| {
+            if let gst::EventView::Tag(tag) = event.view() {
+                self.found.add(&tag.tag_owned());
+            }
+            ControlFlow::Continue(gst::EventForeachAction::Keep)
+        });
+        self.set_tags();
     }
 
     fn take_event(&mut self, scope: &VisualScope, event: gst::Event) -> Result<(), Stop> {
