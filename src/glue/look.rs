@@ -96,6 +96,11 @@ impl LookSettings {
         self.look(scene::MIN_SIDE, scene::MIN_SIDE, &Tags::default()).map(drop)
     }
 
+    /// The name of the scene.
+    pub fn scene_name(&self) -> Result<&'static str, LookFailure> {
+        Ok(scene::find(&self.scene).map_err(LookFailure::Scene)?.name)
+    }
+
     /// The scene at a size in pixels. `tags` stand in for what is unset; an empty text stands for none.
     pub fn prepare(&self, width: u32, height: u32, tags: &Tags) -> Result<Box<dyn Scene>, LookFailure> {
         let look = self.look(width, height, tags)?;

@@ -12,8 +12,10 @@ use super::failure::Failure;
 use super::imp::{CAT, VisualRender};
 use super::private_decode::{Event, Job, Waker};
 use super::settings::{Audio, Settings};
+use crate::logic::audio::jsonl;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
+use crate::logic::frame_grid::FrameGrid;
 
 const PROGRESS_CODE: &str = "analysis";
 
@@ -72,13 +74,31 @@ impl VisualRender {
             }
             _ => {
                 let since = Instant::now();
-                let opened = timeline_file::open(path, &mut |_| match self.gate.lock().flushing {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                });
+                let opened = timeline_file::open(path, &mut |_| self.unless_flushing());
                 let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
                 Ok(timeline.map(|timeline| (Arc::new(timeline), since.elapsed().as_nanos() as u64)))
             }
+        }
+    }
+
+    /// Writes the timeline for a video on that grid as text, if that is asked for. `None` when flushed.
+    pub(super) fn write_jsonl(
+        &self,
+        settings: &Settings,
+        timeline: &Timeline,
+        grid: FrameGrid,
+    ) -> Result<Option<()>, Failure> {
+        let Some(path) = settings.jsonl.as_deref().map(Path::new) else { return Ok(Some(())) };
+        let scene = settings.look.scene_name().map_err(Failure::Look)?;
+        let written = jsonl::save(timeline, grid.fps(), scene, path, &mut || self.unless_flushing());
+        let written = written.map_err(|error| Failure::NotWritable(path.to_owned(), error))?;
+        Ok(written.then_some(()))
+    }
+
+    fn unless_flushing(&self) -> ControlFlow<()> {
+        match self.gate.lock().flushing {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         }
     }
 

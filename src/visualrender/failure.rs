@@ -41,7 +41,7 @@ pub(super) enum Failure {
     Temporary { what: &'static str, error: io::Error },
     #[error("“{}” cannot be used as a timeline: {}. {}.", .0.display(), timeline_reason(.1), timeline_advice(.1))]
     Timeline(PathBuf, OpenError),
-    #[error("The timeline cannot be written to “{}”: {}. Name a folder that can be written to.", .0.display(), io_reason(.1))]
+    #[error("The timeline cannot be written to “{}”: {}. Choose another name or folder.", .0.display(), io_reason(.1))]
     NotWritable(PathBuf, io::Error),
     #[error(transparent)]
     Look(LookFailure),

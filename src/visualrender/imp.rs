@@ -174,6 +174,8 @@ impl VisualRender {
         let (info, settings) = (self.state().info.clone(), self.settings().clone());
         let info = info.ok_or(gst::FlowError::NotNegotiated)?;
         let grid = grid_of(&info, timeline.info().rate).ok_or(gst::FlowError::NotNegotiated)?;
+        let written = self.write_jsonl(&settings, &timeline, grid).map_err(|failure| self.fail(&failure))?;
+        written.ok_or(gst::FlowError::Flushing)?;
         let painter = Painter::new(&settings, timeline, grid, info).map_err(|failure| self.fail(&failure))?;
         *self.painter() = Some(painter);
         Ok(())

@@ -47,6 +47,7 @@ impl Audio {
 pub(super) struct Settings {
     pub(super) audio: Audio,
     pub(super) timeline: Option<String>,
+    pub(super) jsonl: Option<String>,
     pub(super) analysis: Analysis,
     pub(super) normalize: Normalize,
     pub(super) look: LookSettings,
@@ -88,6 +89,7 @@ impl Settings {
             "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
             "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
             "timeline-location" => self.timeline = text(),
+            "jsonl-location" => self.jsonl = text(),
             "start-frame" => self.range.start = value.get().unwrap_or_default(),
             "stop-frame" => self.range.stop = value.get().unwrap_or(u64::MAX),
             "analysis" => self.analysis = value.get().unwrap_or_default(),
@@ -109,6 +111,7 @@ impl Settings {
                 _ => None::<&str>.to_value(),
             },
             "timeline-location" => self.timeline.to_value(),
+            "jsonl-location" => self.jsonl.to_value(),
             "start-frame" => self.range.start.to_value(),
             "stop-frame" => self.range.stop.to_value(),
             "analysis" => self.analysis.to_value(),
@@ -138,6 +141,11 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecString::builder("timeline-location")
             .nick("Timeline Location")
             .blurb("Path of a timeline to draw from instead of analysing audio; where there is no file yet, the audio is analysed and its timeline written there (NULL = keep no timeline)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("jsonl-location")
+            .nick("JSON Lines Location")
+            .blurb("Path to which the timeline is written as text for other programs, a JSON object per frame (NULL = it is not); only a file of this kind is replaced")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt64::builder("start-frame")

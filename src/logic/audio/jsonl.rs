@@ -6,7 +6,10 @@
 //! there is no beat.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::ops::ControlFlow;
+use std::path::Path;
 
 use super::analyze::{Analysis, Normalize};
 use super::features::{HOPS_PER_SECOND, Hop, Window};
@@ -17,13 +20,59 @@ use crate::logic::render::scene::HopTime;
 
 /// Version of the form that is written here.
 pub const VERSION: u32 = 1;
+/// How the first line begins.
+const BEGINNING: &str = r#"{"format":"steady-timeline","#;
 /// Beats to a bar.
 const BAR: u64 = 4;
 /// Two beats further apart than that many hops have no beat between them: 40 a minute.
 const FURTHEST: i64 = 150;
 
-/// Writes `timeline` for a video at `fps_n`/`fps_d` frames a second, drawn by the scene of that name.
-pub fn write(timeline: &Timeline, (fps_n, fps_d): (u32, u32), scene: &str, out: &mut dyn Write) -> io::Result<()> {
+/// Frames between two questions whether to go on.
+const ASKED_EVERY: u64 = 1000;
+
+/// Writes what [`write`] does to a file that appears when it is whole, in place of an older one of this form and of
+/// nothing else. Whether that was done: not when `go_on`, asked now and then, calls it off.
+pub fn save(
+    timeline: &Timeline,
+    fps: (u32, u32),
+    scene: &str,
+    path: &Path,
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<bool> {
+    if !may_be_replaced(path)? {
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file of another kind"));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
+    if !write(timeline, fps, scene, &mut file, go_on)? {
+        return Ok(false);
+    }
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(true)
+}
+
+/// Whether nothing is there, or something that was written here.
+fn may_be_replaced(path: &Path) -> io::Result<bool> {
+    let mut start = [0; BEGINNING.len()];
+    match File::open(path).and_then(|mut file| file.read_exact(&mut start)) {
+        Ok(()) => Ok(start == *BEGINNING.as_bytes()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes `timeline` for a video at `fps_n`/`fps_d` frames a second, drawn by the scene of that name. Whether that
+/// was done, as in [`save`].
+fn write(
+    timeline: &Timeline,
+    (fps_n, fps_d): (u32, u32),
+    scene: &str,
+    out: &mut dyn Write,
+    go_on: &mut dyn FnMut() -> ControlFlow<()>,
+) -> io::Result<bool> {
     let grid = FrameGrid::new(timeline.info().rate, fps_n, fps_d)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
     let frames = grid.frame_count(timeline.info().samples);
@@ -35,6 +84,9 @@ pub fn write(timeline: &Timeline, (fps_n, fps_d): (u32, u32), scene: &str, out: 
     put(&header(timeline, (fps_n, fps_d), frames))?;
     let (mut window, mut records, mut line) = (Window::default(), Vec::new(), String::new());
     for n in 0..frames {
+        if n % ASKED_EVERY == 0 && go_on().is_break() {
+            return Ok(false);
+        }
         let at = HopTime::of_frame(n, fps_n, fps_d);
         timeline.read(at.hop, 2, &mut window, &mut records)?;
         let level = |read: &dyn Fn(&Hop) -> u16| at.level(&window, read);
@@ -59,7 +111,8 @@ pub fn write(timeline: &Timeline, (fps_n, fps_d): (u32, u32), scene: &str, out: 
         written.map_err(io::Error::other)?;
         put(&line)?;
     }
-    writeln!(out, r#"{{"checksum":"{}"}}"#, hasher.finalize())
+    writeln!(out, r#"{{"checksum":"{}"}}"#, hasher.finalize())?;
+    Ok(true)
 }
 
 fn header(timeline: &Timeline, (fps_n, fps_d): (u32, u32), frames: u64) -> String {
@@ -80,11 +133,12 @@ fn header(timeline: &Timeline, (fps_n, fps_d): (u32, u32), frames: u64) -> Strin
     };
     format!(
         concat!(
-            r#"{{"format":"steady-timeline","version":{},"analysis-version":{},"analysis":"{}","normalize":"{}","#,
+            r#"{}"version":{},"analysis-version":{},"analysis":"{}","normalize":"{}","#,
             r#""rate":{},"channels":{},"samples":{},"fps":[{},{}],"frames":{},"loudness":{},"tempo":{},"confidence":{:.3},"#,
             r#""beats":[{}],"sections":[{}],"digest":"{}"}}"#,
             "\n"
         ),
+        BEGINNING,
         VERSION,
         ANALYSIS_VERSION,
         analysis,
@@ -122,7 +176,6 @@ mod tests {
     use super::*;
     use crate::logic::audio::analyze::Analyzer;
     use crate::logic::audio::scratch;
-    use std::ops::ControlFlow;
 
     fn text() -> (Timeline, String) {
         let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
@@ -132,7 +185,7 @@ mod tests {
         analyzer.push(&samples).unwrap();
         let timeline = analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
         let mut text = Vec::new();
-        write(&timeline, (30, 1), "wave-line", &mut text).unwrap();
+        assert!(write(&timeline, (30, 1), "wave-line", &mut text, &mut || ControlFlow::Continue(())).unwrap());
         (timeline, String::from_utf8(text).unwrap())
     }
 
@@ -169,5 +222,24 @@ mod tests {
         assert_eq!(timeline.beats().len(), *beats.last().unwrap() as usize + 2);
         let bars = frames[200]["bar"].as_f64().unwrap() * 4.0;
         assert!((bars - frames[200]["beat"].as_f64().unwrap()).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_file_of_another_kind_is_kept_and_one_of_this_kind_replaced() {
+        let ((timeline, text), folder) = (text(), tempfile::tempdir().unwrap());
+        let path = folder.path().join("song.jsonl");
+        let save = |go_on: ControlFlow<()>| super::save(&timeline, (30, 1), "wave-line", &path, &mut || go_on);
+        for other in ["", "precious", "{\"format\":\"another\", and more of it"] {
+            std::fs::write(&path, other).unwrap();
+            assert_eq!(save(ControlFlow::Continue(())).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), other);
+        }
+        std::fs::remove_file(&path).unwrap();
+        assert!(!save(ControlFlow::Break(())).unwrap() && !path.exists(), "called off");
+        for _ in 0..2 {
+            assert!(save(ControlFlow::Continue(())).unwrap());
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
     }
 }
