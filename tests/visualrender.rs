@@ -460,3 +460,24 @@ fn properties_are_read_back_and_location_and_uri_exclude_each_other() {
     let factory = element.factory().unwrap();
     assert_eq!(factory.metadata("klass"), Some("Source/Video"));
 }
+
+#[test]
+fn beats_are_claimed_of_music_and_not_of_speech() {
+    let files = Fixtures::new();
+    let tempo = |audio: &std::path::Path| {
+        let pipeline = render(audio, "num-buffers=1", &at("25/1"));
+        pipeline.set_state(gst::State::Playing).unwrap();
+        pull(&pipeline);
+        pipeline.element("render").property::<f64>("tempo")
+    };
+    let speech = files.path("speech.wav");
+    let text = "Beats are where the foot taps. A voice has a rhythm of its own, but nobody taps a foot to the news. \
+                So whoever looks for beats must find none here, however long this goes on, and it goes on for a while: \
+                the weather tomorrow will be fair in the south, with rain coming in from the west by the evening.";
+    let spoken = std::process::Command::new("espeak-ng").arg("-w").arg(&speech).arg(text).status();
+    assert!(spoken.expect("the tests need espeak-ng").success());
+    assert_eq!(tempo(&speech), 0.0);
+    // `tune` has a beat every half second.
+    let found = tempo(&files.wav(44_100, 15 * 44_100));
+    assert!((found - 120.0).abs() < 1.0, "{found} beats a minute");
+}
