@@ -1,7 +1,7 @@
 //! A timeline as text, for other programs: a line that says what it is, a line for each frame of a video, and a line with
 //! the BLAKE3 of all bytes before it. Each line is a JSON object.
 //!
-//! Levels are as in [`Hop`](super::features::Hop), integers up to 65535; `t` is the start of the frame in seconds. `beat`
+//! Levels are as in [`Hop`], integers up to 65535; `t` is the start of the frame in seconds. `beat`
 //! counts the beats from the first with what has passed of the current one, `bar` four of them each; both are null where
 //! there is no beat.
 
