@@ -79,6 +79,7 @@ fn four_readers_for_ten_seconds_never_see_a_count_out_of_balance() {
             })
         })
         .collect();
+    // How long it is tried is the test; a count that is out of balance ends a reader with a panic.
     std::thread::sleep(Duration::from_secs(10));
     done.store(true, Ordering::Relaxed);
     for reader in readers {

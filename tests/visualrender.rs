@@ -3,25 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
 
-use common::audio::{Delivered, Fixtures, error_of, frames, pull, render, sink, tune, write_wav};
+use common::audio::{Delivered, Fixtures, check_frame_law, error_of, frames, pull, render, sink, tune, write_wav};
 use common::{PATIENCE, TestPipeline};
 use gst::prelude::*;
-use gststeady::logic::frame_grid::FrameGrid;
 
 const SMALL: &str = "format=RGBA,width=64,height=36";
 
 fn at(fps: &str) -> String {
     format!("{SMALL},framerate={fps}")
-}
-
-#[track_caller]
-fn check_frame_law(frames: &[Delivered], rate: u32, samples: u64, fps_n: u32, fps_d: u32) {
-    let grid = FrameGrid::new(rate, fps_n, fps_d).unwrap();
-    assert_eq!(frames.len() as u64, grid.frame_count(samples));
-    for (n, frame) in (0..).zip(frames) {
-        assert_eq!((frame.pts, frame.duration), (grid.pts(n), grid.duration(n)), "times of frame {n}");
-        assert_eq!((frame.offset, frame.offset_end), (n, n + 1));
-    }
 }
 
 #[test]

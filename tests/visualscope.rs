@@ -12,24 +12,13 @@ mod scope;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use common::audio::{Delivered, Fixtures, tune};
+use common::audio::{Delivered, Fixtures, check_frame_law, tune};
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
-use gststeady::logic::frame_grid::FrameGrid;
 use pads::Out;
 use scope::{Audio, SMALL, Samples, begin, delivered, frames, wait_for_eos};
 
 const CAUSAL: &str = "analysis=causal normalize=fixed";
-
-#[track_caller]
-fn check_frame_law(frames: &[Delivered], rate: u32, samples: u64, fps_n: u32, fps_d: u32) {
-    let grid = FrameGrid::new(rate, fps_n, fps_d).unwrap();
-    assert_eq!(frames.len() as u64, grid.frame_count(samples));
-    for (n, frame) in (0..).zip(frames) {
-        assert_eq!((frame.pts, frame.duration), (grid.pts(n), grid.duration(n)), "times of frame {n}");
-        assert_eq!((frame.offset, frame.offset_end), (n, n + 1));
-    }
-}
 
 #[test]
 fn the_causal_pictures_are_byte_for_byte_those_of_visualrender() {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
+use gststeady::logic::frame_grid::FrameGrid;
 
 use super::{Outcome, PATIENCE, TestPipeline};
 
@@ -113,6 +114,17 @@ impl Delivered {
             offset_end: buffer.offset_end(),
             digest: blake3::hash(&buffer.map_readable().unwrap()).to_hex().to_string(),
         }
+    }
+}
+
+/// As many frames as `samples` at `rate` Hz make, each with its times and its number.
+#[track_caller]
+pub fn check_frame_law(frames: &[Delivered], rate: u32, samples: u64, fps_n: u32, fps_d: u32) {
+    let grid = FrameGrid::new(rate, fps_n, fps_d).unwrap();
+    assert_eq!(frames.len() as u64, grid.frame_count(samples));
+    for (n, frame) in (0..).zip(frames) {
+        assert_eq!((frame.pts, frame.duration), (grid.pts(n), grid.duration(n)), "times of frame {n}");
+        assert_eq!((frame.offset, frame.offset_end), (n, n + 1));
     }
 }
 
