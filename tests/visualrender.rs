@@ -380,26 +380,6 @@ fn a_timeline_is_written_once_and_drawn_from_afterwards() {
 }
 
 #[test]
-fn the_timeline_is_written_as_text_with_a_line_for_each_frame() {
-    let files = Fixtures::new();
-    let (wav, path) = (files.wav(44_100, 44_101), files.path("tune.jsonl"));
-    let location = format!("scene=wave-line jsonl-location={}", path.display());
-    let whole = frames(&wav, &location, &at("30/1"));
-    let text = std::fs::read_to_string(&path).unwrap();
-    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!((lines.len(), &lines[0]["frames"]), (whole.len() + 2, &31.into()));
-    assert_eq!((&lines[31]["frame"], &lines[31]["scene"]), (&30.into(), &"wave-line".into()));
-    assert_eq!(lines[31]["t"], whole[30].pts as f64 / 1e9);
-
-    std::fs::write(&path, "something of somebody's").unwrap();
-    let (error, _) = error_of(&format!("visualrender audio-location={} {location} ! fakesink", wav.display()));
-    assert!(error.matches(gst::ResourceError::OpenWrite), "{error:?}");
-    let text = error.message().replace(&files.path("").display().to_string(), "/songs/");
-    insta::assert_snapshot!(text, @"The timeline cannot be written to “/songs/tune.jsonl”: there is a file of another kind. Choose another name or folder.");
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), "something of somebody's");
-}
-
-#[test]
 fn a_uri_gives_the_same_video_as_the_path() {
     let files = Fixtures::new();
     let wav = files.wav(8_000, 4_000);

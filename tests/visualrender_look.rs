@@ -5,9 +5,9 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::PATIENCE;
-use common::audio::{Fixtures, error_of, frames, pull, render, sink};
+use common::audio::{Fixtures, error_of, frames, pull, render, sink, write_wav};
 use common::media::convert;
+use common::{PATIENCE, TestPipeline};
 use gst::prelude::*;
 
 const SMALL: &str = "format=RGBA,width=160,height=90,framerate=30/1";
@@ -120,6 +120,42 @@ fn running_time_of_a_part_begins_with_its_first_frame_and_seeks_stay_in_it() {
     let mut backwards = whole[10..18].to_vec();
     backwards.reverse();
     assert_eq!(seek(-1.0, 0, whole[18].pts), backwards);
+}
+
+#[test]
+fn the_tail_of_a_video_is_a_frame_that_reaches_past_the_audio_or_none() {
+    let files = Fixtures::new();
+    // This scene does not show how long the video is.
+    let frames_of = |samples, tail| frames(&files.wav(44_100, samples), &format!("scene=bars-mirror {tail}"), SMALL);
+    let whole = frames_of(44_101, "");
+    assert_eq!((whole.len(), &whole), (31, &frames_of(44_101, "tail=ceil")));
+    assert_eq!(frames_of(44_101, "tail=floor"), whole[..30]);
+    assert_eq!(frames_of(44_100, "tail=floor").len(), 30, "nothing is cut off where audio ends with a frame");
+    assert_eq!(frames_of(100, "tail=floor"), []);
+}
+
+#[test]
+fn without_audio_there_are_as_many_pictures_of_silence_as_buffers_are_wanted() {
+    let files = Fixtures::new();
+    for (fps, samples) in [("30/1", 44_100), ("30000/1001", 44_144)] {
+        let silence = files.path("silence.wav");
+        write_wav(&silence, 44_100, 1, &vec![0; samples]);
+        let caps = format!("format=RGBA,width=160,height=90,framerate={fps}");
+        let heard = frames(&silence, "", &caps);
+        let unheard = |properties: &str| {
+            let pipeline = TestPipeline::parse(&format!(
+                "visualrender {properties} ! video/x-raw,{caps} ! appsink name=sink sync=false"
+            ));
+            pipeline.set_state(gst::State::Playing).unwrap();
+            pull(&pipeline)
+        };
+        assert_eq!(heard.len(), 30);
+        assert_eq!(unheard("num-buffers=30"), heard, "{fps}");
+        assert_eq!(unheard("num-buffers=20 start-frame=10"), heard[10..], "{fps}");
+        assert_eq!(unheard("num-buffers=0"), []);
+    }
+    let text = error_of("visualrender ! fakesink").0.message().to_owned();
+    insta::assert_snapshot!(text, @"No audio to draw: set audio-location to a file, audio-uri to a URI or timeline-location to a timeline; or num-buffers, for that many pictures of silence.");
 }
 
 /// The bytes of the first frame.

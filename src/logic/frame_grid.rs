@@ -1,11 +1,21 @@
 //! The frame law: how many video frames an audio stream has, when each one is shown and which sample it is about.
 //!
 //! For S samples at `rate` Hz and `fps_n`/`fps_d` frames a second:
-//! N = ⌈S · fps_n / (rate · fps_d)⌉, PTS(n) = ⌊n · fps_d · 10⁹ / fps_n⌋ ns, and frame n looks at
+//! N = ⌈S · fps_n / (rate · fps_d)⌉ (or the floor of that, see [`Tail`]), PTS(n) = ⌊n · fps_d · 10⁹ / fps_n⌋ ns, and frame n looks at
 //! sample ⌊(2n + 1) · rate · fps_d / (2 · fps_n)⌋, the middle of the time it is on screen.
 //! Everything is integer arithmetic in `u128`, so no length or rate drifts.
 
 use super::clock::{Nanos, SECOND};
+
+/// What becomes of the frame in whose middle the audio ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tail {
+    /// It is shown: no sound without a picture.
+    #[default]
+    Ceil,
+    /// It is left out: no picture without a sound.
+    Floor,
+}
 
 /// A constant frame rate laid over a constant sample rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +23,7 @@ pub struct FrameGrid {
     rate: u32,
     fps_n: u32,
     fps_d: u32,
+    tail: Tail,
 }
 
 /// Why a [`FrameGrid`] cannot be made.
@@ -35,7 +46,12 @@ impl FrameGrid {
         if fps_n == 0 || fps_d == 0 {
             return Err(GridError::ZeroFps(fps_n, fps_d));
         }
-        Ok(Self { rate, fps_n, fps_d })
+        Ok(Self { rate, fps_n, fps_d, tail: Tail::default() })
+    }
+
+    /// With another rule for the last frame.
+    pub fn with_tail(self, tail: Tail) -> Self {
+        Self { tail, ..self }
     }
 
     /// The sample rate in Hz.
@@ -48,10 +64,15 @@ impl FrameGrid {
         (self.fps_n, self.fps_d)
     }
 
-    /// Frames needed to show all of `samples`: the last one may reach past the end of the audio.
+    /// Frames of a video of `samples`: [`Tail`] says whether the last one may reach past the end of the audio.
     pub fn frame_count(&self, samples: u64) -> u64 {
-        let beats = u128::from(samples) * u128::from(self.fps_n);
-        beats.div_ceil(u128::from(self.rate) * u128::from(self.fps_d)) as u64
+        let (audio, frame) =
+            (u128::from(samples) * u128::from(self.fps_n), u128::from(self.rate) * u128::from(self.fps_d));
+        let count = match self.tail {
+            Tail::Ceil => audio.div_ceil(frame),
+            Tail::Floor => audio / frame,
+        };
+        count as u64
     }
 
     /// Presentation time of frame `n` in ns.
@@ -133,6 +154,15 @@ mod tests {
             let n = grid.frame_at(time);
             prop_assert!(grid.pts(n) <= time && time < grid.pts(n + 1), "frame {} for {}", n, time);
             prop_assert_eq!(grid.frame_at(grid.pts(n)), n);
+        }
+
+        #[test]
+        fn without_its_tail_a_video_has_whole_frames_of_sound_only(grid in any_grid(), samples in 0u64..1 << 40) {
+            let (ceil, floor) = (grid.frame_count(samples), grid.with_tail(Tail::Floor).frame_count(samples));
+            let (fps_n, fps_d) = grid.fps();
+            let frame = u128::from(fps_d) * u128::from(grid.rate());
+            let ends_with_a_frame = (u128::from(samples) * u128::from(fps_n)).is_multiple_of(frame);
+            prop_assert_eq!(ceil - floor, u64::from(!ends_with_a_frame));
         }
 
         #[test]

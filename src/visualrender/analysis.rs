@@ -1,8 +1,10 @@
 //! The first `fill()` waits here for the analysis: interruptible, and going on after a flush where it was left.
 
+use std::fs::File;
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use gst::prelude::*;
@@ -12,6 +14,7 @@ use super::failure::Failure;
 use super::imp::{CAT, VisualRender};
 use super::private_decode::{Event, Job, Waker};
 use super::settings::{Audio, Settings};
+use crate::logic::audio::beat_grid::BeatGrid;
 use crate::logic::audio::jsonl;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
@@ -58,10 +61,37 @@ impl Gate {
     }
 }
 
+/// More than anybody has beats for in a day.
+const MOST_BEATS_TEXT: u64 = 16 << 20;
+
+fn read_beats(path: &Path) -> Result<BeatGrid, Failure> {
+    let mut text = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MOST_BEATS_TEXT).read_to_end(&mut text))
+        .map_err(|error| Failure::BeatsNotReadable(path.to_owned(), error))?;
+    String::from_utf8_lossy(&text).parse().map_err(|error| Failure::Beats(path.to_owned(), error))
+}
+
 impl VisualRender {
-    /// The timeline from its file or from the audio, and how long that took in ns. `None` when flushed.
-    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
-        let Some(path) = settings.timeline.as_deref().map(Path::new) else { return self.analyse(settings) };
+    /// The timeline with the user's beats, and how long the analysis or reading took in ns. `None` when flushed.
+    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<(Timeline, u64)>, Failure> {
+        // Read first: what is wrong with them is said before minutes are spent on the analysis.
+        let beats = settings.beats.as_deref().map(Path::new).map(read_beats).transpose()?;
+        let mut obtained = self.obtain_without_beats(settings)?;
+        if let (Some((timeline, _)), Some(beats)) = (&mut obtained, beats) {
+            timeline.set_beats(beats);
+        }
+        Ok(obtained)
+    }
+
+    /// From the timeline's file or from the audio; or silence, without either.
+    fn obtain_without_beats(&self, settings: &Settings) -> Result<Option<(Timeline, u64)>, Failure> {
+        let Some(path) = settings.timeline.as_deref().map(Path::new) else {
+            return match settings.audio {
+                Audio::Unset => self.silence(settings).map(Some),
+                _ => self.analyse(settings),
+            };
+        };
         match path.try_exists() {
             Ok(false) if settings.audio != Audio::Unset => {
                 let not_writable = |error| Failure::NotWritable(path.to_owned(), error);
@@ -76,9 +106,17 @@ impl VisualRender {
                 let since = Instant::now();
                 let opened = timeline_file::open(path, &mut |_| self.unless_flushing());
                 let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
-                Ok(timeline.map(|timeline| (Arc::new(timeline), since.elapsed().as_nanos() as u64)))
+                Ok(timeline.map(|timeline| (timeline, since.elapsed().as_nanos() as u64)))
             }
         }
+    }
+
+    /// As many frames of silence as there are to be buffers.
+    fn silence(&self, settings: &Settings) -> Result<(Timeline, u64), Failure> {
+        let buffers = self.obj().property::<i32>("num-buffers");
+        let frames = settings.silent_frames(u64::try_from(buffers).ok())?;
+        let made = self.silent_timeline(frames, settings.options());
+        made.map(|timeline| (timeline, 0)).map_err(|error| Failure::Temporary { what: "made", error })
     }
 
     /// Writes the timeline for a video on that grid as text, if that is asked for. `None` when flushed.
@@ -90,7 +128,7 @@ impl VisualRender {
     ) -> Result<Option<()>, Failure> {
         let Some(path) = settings.jsonl.as_deref().map(Path::new) else { return Ok(Some(())) };
         let scene = settings.look.scene_name().map_err(Failure::Look)?;
-        let written = jsonl::save(timeline, grid.fps(), scene, path, &mut || self.unless_flushing());
+        let written = jsonl::save(timeline, grid, scene, path, &mut || self.unless_flushing());
         let written = written.map_err(|error| Failure::NotWritable(path.to_owned(), error))?;
         Ok(written.then_some(()))
     }
@@ -102,7 +140,7 @@ impl VisualRender {
         }
     }
 
-    fn analyse(&self, settings: &Settings) -> Result<Option<(Arc<Timeline>, u64)>, Failure> {
+    fn analyse(&self, settings: &Settings) -> Result<Option<(Timeline, u64)>, Failure> {
         let paused = self.gate.lock().paused.take();
         let (job, since) = match paused {
             Some(paused) => paused,
@@ -133,7 +171,7 @@ impl VisualRender {
         drop(job);
         let timeline = result.inspect_err(|failure| self.progress(gst::ProgressType::Error, &failure.to_string()))?;
         self.progress(gst::ProgressType::Complete, "Analysed the audio");
-        Ok(Some((Arc::new(timeline), since.elapsed().as_nanos() as u64)))
+        Ok(Some((timeline, since.elapsed().as_nanos() as u64)))
     }
 
     pub(super) fn progress(&self, kind: gst::ProgressType, text: &str) {

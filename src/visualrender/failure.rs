@@ -8,11 +8,14 @@ use gst::glib;
 use crate::glue::look::LookFailure;
 use crate::glue::painter::FrameFailure;
 use crate::glue::text::{io_reason, timeline_reason};
+use crate::logic::audio::beat_grid::BeatGridError;
 use crate::logic::audio::timeline_file::OpenError;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    #[error("No audio to draw: set audio-location to a file, audio-uri to a URI or timeline-location to a timeline.")]
+    #[error(
+        "No audio to draw: set audio-location to a file, audio-uri to a URI or timeline-location to a timeline; or num-buffers, for that many pictures of silence."
+    )]
     NoLocation,
     #[error("The audio file “{}” cannot be read: {}. Check its name and its permissions.", .0.display(), io_reason(.1))]
     NotReadable(PathBuf, io::Error),
@@ -41,6 +44,10 @@ pub(super) enum Failure {
     Temporary { what: &'static str, error: io::Error },
     #[error("“{}” cannot be used as a timeline: {}. {}.", .0.display(), timeline_reason(.1), timeline_advice(.1))]
     Timeline(PathBuf, OpenError),
+    #[error("The beats in “{}” cannot be read: {}. Check its name and its permissions.", .0.display(), io_reason(.1))]
+    BeatsNotReadable(PathBuf, io::Error),
+    #[error("“{}” cannot be used as beats: {}. Give a text with the time of each beat in seconds, one a line, in order.", .0.display(), .1)]
+    Beats(PathBuf, BeatGridError),
     #[error("The timeline cannot be written to “{}”: {}. Choose another name or folder.", .0.display(), io_reason(.1))]
     NotWritable(PathBuf, io::Error),
     #[error(transparent)]
@@ -61,7 +68,9 @@ impl Failure {
     /// Where it happened, for the debug text.
     fn detail(&self) -> String {
         match self {
-            Failure::NotReadable(path, error) => format!("{}: {error}", path.display()),
+            Failure::NotReadable(path, error) | Failure::BeatsNotReadable(path, error) => {
+                format!("{}: {error}", path.display())
+            }
             Failure::NotWritable(path, error) => format!("{}: {error}", path.display()),
             Failure::Timeline(path, error) => format!("{}: {error:?}", path.display()),
             Failure::Temporary { error, .. } => error.to_string(),
@@ -77,10 +86,14 @@ impl Failure {
         let (text, detail) = (self.to_string(), self.detail());
         match self {
             Failure::NoLocation => gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"]),
-            Failure::NotReadable(_, error) if error.kind() != io::ErrorKind::NotFound => {
+            Failure::NotReadable(_, error) | Failure::BeatsNotReadable(_, error)
+                if error.kind() != io::ErrorKind::NotFound =>
+            {
                 gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
             }
-            Failure::NotReadable(..) => gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"]),
+            Failure::NotReadable(..) | Failure::BeatsNotReadable(..) => {
+                gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"])
+            }
             Failure::Unopenable { error, .. } if error.matches(gst::ResourceError::NotFound) => {
                 gst::error_msg!(gst::ResourceError::NotFound, ("{text}"), ["{detail}"])
             }
@@ -93,7 +106,9 @@ impl Failure {
             Failure::Timeline(_, OpenError::Io(_)) => {
                 gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
             }
-            Failure::Timeline(..) => gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"]),
+            Failure::Timeline(..) | Failure::Beats(..) => {
+                gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"])
+            }
             Failure::NotWritable(..) => gst::error_msg!(gst::ResourceError::OpenWrite, ("{text}"), ["{detail}"]),
             Failure::EmptyFile(_) | Failure::NoAudio(_) | Failure::NoSamples(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"])
@@ -145,6 +160,9 @@ mod tests {
             Failure::Timeline("song.steadytl".into(), OpenError::CutOff { got: 5, wanted: 9 }),
             Failure::Timeline("song.steadytl".into(), OpenError::Damaged),
             Failure::NotWritable("song.steadytl".into(), io(libc::EROFS)),
+            Failure::BeatsNotReadable("beats.txt".into(), io(libc::ENOENT)),
+            Failure::Beats("beats.txt".into(), BeatGridError::NoTime(7)),
+            Failure::Beats("beats.txt".into(), BeatGridError::Empty),
             Failure::Frame(FrameFailure { n: 7, what: "reading the timeline", why: io(libc::EIO).to_string() }),
         ];
         let texts = failures.map(|failure| failure.to_string());

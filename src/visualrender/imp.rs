@@ -5,6 +5,7 @@
 //! gst-launch-1.0 visualrender audio-location=song.flac ! video/x-raw,width=1280,height=720,framerate=30/1 ! videoconvert ! autovideosink
 //! ```
 
+use std::io;
 use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -19,8 +20,9 @@ use gst_base::subclass::prelude::*;
 use super::analysis::Gate;
 use super::failure::Failure;
 use super::painter::Painter;
-use super::settings::{PROPERTIES, Settings};
+use super::settings::{PROPERTIES, Settings, Tail};
 use crate::glue::video::{self, grid_of};
+use crate::logic::audio::analyze::Options;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
@@ -49,6 +51,7 @@ struct State {
     backwards: bool,
     /// Whether the segment covers the frames that are wanted: nobody knows their times before the first one.
     segment_set: bool,
+    tail: Tail,
     frames: u64,
     render_ns: u64,
     analysis_ns: u64,
@@ -62,6 +65,7 @@ impl Default for State {
             next: Next::Frame(0),
             backwards: false,
             segment_set: false,
+            tail: Tail::default(),
             frames: 0,
             render_ns: 0,
             analysis_ns: 0,
@@ -73,7 +77,8 @@ impl State {
     /// The video's grid, over the audio's rate once that is known.
     fn grid(&self) -> Option<FrameGrid> {
         let rate = self.timeline.as_ref().map_or(1, |timeline| timeline.info().rate);
-        self.info.as_ref().and_then(|info| grid_of(info, rate))
+        let grid = self.info.as_ref().and_then(|info| grid_of(info, rate))?;
+        Some(grid.with_tail(self.tail.into()))
     }
 
     fn frame_count(&self) -> Option<u64> {
@@ -153,6 +158,7 @@ impl VisualRender {
         settings.look.check().map_err(|failure| self.fail(&Failure::Look(failure)))?;
         let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
         let (timeline, took) = analysed.ok_or(gst::FlowError::Flushing)?;
+        let timeline = Arc::new(timeline);
         gst::info!(CAT, imp = self, "{:?}, {:?}, in {took} ns", timeline.info(), timeline.summary());
         {
             let mut state = self.state();
@@ -166,6 +172,14 @@ impl VisualRender {
         Ok(timeline)
     }
 
+    /// `frames` frames of silence at the frame rate that is negotiated.
+    pub(super) fn silent_timeline(&self, frames: u64, options: Options) -> io::Result<Timeline> {
+        let grid = { self.state().grid() };
+        // fps_n samples a second make fps_d samples a frame, exactly.
+        let (fps_n, fps_d) = grid.map_or((1, 1), |grid| grid.fps());
+        Timeline::silent(fps_n, frames.saturating_mul(u64::from(fps_d)), options)
+    }
+
     /// Whether there is a painter for what is negotiated now; makes one.
     fn prepare(&self, timeline: Arc<Timeline>) -> Result<(), gst::FlowError> {
         if self.painter().is_some() {
@@ -173,7 +187,7 @@ impl VisualRender {
         }
         let (info, settings) = (self.state().info.clone(), self.settings().clone());
         let info = info.ok_or(gst::FlowError::NotNegotiated)?;
-        let grid = grid_of(&info, timeline.info().rate).ok_or(gst::FlowError::NotNegotiated)?;
+        let grid = { self.state().grid() }.ok_or(gst::FlowError::NotNegotiated)?;
         let written = self.write_jsonl(&settings, &timeline, grid).map_err(|failure| self.fail(&failure))?;
         written.ok_or(gst::FlowError::Flushing)?;
         let painter = Painter::new(&settings, timeline, grid, info).map_err(|failure| self.fail(&failure))?;
@@ -209,7 +223,10 @@ impl VisualRender {
             .field("analysis-time", state.analysis_ns);
         if let Some(timeline) = &state.timeline {
             let info = timeline.info();
-            stats = stats.field("rate", info.rate).field("channels", info.channels).field("samples", info.samples);
+            // Silence was not sampled.
+            if info.channels > 0 {
+                stats = stats.field("rate", info.rate).field("channels", info.channels).field("samples", info.samples);
+            }
             stats = stats.field("beats", timeline.beats().len() as u64);
             stats = stats.field("beat-confidence", timeline.summary().confidence);
             if let Some(loudness) = timeline.summary().loudness_lufs {
@@ -303,6 +320,12 @@ impl ElementImpl for VisualRender {
 }
 
 impl BaseSrcImpl for VisualRender {
+    fn start(&self) -> Result<(), gst::ErrorMessage> {
+        let tail = { self.settings().tail };
+        self.state().tail = tail;
+        Ok(())
+    }
+
     fn stop(&self) -> Result<(), gst::ErrorMessage> {
         if self.gate.abandon() {
             self.progress(gst::ProgressType::Canceled, "The analysis was called off");

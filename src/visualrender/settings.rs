@@ -9,6 +9,7 @@ use super::failure::Failure;
 use crate::glue::analysis::{Analysis, Normalize};
 use crate::glue::look::LookSettings;
 use crate::logic::audio::analyze::Options;
+use crate::logic::frame_grid;
 
 /// Where the audio comes from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +53,28 @@ pub(super) struct Settings {
     pub(super) normalize: Normalize,
     pub(super) look: LookSettings,
     pub(super) range: Range,
+    pub(super) tail: Tail,
+    pub(super) beats: Option<String>,
+}
+
+/// What becomes of the frame in whose middle the audio ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstVisualRenderTail")]
+pub(super) enum Tail {
+    #[default]
+    #[enum_value(name = "Ceil: it is shown, so that no sound is without a picture", nick = "ceil")]
+    Ceil,
+    #[enum_value(name = "Floor: it is left out, so that no picture is without a sound", nick = "floor")]
+    Floor,
+}
+
+impl From<Tail> for frame_grid::Tail {
+    fn from(tail: Tail) -> Self {
+        match tail {
+            Tail::Ceil => Self::Ceil,
+            Tail::Floor => Self::Floor,
+        }
+    }
 }
 
 /// Which frames of the video are wanted.
@@ -77,6 +100,11 @@ impl Range {
 }
 
 impl Settings {
+    /// How many frames there are of silence, where there is neither audio nor a timeline.
+    pub(super) fn silent_frames(&self, num_buffers: Option<u64>) -> Result<u64, Failure> {
+        num_buffers.map(|count| self.range.start.saturating_add(count)).ok_or(Failure::NoLocation)
+    }
+
     /// How the audio is analysed.
     pub(super) fn options(&self) -> Options {
         Options { analysis: self.analysis.into(), normalize: self.normalize.into() }
@@ -92,6 +120,8 @@ impl Settings {
             "jsonl-location" => self.jsonl = text(),
             "start-frame" => self.range.start = value.get().unwrap_or_default(),
             "stop-frame" => self.range.stop = value.get().unwrap_or(u64::MAX),
+            "tail" => self.tail = value.get().unwrap_or_default(),
+            "beats-location" => self.beats = text(),
             "analysis" => self.analysis = value.get().unwrap_or_default(),
             "normalize" => self.normalize = value.get().unwrap_or_default(),
             _ if self.look.set(name, value) => {}
@@ -114,6 +144,8 @@ impl Settings {
             "jsonl-location" => self.jsonl.to_value(),
             "start-frame" => self.range.start.to_value(),
             "stop-frame" => self.range.stop.to_value(),
+            "tail" => self.tail.to_value(),
+            "beats-location" => self.beats.to_value(),
             "analysis" => self.analysis.to_value(),
             "normalize" => self.normalize.to_value(),
             _ => self
@@ -158,6 +190,16 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .nick("Stop Frame")
             .blurb("The first of the frames behind those that are wanted (18446744073709551615 = all frames to the end)")
             .default_value(defaults.stop)
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Tail>("tail")
+            .nick("Tail")
+            .blurb("What becomes of the last frame where the audio ends in the middle of it")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("beats-location")
+            .nick("Beats Location")
+            .blurb("Path of a text with the time of each beat in seconds, one a line, in place of the beats that are found; a whole number at the end of a line is its place in the bar (NULL = find them)")
             .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder::<Analysis>("analysis")

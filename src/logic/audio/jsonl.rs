@@ -2,8 +2,8 @@
 //! the BLAKE3 of all bytes before it. Each line is a JSON object.
 //!
 //! Levels are as in [`Hop`], integers up to 65535; `t` is the start of the frame in seconds. `beat`
-//! counts the beats from the first with what has passed of the current one, `bar` four of them each; both are null where
-//! there is no beat.
+//! counts the beats from the first with what has passed of the current one, and `bar` the bars likewise; both are null
+//! where there is no beat, and `bar` before the first bar.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::analyze::{Analysis, Normalize};
+use super::beat_grid::{BAR, FURTHEST};
 use super::features::{HOPS_PER_SECOND, Hop, Window};
 use super::timeline::{ANALYSIS_VERSION, Timeline};
 use crate::logic::clock::SECOND;
@@ -22,11 +23,6 @@ use crate::logic::render::scene::HopTime;
 pub const VERSION: u32 = 1;
 /// How the first line begins.
 const BEGINNING: &str = r#"{"format":"steady-timeline","#;
-/// Beats to a bar.
-const BAR: u64 = 4;
-/// Two beats further apart than that many hops have no beat between them: 40 a minute.
-const FURTHEST: i64 = 150;
-
 /// Frames between two questions whether to go on.
 const ASKED_EVERY: u64 = 1000;
 
@@ -34,7 +30,7 @@ const ASKED_EVERY: u64 = 1000;
 /// nothing else. Whether that was done: not when `go_on`, asked now and then, calls it off.
 pub fn save(
     timeline: &Timeline,
-    fps: (u32, u32),
+    grid: FrameGrid,
     scene: &str,
     path: &Path,
     go_on: &mut dyn FnMut() -> ControlFlow<()>,
@@ -44,7 +40,7 @@ pub fn save(
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut file = io::BufWriter::new(tempfile::NamedTempFile::new_in(folder)?);
-    if !write(timeline, fps, scene, &mut file, go_on)? {
+    if !write(timeline, grid, scene, &mut file, go_on)? {
         return Ok(false);
     }
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
@@ -64,17 +60,15 @@ fn may_be_replaced(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes `timeline` for a video at `fps_n`/`fps_d` frames a second, drawn by the scene of that name. Whether that
-/// was done, as in [`save`].
+/// Writes `timeline` for a video on that grid, drawn by the scene of that name. Whether that was done, as in [`save`].
 fn write(
     timeline: &Timeline,
-    (fps_n, fps_d): (u32, u32),
+    grid: FrameGrid,
     scene: &str,
     out: &mut dyn Write,
     go_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<bool> {
-    let grid = FrameGrid::new(timeline.info().rate, fps_n, fps_d)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+    let (fps_n, fps_d) = grid.fps();
     let frames = grid.frame_count(timeline.info().samples);
     let mut hasher = blake3::Hasher::new();
     let mut put = |line: &str| {
@@ -106,7 +100,7 @@ fn write(
             list(&bands),
             list(&flux),
             text(beat),
-            text(beat.map(|beat| beat / BAR)),
+            text(beat.and_then(|beat| bar_at(timeline.bars(), beat))),
         );
         written.map_err(io::Error::other)?;
         put(&line)?;
@@ -167,6 +161,16 @@ fn beat_at(beats: &[u32], at: HopTime) -> Option<u64> {
     (next - last <= FURTHEST).then_some(index as u64 * 1000 + passed as u64)
 }
 
+/// Bars since the first one, in thousandths, where `beat` thousandths of beats have passed. The last bar is taken to be as
+/// long as the one before it.
+fn bar_at(bars: &[u32], beat: u64) -> Option<u64> {
+    let start = |bar: usize| bars.get(bar).map(|&beat| u64::from(beat) * 1000);
+    let bar = bars.partition_point(|&first| u64::from(first) * 1000 <= beat).checked_sub(1)?;
+    let len = |bar: usize| Some(start(bar + 1)? - start(bar)?);
+    let beats = len(bar).or_else(|| len(bar.checked_sub(1)?)).unwrap_or(BAR as u64 * 1000);
+    Some(bar as u64 * 1000 + ((beat - start(bar)?) * 1000 / beats).min(999))
+}
+
 fn thousandths(value: u64) -> String {
     format!("{}.{:03}", value / 1000, value % 1000)
 }
@@ -177,6 +181,10 @@ mod tests {
     use crate::logic::audio::analyze::Analyzer;
     use crate::logic::audio::scratch;
 
+    fn grid(timeline: &Timeline) -> FrameGrid {
+        FrameGrid::new(timeline.info().rate, 30, 1).unwrap()
+    }
+
     fn text() -> (Timeline, String) {
         let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
         // A click every half second for ten seconds.
@@ -185,7 +193,7 @@ mod tests {
         analyzer.push(&samples).unwrap();
         let timeline = analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
         let mut text = Vec::new();
-        assert!(write(&timeline, (30, 1), "wave-line", &mut text, &mut || ControlFlow::Continue(())).unwrap());
+        assert!(write(&timeline, grid(&timeline), "wave-line", &mut text, &mut || ControlFlow::Continue(())).unwrap());
         (timeline, String::from_utf8(text).unwrap())
     }
 
@@ -220,15 +228,28 @@ mod tests {
         assert!((beats[100] - beats[70] - 2.0).abs() < 0.05);
         // Behind the last beat nobody knows when the next one would be.
         assert_eq!(timeline.beats().len(), *beats.last().unwrap() as usize + 2);
+        let first = f64::from(timeline.bars()[0]);
         let bars = frames[200]["bar"].as_f64().unwrap() * 4.0;
-        assert!((bars - frames[200]["beat"].as_f64().unwrap()).abs() < 0.01);
+        assert!((bars + first - frames[200]["beat"].as_f64().unwrap()).abs() < 0.01);
+    }
+
+    #[test]
+    fn bars_are_counted_in_beats_whatever_their_length() {
+        // A waltz with one beat before the first bar, whose last bar is as long as the others.
+        let bars = [1, 4, 7];
+        for (beat, bar) in [(999, None), (1000, Some(0)), (2500, Some(500)), (4000, Some(1000)), (8500, Some(2500))] {
+            assert_eq!(bar_at(&bars, beat), bar, "{beat}");
+        }
+        assert_eq!(bar_at(&bars, 99_000), Some(2999), "a bar that nobody ended");
+        assert_eq!(bar_at(&[0], 2000), Some(500), "one bar alone has four beats");
+        assert_eq!(bar_at(&[], 2000), None);
     }
 
     #[test]
     fn a_file_of_another_kind_is_kept_and_one_of_this_kind_replaced() {
         let ((timeline, text), folder) = (text(), tempfile::tempdir().unwrap());
         let path = folder.path().join("song.jsonl");
-        let save = |go_on: ControlFlow<()>| super::save(&timeline, (30, 1), "wave-line", &path, &mut || go_on);
+        let save = |go_on: ControlFlow<()>| super::save(&timeline, grid(&timeline), "wave-line", &path, &mut || go_on);
         for other in ["", "precious", "{\"format\":\"another\", and more of it"] {
             std::fs::write(&path, other).unwrap();
             assert_eq!(save(ControlFlow::Continue(())).unwrap_err().kind(), io::ErrorKind::AlreadyExists);

@@ -6,7 +6,9 @@
 
 pub mod analyze;
 mod bands;
+mod bars;
 mod beat;
+pub mod beat_grid;
 mod decimate;
 pub mod features;
 mod fft;

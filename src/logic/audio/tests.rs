@@ -372,6 +372,62 @@ fn clicks_and_drum_loops_have_their_beats_and_tempo() {
 }
 
 #[test]
+fn bars_begin_where_the_harmony_changes_however_many_beats_come_before_the_first() {
+    let (rate, beat) = (22_050u32, 0.5);
+    for before in 0..4usize {
+        let mut audio = vec![0.0f32; rate as usize * 24];
+        let len = (beat * f64::from(rate)) as usize;
+        for (i, samples) in audio.chunks_mut(len).enumerate() {
+            // Four chords of a bar each, a root in the bass on the first and third beat, a click on each beat.
+            let (bar, place) = ((i + 4 - before) / 4, (i + 4 - before) % 4);
+            let root = [110.0, 146.8, 164.8, 98.0][bar % 4];
+            let notes = [
+                (2.0 * root, 0.1),
+                (2.5 * root, 0.1),
+                (3.0 * root, 0.1),
+                (root, if place % 2 == 0 { 0.3 } else { 0.02 }),
+            ];
+            for (j, x) in samples.iter_mut().enumerate() {
+                let t = (i * len + j) as f64 / f64::from(rate);
+                let tones: f64 = notes.iter().map(|(hz, amplitude)| amplitude * libm::sin(TAU * hz * t)).sum();
+                let click = if j < 200 { 0.3 * libm::sin(j as f64 * 0.5) } else { 0.0 };
+                *x = (tones + click) as f32;
+            }
+        }
+        let timeline = analyze(rate, 1, &audio);
+        let beats = timeline.beats();
+        let places = timeline.bars().iter().map(|&bar| (f64::from(beats[bar as usize]) / 50.0).round() as usize % 4);
+        let places: Vec<_> = places.collect();
+        assert!(places.len() >= 10 && places.iter().all(|&place| place == before % 4), "{before}: {places:?}");
+    }
+}
+
+#[test]
+fn bars_are_counted_anew_where_the_beat_paused() {
+    let rate = 8_000u32;
+    let mut audio = vec![0.0f32; rate as usize * 130];
+    // Half a minute of beats on either side of a minute of silence, with another chord
+    // on each second, and in the other half on each fourth of four.
+    let halves = [(0.0, 1), (90.25, 3)];
+    for (start, accent) in halves {
+        for i in 0..59 {
+            let at = ((start + f64::from(i) * 0.5) * f64::from(rate)) as usize;
+            audio[at..][..100].fill(0.5);
+            let bar = (i + 4 - accent) / 4;
+            let tone = sine(rate, if bar % 2 == 0 { 300.0 } else { 400.0 }, 0.2, 0.5);
+            audio[at..].iter_mut().zip(tone).for_each(|(x, tone)| *x += tone);
+        }
+    }
+    let timeline = analyze(rate, 1, &audio);
+    for (start, accent) in halves {
+        let place = |bar: &u32| (f64::from(timeline.beats()[*bar as usize]) / 100.0 - start) / 0.5;
+        let places: Vec<_> = timeline.bars().iter().map(place).filter(|place| (0.0..59.0).contains(place)).collect();
+        assert!(places.len() >= 13, "{places:?}");
+        assert!(places.iter().all(|place| place.round() as i32 % 4 == accent), "{start}: {places:?}");
+    }
+}
+
+#[test]
 fn loudness_is_that_of_crate_ebur128_to_a_tenth_of_a_unit() {
     for (rate, channels) in [(44_100, 2u32), (48_000, 1), (22_050, 2), (48_000, 6), (96_000, 2)] {
         // Eight seconds, loud, quiet and silent in turn.

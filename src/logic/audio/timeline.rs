@@ -6,9 +6,10 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use super::analyze::{Analysis, Options};
+use super::beat_grid::{BAR, BeatGrid};
 use super::features::{Hop, Info, Window};
-use super::record;
 use super::tags::Tags;
+use super::{bars, record, scratch};
 use crate::logic::frame_grid::FrameGrid;
 
 /// The meaning of everything that is stored; a change of results is a new version.
@@ -40,12 +41,30 @@ pub struct Timeline {
     pub(super) options: Options,
     pub(super) summary: Summary,
     pub(super) beats: Vec<u32>,
+    pub(super) bars: Vec<u32>,
     pub(super) sections: Vec<u32>,
     pub(super) digest: blake3::Hash,
     pub(super) tags: Tags,
 }
 
 impl Timeline {
+    /// That of `samples` samples of silence at `rate` Hz, which is not 0.
+    pub fn silent(rate: u32, samples: u64, options: Options) -> io::Result<Self> {
+        let info = Info { rate, channels: 0, samples, hops: 0 };
+        Ok(Self {
+            file: scratch::unlinked()?,
+            offset: 0,
+            digest: Digest::default().finish(&info, options),
+            info,
+            options,
+            summary: Summary { loudness_lufs: None, peak: 0.0, tempo: None, confidence: 0.0 },
+            beats: Vec::new(),
+            bars: Vec::new(),
+            sections: Vec::new(),
+            tags: Tags::default(),
+        })
+    }
+
     /// What holds for the whole timeline.
     pub fn info(&self) -> &Info {
         &self.info
@@ -67,9 +86,36 @@ impl Timeline {
         (self.options.analysis == Analysis::Full).then(|| grid.frame_count(self.info.samples))
     }
 
-    /// The hops of all beats, in order; none where the music has no steady beat.
+    /// The hops of all beats, in order; none where the music has no steady beat and nobody gave any.
     pub fn beats(&self) -> &[u32] {
         &self.beats
+    }
+
+    /// The beats that begin a bar, by their index in [`beats`](Self::beats).
+    pub fn bars(&self) -> &[u32] {
+        &self.bars
+    }
+
+    /// Finds the bars of the beats. Where the analysis is causal the first beat is taken to begin one, since what comes is
+    /// not known.
+    pub(super) fn with_bars(mut self) -> io::Result<Self> {
+        self.bars = match self.options.analysis {
+            Analysis::Full => bars::find(&self)?,
+            Analysis::Causal => (0..self.beats.len() as u32).step_by(BAR).collect(),
+        };
+        Ok(self)
+    }
+
+    /// Takes the beats of `grid` in place of those that were found.
+    pub fn set_beats(&mut self, grid: BeatGrid) {
+        let mut digest = blake3::Hasher::new();
+        digest.update(b"steady beats").update(self.digest.as_bytes());
+        let mut digest = Digest(digest);
+        digest.update_places(&grid.beats);
+        digest.update_places(&grid.bars);
+        self.digest = digest.0.finalize();
+        (self.summary.tempo, self.summary.confidence) = (grid.tempo(), 1.0);
+        (self.beats, self.bars) = (grid.beats, grid.bars);
     }
 
     /// The hops at which sections begin, but for the first; none where the analysis is causal.

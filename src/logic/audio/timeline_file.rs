@@ -130,7 +130,7 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
     let mut bytes = vec![0; usize::try_from(len - wanted).map_err(|_| OpenError::Damaged)?];
     timeline.file.read_exact_at(&mut bytes, wanted)?;
     timeline.tags = Tags::from_bytes(&bytes).ok_or(OpenError::Damaged)?;
-    Ok(Some(timeline))
+    Ok(Some(timeline.with_bars()?))
 }
 
 fn header(timeline: &Timeline) -> [u8; HEADER] {
@@ -192,8 +192,9 @@ fn parse(bytes: &[u8; HEADER], file: File) -> Result<(Timeline, u32, u32), OpenE
         confidence: f64::from(u32_at(56)) / 1000.0,
     };
     let digest = blake3::Hash::from_bytes(number(bytes, 80));
-    let (beats, sections, tags) = Default::default();
-    let timeline = Timeline { file, offset: HEADER as u64, info, options, summary, beats, sections, digest, tags };
+    let (beats, bars, sections, tags) = Default::default();
+    let timeline =
+        Timeline { file, offset: HEADER as u64, info, options, summary, beats, bars, sections, digest, tags };
     Ok((timeline, u32_at(60), u32_at(72)))
 }
 

@@ -1,0 +1,82 @@
+//! Which beats begin a bar: those of every four at which the harmony changes and the bass is heard.
+//!
+//! On thirteen pieces of real music with known bars these two together were right about all; onsets, of the bass or of
+//! everything, were right about no more than a guess is, since drums fall on each beat.
+
+use std::io;
+
+use super::beat_grid::{BAR, FURTHEST};
+use super::features::{BANDS, Window};
+use super::timeline::Timeline;
+
+/// The bands of the bass: up to about 140 Hz.
+const BASS: usize = 16;
+/// Hops behind a beat in which its bass is heard.
+const BASS_HOPS: i64 = 10;
+
+/// The mean level of each band from a beat to the next.
+type Spectrum = [f64; BANDS];
+
+/// The indices of the beats of `timeline` that begin a bar.
+pub(super) fn find(timeline: &Timeline) -> io::Result<Vec<u32>> {
+    let mut bars = Vec::new();
+    let (mut window, mut buffer) = Default::default();
+    let mut first = 0;
+    // Where the beat pauses, nobody counts on.
+    for run in timeline.beats().chunk_by(|a, b| i64::from(b - a) <= FURTHEST) {
+        let mut votes = Votes::default();
+        let mut len = FURTHEST;
+        for (beat, &hop) in run.iter().enumerate() {
+            // The last beat is taken to be as long as the one before it.
+            len = run.get(beat + 1).map_or(len, |next| i64::from(next - hop));
+            timeline.read(i64::from(hop), len.max(BASS_HOPS) as usize, &mut window, &mut buffer)?;
+            votes.count(bass(&window, hop), spectrum(&window, hop, len));
+        }
+        bars.extend((votes.phase()..run.len()).step_by(BAR).map(|beat| (first + beat) as u32));
+        first += run.len();
+    }
+    Ok(bars)
+}
+
+fn bass(window: &Window, hop: u32) -> f64 {
+    let loudest = |hop| window.hop(hop).bands[..BASS].iter().copied().max().unwrap_or(0);
+    let hop = i64::from(hop);
+    (hop..hop + BASS_HOPS).map(|hop| f64::from(loudest(hop))).sum()
+}
+
+fn spectrum(window: &Window, hop: u32, len: i64) -> Spectrum {
+    let hop = i64::from(hop);
+    let sum = |band: usize| (hop..hop + len).map(|hop| f64::from(window.hop(hop).bands[band])).sum::<f64>();
+    std::array::from_fn(|band| sum(band) / len as f64)
+}
+
+/// What speaks for each of the four beats of a bar.
+#[derive(Default)]
+struct Votes {
+    beats: usize,
+    /// Of the last four beats, the latest at the end.
+    spectra: [Option<Spectrum>; 4],
+    bass: [f64; BAR],
+    changes: [f64; BAR],
+}
+
+impl Votes {
+    fn count(&mut self, bass: f64, spectrum: Spectrum) {
+        self.bass[self.beats % BAR] += bass;
+        self.spectra.rotate_left(1);
+        self.spectra[3] = Some(spectrum);
+        if let [Some(a), Some(b), Some(c), Some(d)] = &self.spectra {
+            // How far two beats are from the two before them, at the boundary: where the beat before this one begins.
+            let apart = |band: usize| (c[band] + d[band] - a[band] - b[band]).abs();
+            self.changes[(self.beats - 1) % BAR] += (0..BANDS).map(apart).sum::<f64>();
+        }
+        self.beats += 1;
+    }
+
+    /// The first beat of a bar, the earliest where several are alike.
+    fn phase(&self) -> usize {
+        let share = |of: &[f64; BAR], phase: usize| of[phase] / of.iter().sum::<f64>().max(1.0);
+        let score = |phase| share(&self.bass, phase) + share(&self.changes, phase);
+        (0..BAR).max_by(|&a, &b| score(a).total_cmp(&score(b)).then(b.cmp(&a))).unwrap_or(0)
+    }
+}
