@@ -25,6 +25,7 @@ mod record;
 mod scaling;
 pub mod scratch;
 mod shape;
+mod steps;
 pub mod tags;
 #[cfg(test)]
 mod tests;
