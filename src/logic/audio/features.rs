@@ -7,6 +7,8 @@
 pub const BANDS: usize = 64;
 /// Hops per second of audio, at any sample rate.
 pub const HOPS_PER_SECOND: u32 = 100;
+/// Beats to a bar. Music that counts otherwise is not told apart.
+pub const BEATS_PER_BAR: u64 = 4;
 /// Waveform points stored per hop.
 pub const WAVE_POINTS: usize = 80;
 /// The largest value of a `u16` level: the track's ceiling, or full scale.

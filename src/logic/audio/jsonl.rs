@@ -12,7 +12,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::analyze::{Analysis, Normalize};
-use super::features::{HOPS_PER_SECOND, Hop, Window};
+use super::features::{BEATS_PER_BAR, HOPS_PER_SECOND, Hop, Window};
 use super::timeline::{ANALYSIS_VERSION, Timeline};
 use crate::logic::clock::SECOND;
 use crate::logic::frame_grid::FrameGrid;
@@ -22,8 +22,6 @@ use crate::logic::render::scene::HopTime;
 pub const VERSION: u32 = 1;
 /// How the first line begins.
 const BEGINNING: &str = r#"{"format":"steady-timeline","#;
-/// Beats to a bar.
-const BAR: u64 = 4;
 /// Two beats further apart than that many hops have no beat between them: 40 a minute.
 const FURTHEST: i64 = 150;
 
@@ -35,7 +33,7 @@ const ASKED_EVERY: u64 = 1000;
 pub fn save(
     timeline: &Timeline,
     fps: (u32, u32),
-    scene: &str,
+    scene: &dyn Fn(u64) -> &'static str,
     path: &Path,
     go_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<bool> {
@@ -64,12 +62,12 @@ fn may_be_replaced(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes `timeline` for a video at `fps_n`/`fps_d` frames a second, drawn by the scene of that name. Whether that
-/// was done, as in [`save`].
+/// Writes `timeline` for a video at `fps_n`/`fps_d` frames a second, whose frames are drawn by the `scene`s of these
+/// names. Whether that was done, as in [`save`].
 fn write(
     timeline: &Timeline,
     (fps_n, fps_d): (u32, u32),
-    scene: &str,
+    scene: &dyn Fn(u64) -> &'static str,
     out: &mut dyn Write,
     go_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<bool> {
@@ -98,7 +96,7 @@ fn write(
         line.clear();
         let written = writeln!(
             line,
-            r#"{{"frame":{n},"t":{}.{:09},"rms":{},"peak":{},"bands":[{}],"flux":[{}],"beat":{},"bar":{},"scene":"{scene}"}}"#,
+            r#"{{"frame":{n},"t":{}.{:09},"rms":{},"peak":{},"bands":[{}],"flux":[{}],"beat":{},"bar":{},"scene":"{}"}}"#,
             grid.pts(n) / SECOND,
             grid.pts(n) % SECOND,
             level(&|hop| hop.rms),
@@ -106,7 +104,8 @@ fn write(
             list(&bands),
             list(&flux),
             text(beat),
-            text(beat.map(|beat| beat / BAR)),
+            text(beat.map(|beat| beat / BEATS_PER_BAR)),
+            scene(n),
         );
         written.map_err(io::Error::other)?;
         put(&line)?;
@@ -177,6 +176,11 @@ mod tests {
     use crate::logic::audio::analyze::Analyzer;
     use crate::logic::audio::scratch;
 
+    /// Another one from frame 100 on.
+    fn scene(n: u64) -> &'static str {
+        if n < 100 { "wave-line" } else { "stem-dots" }
+    }
+
     fn text() -> (Timeline, String) {
         let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
         // A click every half second for ten seconds.
@@ -185,7 +189,7 @@ mod tests {
         analyzer.push(&samples).unwrap();
         let timeline = analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
         let mut text = Vec::new();
-        assert!(write(&timeline, (30, 1), "wave-line", &mut text, &mut || ControlFlow::Continue(())).unwrap());
+        assert!(write(&timeline, (30, 1), &scene, &mut text, &mut || ControlFlow::Continue(())).unwrap());
         (timeline, String::from_utf8(text).unwrap())
     }
 
@@ -214,6 +218,7 @@ mod tests {
         assert_eq!(frames[150]["t"], 5.0);
         assert!(frames[151]["rms"].as_u64().unwrap() > 1000 && frames[157]["rms"] == 0);
         assert_eq!(frames[3]["bands"].as_array().unwrap().len(), 64);
+        assert_eq!([99, 100].map(|n: usize| frames[n]["scene"].as_str().unwrap()), ["wave-line", "stem-dots"]);
         let beats: Vec<_> = frames.iter().filter_map(|frame| frame["beat"].as_f64()).collect();
         assert!(beats.len() > 200 && beats.windows(2).all(|pair| pair[0] < pair[1]), "{beats:?}");
         // Two beats a second at thirty frames.
@@ -228,7 +233,7 @@ mod tests {
     fn a_file_of_another_kind_is_kept_and_one_of_this_kind_replaced() {
         let ((timeline, text), folder) = (text(), tempfile::tempdir().unwrap());
         let path = folder.path().join("song.jsonl");
-        let save = |go_on: ControlFlow<()>| super::save(&timeline, (30, 1), "wave-line", &path, &mut || go_on);
+        let save = |go_on: ControlFlow<()>| super::save(&timeline, (30, 1), &scene, &path, &mut || go_on);
         for other in ["", "precious", "{\"format\":\"another\", and more of it"] {
             std::fs::write(&path, other).unwrap();
             assert_eq!(save(ControlFlow::Continue(())).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
