@@ -3,7 +3,7 @@
 //!
 //! Levels are as in [`Hop`], integers up to 65535; `t` is the start of the frame in seconds. `beat`
 //! counts the beats from the first with what has passed of the current one, `bar` four of them each; both are null where
-//! there is no beat.
+//! there is no beat. `scene` is the name of the scene that draws the frame.
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -188,6 +188,8 @@ mod tests {
         let beats: Vec<u32> = (0..=30).map(|i| 2500 + 50 * i).collect();
         let cuts = cuts_of(&beats, &[2500, 5200], Switch::Beat, 8);
         assert_eq!(cuts, [100, 200, 290, 330, 370, 520]);
+        // More than ten seconds between two beats, and exactly ten.
+        assert_eq!(cuts_of(&[0, 1101, 2101, 3200, 4300, 5400], &[], Switch::Beat, 99), [100, 310, 420, 530]);
     }
 
     #[test]

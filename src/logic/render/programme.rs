@@ -44,6 +44,10 @@ impl Programme {
 
     /// Prepares those scenes that are shown for a look, each of them once.
     pub fn prepare(self, look: &Look) -> Box<dyn Scene> {
+        Box::new(self.switched(look))
+    }
+
+    fn switched(self, look: &Look) -> Switched {
         let shown = &self.scenes[..self.scenes.len().min(self.cuts.len() + 1)];
         let mut names: Vec<&str> = Vec::new();
         let mut prepared = Vec::new();
@@ -55,7 +59,7 @@ impl Programme {
             })
         });
         let places = places.collect();
-        Box::new(Switched { programme: self, places, prepared })
+        Switched { programme: self, places, prepared }
     }
 }
 
@@ -136,12 +140,14 @@ mod tests {
     #[test]
     fn only_what_is_shown_is_prepared_and_that_once() {
         let look = Look::new(48, 32).unwrap();
-        let reach = |list: &str, cuts: &[u64]| {
-            Programme::new(find_all(list, &scene::scenes()[0]).unwrap(), cuts.to_vec()).prepare(&look).reach()
+        let switched = |list: &str, cuts: &[u64]| {
+            let switched = Programme::new(find_all(list, &scene::scenes()[0]).unwrap(), cuts.to_vec()).switched(&look);
+            (switched.prepared.len(), switched.reach())
         };
         let alone = |name: &str| scene::find(name).unwrap().prepare(&look).reach();
-        assert_eq!(reach("bars-mirror,stem-dots", &[]), alone("bars-mirror"));
-        assert_eq!(reach("bars-mirror,stem-dots,bars-mirror", &[5, 9]), alone("stem-dots"));
         assert!(alone("stem-dots").before > alone("bars-mirror").before);
+        assert_eq!(switched("bars-mirror,stem-dots", &[]), (1, alone("bars-mirror")));
+        assert_eq!(switched("bars-mirror,stem-dots,bars-mirror", &[5, 9]), (2, alone("stem-dots")));
+        assert_eq!(switched("stem-dots,bars-mirror,stem-dots", &[5, 9, 12]), (2, alone("stem-dots")));
     }
 }
