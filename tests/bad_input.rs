@@ -82,6 +82,7 @@ fn sizes_rates_and_names_that_make_no_video_are_refused_in_a_sentence() {
         studio.refused(&["tune.flac", "out.mp4", "--fps", "0"]),
         studio.refused(&["tune.flac", "out.mp4", "--fps", "1000"]),
         studio.refused(&["tune.flac", "out.mp4", "--scene", "disco"]),
+        studio.refused(&["tune.flac", "out.mp4", "--switch", "bar", "--scenes", "wave-line,disco"]),
         studio.refused(&["tune.flac", "out.mp4", "--palette", "mud"]),
         studio.refused(&["tune.flac", "out.mp4", "--cover", "nosuch.png"]),
         studio.refused(&["tune.flac", "out.mp4", "--cover", "tune.flac"]),
@@ -100,6 +101,8 @@ fn words_that_are_no_arguments_are_refused_by_name() {
         (&["tune.flac", "--fps", "fast"], "30000/1001"),
         (&["tune.flac", "--seed", "-1"], "--seed"),
         (&["tune.flac", "--codec", "mp3"], "h264, hevc, vp9, ffv1"),
+        (&["tune.flac", "--switch", "disco"], "manual, beat, bar, energy, time"),
+        (&["tune.flac", "--scenes", "wave-line"], "--switch <MODE>"),
         (&[], "<AUDIO>"),
     ] {
         let refusal = studio.refused(arguments);

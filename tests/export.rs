@@ -200,6 +200,25 @@ fn the_pasted_dry_run_makes_the_same_video_whatever_the_files_are_called() {
 }
 
 #[test]
+fn the_renderer_is_told_of_scenes_and_when_to_switch() {
+    common::plugin_folder();
+    let folder = tempfile::tempdir().unwrap();
+    let [audio, ..] = media::four_containers(folder.path(), SAMPLES);
+    let printed = export_ok(&[&audio, &"--dry-run", &"--switch", &"time", &"--scenes", &"wave-line,0"]);
+    assert!(printed.contains(" switch=time scenes=wave-line,0 "), "{printed}");
+    let pictures = |more: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let video = folder.path().join("a.mkv");
+        let arguments: [&dyn AsRef<std::ffi::OsStr>; 5] = [&audio, &video, &"--size", &SIZE, &"--overwrite"];
+        export_ok(&[&arguments[..], more].concat());
+        framemd5(&video)
+    };
+    // Less than ten seconds: the first scene is the only one.
+    let switched = pictures(&[&"--switch", &"time", &"--scenes", &"wave-line,0"]);
+    assert_eq!(switched, pictures(&[&"--scene", &"wave-line"]));
+    assert_ne!(switched, pictures(&[]));
+}
+
+#[test]
 fn without_a_name_the_video_lies_beside_the_audio_and_its_path_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let [audio, ..] = media::four_containers(folder.path(), SAMPLES);

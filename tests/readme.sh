@@ -33,7 +33,7 @@ for block in $(find "$work" -name '*.sh' | sort -V); do
 done
 # The table's lines contain a bar that would end the cell early.
 [ "$ran" -ge 7 ] || { echo "only $ran blocks of commands found" >&2; exit 1; }
-for file in song.mp4 talk.webm out.mkv video.mp4; do
+for file in song.mp4 talk.webm cuts.mp4 out.mkv video.mp4; do
     ffprobe -v error "$work/media/$file" || exit 1
 done
 [ ! -e "$work/media/clip.mp4" ]

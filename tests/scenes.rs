@@ -209,6 +209,7 @@ fn extreme_hop() -> impl Strategy<Value = Hop> {
             bands: std::array::from_fn(|b| if b % 2 == 0 { band } else { peak }),
             peaks: [peak; _],
             wave: [wave; _],
+            side: [wave; _],
             rms: band,
             peak,
             loudness: band,

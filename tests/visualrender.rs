@@ -380,6 +380,29 @@ fn a_timeline_is_written_once_and_drawn_from_afterwards() {
 }
 
 #[test]
+fn a_timeline_of_another_version_is_refused_and_kept() {
+    let files = Fixtures::new();
+    let (wav, path) = (files.wav(44_100, 4410), files.path("tune.steadytl"));
+    let location = format!("timeline-location={}", path.display());
+    frames(&wav, &location, &at("30/1"));
+    let written = std::fs::read(&path).unwrap();
+    // The version of the layout, then that of the analysis.
+    for at in [8, 12] {
+        let mut older = written.clone();
+        older[at] -= 1;
+        std::fs::write(&path, &older).unwrap();
+        let line = format!("visualrender audio-location={} {location} ! fakesink", wav.display());
+        let (error, _) = error_of(&line);
+        assert!(error.matches(gst::StreamError::WrongType), "{error:?}");
+        let text = error.message().replace(&files.path("").display().to_string(), "/songs/");
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(text, @"“/songs/tune.steadytl” cannot be used as a timeline: another version of this plugin made it. Remove it and set audio-location to have it made anew.");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), older);
+    }
+}
+
+#[test]
 fn a_uri_gives_the_same_video_as_the_path() {
     let files = Fixtures::new();
     let wav = files.wav(8_000, 4_000);

@@ -11,7 +11,7 @@ use crate::logic::audio::tags::Tags;
 use crate::logic::render::backdrop::{Background, UnknownBackground};
 use crate::logic::render::cover::{Cover, CoverError};
 use crate::logic::render::palette::{self, Palette, UnknownPalette};
-use crate::logic::render::scene::{self, Look, LookError, Scene, UnknownScene};
+use crate::logic::render::scene::{self, Look, LookError, Scene, SceneInfo, UnknownScene};
 
 /// Why pictures cannot look as asked for.
 #[derive(Debug, thiserror::Error)]
@@ -96,19 +96,19 @@ impl LookSettings {
         self.look(scene::MIN_SIDE, scene::MIN_SIDE, &Tags::default()).map(drop)
     }
 
-    /// The name of the scene.
-    pub fn scene_name(&self) -> Result<&'static str, LookFailure> {
-        Ok(scene::find(&self.scene).map_err(LookFailure::Scene)?.name)
+    /// The scene.
+    pub fn scene(&self) -> Result<&'static SceneInfo, LookFailure> {
+        scene::find(&self.scene).map_err(LookFailure::Scene)
     }
 
     /// The scene at a size in pixels. `tags` stand in for what is unset; an empty text stands for none.
     pub fn prepare(&self, width: u32, height: u32, tags: &Tags) -> Result<Box<dyn Scene>, LookFailure> {
-        let look = self.look(width, height, tags)?;
-        Ok(scene::find(&self.scene).map_err(LookFailure::Scene)?.prepare(&look))
+        Ok(self.scene()?.prepare(&self.look(width, height, tags)?))
     }
 
-    fn look(&self, width: u32, height: u32, tags: &Tags) -> Result<Look, LookFailure> {
-        scene::find(&self.scene).map_err(LookFailure::Scene)?;
+    /// How any scene is to look; as [`prepare`](Self::prepare).
+    pub fn look(&self, width: u32, height: u32, tags: &Tags) -> Result<Look, LookFailure> {
+        self.scene()?;
         let mut look = Look::new(width, height).map_err(LookFailure::Size)?;
         let unset = Tags::default();
         let tags = if self.tags { tags } else { &unset };

@@ -2,9 +2,7 @@
 
 use gst_video::prelude::*;
 
-use super::look::{LookFailure, LookSettings};
 use crate::logic::audio::features::Window;
-use crate::logic::audio::tags::Tags;
 use crate::logic::render::canvas::{Canvas, Order};
 use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 
@@ -35,10 +33,9 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// For pictures as `info` says; `tags` are those of the music.
-    pub fn new(look: &LookSettings, info: gst_video::VideoInfo, tags: &Tags) -> Result<Self, LookFailure> {
-        let scene = look.prepare(info.width(), info.height(), tags)?;
-        Ok(Self { info, scene, scratch: Scratch::default() })
+    /// For pictures as `info` says, of a scene that was prepared for their size.
+    pub fn new(scene: Box<dyn Scene>, info: gst_video::VideoInfo) -> Self {
+        Self { info, scene, scratch: Scratch::default() }
     }
 
     /// What the pictures are like.

@@ -127,8 +127,9 @@ impl VisualRender {
         grid: FrameGrid,
     ) -> Result<Option<()>, Failure> {
         let Some(path) = settings.jsonl.as_deref().map(Path::new) else { return Ok(Some(())) };
-        let scene = settings.look.scene_name().map_err(Failure::Look)?;
-        let written = jsonl::save(timeline, grid, scene, path, &mut || self.unless_flushing());
+        let programme = settings.programme(timeline, grid)?;
+        let scene = |n| programme.scene(n).name;
+        let written = jsonl::save(timeline, grid, &scene, path, &mut || self.unless_flushing());
         let written = written.map_err(|error| Failure::NotWritable(path.to_owned(), error))?;
         Ok(written.then_some(()))
     }

@@ -52,6 +52,8 @@ struct State {
     /// Whether the segment covers the frames that are wanted: nobody knows their times before the first one.
     segment_set: bool,
     tail: Tail,
+    /// The scene of the last frame.
+    shown: Option<&'static str>,
     frames: u64,
     render_ns: u64,
     analysis_ns: u64,
@@ -66,6 +68,7 @@ impl Default for State {
             backwards: false,
             segment_set: false,
             tail: Tail::default(),
+            shown: None,
             frames: 0,
             render_ns: 0,
             analysis_ns: 0,
@@ -156,6 +159,7 @@ impl VisualRender {
         let settings = self.settings().clone();
         // What cannot be drawn is said before minutes are spent on the analysis.
         settings.look.check().map_err(|failure| self.fail(&Failure::Look(failure)))?;
+        settings.scenes().map_err(|failure| self.fail(&failure))?;
         let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
         let (timeline, took) = analysed.ok_or(gst::FlowError::Flushing)?;
         let timeline = Arc::new(timeline);
@@ -206,12 +210,22 @@ impl VisualRender {
     fn paint(&self, n: u64, buffer: &mut gst::BufferRef) -> Result<(), gst::FlowError> {
         let started = Instant::now();
         // The painter is gone only when the element has been stopped.
-        let painted = self.painter().as_mut().ok_or(gst::FlowError::Flushing)?.paint(n, buffer);
+        let (painted, scene) = {
+            let mut painter = self.painter();
+            let painter = painter.as_mut().ok_or(gst::FlowError::Flushing)?;
+            (painter.paint(n, buffer), painter.scene(n))
+        };
         painted.map_err(|failure| self.fail(&failure))?;
         gst::trace!(CAT, imp = self, "frame {n}");
-        let mut state = self.state();
-        state.frames += 1;
-        state.render_ns += started.elapsed().as_nanos() as u64;
+        let switched = {
+            let mut state = self.state();
+            state.frames += 1;
+            state.render_ns += started.elapsed().as_nanos() as u64;
+            state.shown.replace(scene).is_some_and(|shown| shown != scene)
+        };
+        if let (true, Some(pts)) = (switched, buffer.pts()) {
+            self.tell_scene(n, pts, scene);
+        }
         Ok(())
     }
 

@@ -7,12 +7,13 @@ mod intake;
 mod painter;
 mod private_decode;
 mod settings;
+mod switching;
 
 use gst::glib;
 use gst::prelude::*;
 
 glib::wrapper! {
-    /// Draws an audio file: each picture is a function of the analysed file, the frame's number, scene, palette, seed
+    /// Draws an audio file: each picture is a function of the analysed file, the frame's number, scenes, palette, seed
     /// and size.
     pub struct VisualRender(ObjectSubclass<imp::VisualRender>)
         @extends gst_base::PushSrc, gst_base::BaseSrc, gst::Element, gst::Object,

@@ -6,6 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::failure::Failure;
+use super::switching::Switch;
 use crate::glue::analysis::{Analysis, Normalize};
 use crate::glue::look::LookSettings;
 use crate::logic::audio::analyze::Options;
@@ -55,6 +56,10 @@ pub(super) struct Settings {
     pub(super) range: Range,
     pub(super) tail: Tail,
     pub(super) beats: Option<String>,
+    pub(super) switch: Switch,
+    pub(super) scenes: Option<String>,
+    /// 0 for the usual number.
+    pub(super) switch_every: u32,
 }
 
 /// What becomes of the frame in whose middle the audio ends.
@@ -124,6 +129,9 @@ impl Settings {
             "beats-location" => self.beats = text(),
             "analysis" => self.analysis = value.get().unwrap_or_default(),
             "normalize" => self.normalize = value.get().unwrap_or_default(),
+            "switch" => self.switch = value.get().unwrap_or_default(),
+            "scenes" => self.scenes = text(),
+            "switch-every" => self.switch_every = value.get().unwrap_or_default(),
             _ if self.look.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
         }
@@ -148,6 +156,9 @@ impl Settings {
             "beats-location" => self.beats.to_value(),
             "analysis" => self.analysis.to_value(),
             "normalize" => self.normalize.to_value(),
+            "switch" => self.switch.to_value(),
+            "scenes" => self.scenes.to_value(),
+            "switch-every" => self.switch_every.to_value(),
             _ => self
                 .look
                 .get(name)
@@ -210,6 +221,21 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecEnum::builder::<Normalize>("normalize")
             .nick("Normalize")
             .blurb("What is drawn at full height; a timeline that is read keeps what it was made with")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Switch>("switch")
+            .nick("Switch")
+            .blurb("When it cuts from one of the scenes to the next, at most once a second; without a beat, beat and bar are as energy, and without sections that is as time")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("scenes")
+            .nick("Scenes")
+            .blurb("The scenes to switch between, by name or by index, with commas between them; behind the last one the first comes again (NULL or empty = all, from scene on)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecUInt::builder("switch-every")
+            .nick("Switch Every")
+            .blurb("Beats, bars, sections or seconds from cut to cut (0 = 8 beats, 4 bars, 1 section or 10 seconds)")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt64::builder("frame-count")

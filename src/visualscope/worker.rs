@@ -199,7 +199,10 @@ impl Worker {
         let is_new = self.painter.is_none();
         let painter = match self.painter.take() {
             Some(painter) => painter,
-            None => Painter::new(&self.settings.look, output.info.clone(), &self.tags)?,
+            None => {
+                let (width, height) = (output.info.width(), output.info.height());
+                Painter::new(self.settings.look.prepare(width, height, &self.tags)?, output.info.clone())
+            }
         };
         if let Some(run) = self.run.as_mut().filter(|_| is_new) {
             run.schedule().change(grid, painter.reach());

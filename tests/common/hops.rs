@@ -60,6 +60,7 @@ fn compose(h: i64) -> Hop {
         bands: bands.map(level),
         peaks,
         wave,
+        side: wave.map(|point: i8| point / 3),
         rms: level(0.2 + 0.3 * kick),
         peak: level(0.4 + 0.5 * kick),
         loudness: level(0.6 + 0.2 * kick),

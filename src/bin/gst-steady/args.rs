@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use gststeady::logic::export::codecs::{AudioCodec, VideoCodec};
+use gststeady::logic::render::cuts::Switch;
 
 /// Turns audio into video, frame-exactly, and does not lose what it made.
 #[derive(Debug, Parser)]
@@ -26,6 +27,7 @@ pub enum Command {
 Examples:
   gst-steady export song.flac
   gst-steady export talk.mp3 talk.webm --size 1080x1920 --fps 60 --seed 42
+  gst-steady export song.flac --switch bar --scenes bars-mirror,wave-line,stem-dots
   gst-steady export song.flac song.mp4 --dry-run
 
 Exit codes: 0 done, 64 usage, 65 bad input, 66 no input, 69 missing plugin, 73 cannot create the output,
@@ -48,6 +50,14 @@ pub struct Export {
     /// What to draw: a scene's name, or its index [default: the first one]
     #[arg(long)]
     pub scene: Option<String>,
+
+    /// Cut from one scene to the next at beats, bars, where the music becomes another (energy), or by the clock (time)
+    #[arg(long, value_name = "MODE", value_parser = one_of(Switch::ALL))]
+    pub switch: Option<Switch>,
+
+    /// The scenes to switch between, names or indices with commas between them [default: all, from --scene on]
+    #[arg(long, value_name = "LIST", requires = "switch")]
+    pub scenes: Option<String>,
 
     /// The colours it is drawn with: a palette's name, `cover`, or one to five colours such as '#ff5a00,#0040ff'
     #[arg(long)]
@@ -117,8 +127,10 @@ fn fps(text: &str) -> Result<(u32, u32), String> {
     number(n).zip(number(d)).ok_or_else(|| "write it as a number or a fraction, for example 30 or 30000/1001".into())
 }
 
-/// Takes exactly the names that the codecs print themselves with.
-fn one_of<T: ToString + Copy + Send + Sync + 'static>(all: [T; 4]) -> impl clap::builder::TypedValueParser<Value = T> {
+/// Takes exactly the names that they print themselves with.
+fn one_of<T: ToString + Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+) -> impl clap::builder::TypedValueParser<Value = T> {
     use clap::builder::TypedValueParser;
     let names = all.map(|codec| codec.to_string().leak() as &'static str);
     clap::builder::PossibleValuesParser::new(names)

@@ -10,7 +10,7 @@ use gststeady::logic::export::verify::{Expected, problems};
 use gststeady::logic::frame_grid::FrameGrid;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::scene;
+use gststeady::logic::render::{programme, scene};
 
 use super::args::Export;
 use super::failure::{Failure, Stage};
@@ -85,6 +85,9 @@ fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
     if let Some(asked) = &args.palette {
         Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
     }
+    if let Some(list) = &args.scenes {
+        programme::find_all(list, &scene::scenes()[0]).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
+    }
     let is_none = |path: &Path| path.as_os_str().is_empty();
     if let Some(cover) = args.cover.as_deref().filter(|cover| !is_none(cover)) {
         let picture = std::fs::read(cover)
@@ -94,6 +97,8 @@ fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
     }
     let cover = args.cover.as_deref().map(|path| if is_none(path) { String::new() } else { launch_path(path) });
     let asked = [
+        ("switch", args.switch.map(|switch| switch.to_string())),
+        ("scenes", args.scenes.clone()),
         ("palette", args.palette.clone()),
         ("title", args.title.clone()),
         ("artist", args.artist.clone()),

@@ -6,7 +6,7 @@
 
 use super::features::HOPS_PER_SECOND;
 
-/// Beats to a bar, where nobody says otherwise.
+/// Beats to a bar, where nobody says otherwise. Music that counts otherwise is not told apart.
 pub const BAR: usize = 4;
 /// Two beats further apart than that many hops have no beat between them: 40 a minute.
 pub const FURTHEST: i64 = 150;

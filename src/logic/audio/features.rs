@@ -15,12 +15,16 @@ pub const FULL: u16 = u16::MAX;
 /// One hop. Levels are linear in decibels between floor (0) and ceiling ([`FULL`]) unless stated otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
-    /// Smoothed level of each band, lowest frequency first.
+    /// Smoothed level of each band, lowest frequency first, in steps of 14 bits.
     pub bands: [u16; BANDS],
-    /// Peak hold of each band: never below `bands`, falls with gravity.
+    /// Peak hold of each band: never below `bands`, falls with gravity; in steps of 12 bits.
     pub peaks: [u16; BANDS],
-    /// Mid (left + right)/2 waveform of this hop's 10 ms, evenly spaced; full scale is ±127.
+    /// Waveform of this hop's 10 ms, evenly spaced: the mean of all channels, so mid = (left + right)/2 where there are
+    /// two. Each point is the mean over its time; full scale is ±127.
     pub wave: [i8; WAVE_POINTS],
+    /// Side = (left − right)/2 at the same points and scale, of the first two channels, which in GStreamer are front left
+    /// and front right; 0 where there is one channel. Of stereo, `wave` + `side` is left and `wave` − `side` is right.
+    pub side: [i8; WAVE_POINTS],
     /// Root mean square of the hop, linear amplitude, full scale = [`FULL`].
     pub rms: u16,
     /// Largest absolute sample of the hop, linear amplitude, full scale = [`FULL`].
@@ -44,6 +48,7 @@ impl Hop {
         bands: [0; BANDS],
         peaks: [0; BANDS],
         wave: [0; WAVE_POINTS],
+        side: [0; WAVE_POINTS],
         rms: 0,
         peak: 0,
         loudness: 0,

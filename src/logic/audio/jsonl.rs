@@ -3,7 +3,8 @@
 //!
 //! Levels are as in [`Hop`], integers up to 65535; `t` is the start of the frame in seconds. `beat`
 //! counts the beats from the first with what has passed of the current one, and `bar` the bars likewise; both are null
-//! where there is no beat, and `bar` before the first bar.
+//! where there is no beat, and `bar` before the first bar. `scene` is the name of
+//! the scene that draws the frame.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -31,7 +32,7 @@ const ASKED_EVERY: u64 = 1000;
 pub fn save(
     timeline: &Timeline,
     grid: FrameGrid,
-    scene: &str,
+    scene: &dyn Fn(u64) -> &'static str,
     path: &Path,
     go_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<bool> {
@@ -60,11 +61,12 @@ fn may_be_replaced(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Writes `timeline` for a video on that grid, drawn by the scene of that name. Whether that was done, as in [`save`].
+/// Writes `timeline` for a video on that grid, whose frames are drawn by the `scene`s of these names. Whether that was
+/// done, as in [`save`].
 fn write(
     timeline: &Timeline,
     grid: FrameGrid,
-    scene: &str,
+    scene: &dyn Fn(u64) -> &'static str,
     out: &mut dyn Write,
     go_on: &mut dyn FnMut() -> ControlFlow<()>,
 ) -> io::Result<bool> {
@@ -92,7 +94,7 @@ fn write(
         line.clear();
         let written = writeln!(
             line,
-            r#"{{"frame":{n},"t":{}.{:09},"rms":{},"peak":{},"bands":[{}],"flux":[{}],"beat":{},"bar":{},"scene":"{scene}"}}"#,
+            r#"{{"frame":{n},"t":{}.{:09},"rms":{},"peak":{},"bands":[{}],"flux":[{}],"beat":{},"bar":{},"scene":"{}"}}"#,
             grid.pts(n) / SECOND,
             grid.pts(n) % SECOND,
             level(&|hop| hop.rms),
@@ -101,6 +103,7 @@ fn write(
             list(&flux),
             text(beat),
             text(beat.and_then(|beat| bar_at(timeline.bars(), beat))),
+            scene(n),
         );
         written.map_err(io::Error::other)?;
         put(&line)?;
@@ -185,6 +188,11 @@ mod tests {
         FrameGrid::new(timeline.info().rate, 30, 1).unwrap()
     }
 
+    /// Another one from frame 100 on.
+    fn scene(n: u64) -> &'static str {
+        if n < 100 { "wave-line" } else { "stem-dots" }
+    }
+
     fn text() -> (Timeline, String) {
         let mut analyzer = Analyzer::new(8_000, 1, scratch::unlinked().unwrap()).unwrap();
         // A click every half second for ten seconds.
@@ -193,7 +201,7 @@ mod tests {
         analyzer.push(&samples).unwrap();
         let timeline = analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
         let mut text = Vec::new();
-        assert!(write(&timeline, grid(&timeline), "wave-line", &mut text, &mut || ControlFlow::Continue(())).unwrap());
+        assert!(write(&timeline, grid(&timeline), &scene, &mut text, &mut || ControlFlow::Continue(())).unwrap());
         (timeline, String::from_utf8(text).unwrap())
     }
 
@@ -222,6 +230,7 @@ mod tests {
         assert_eq!(frames[150]["t"], 5.0);
         assert!(frames[151]["rms"].as_u64().unwrap() > 1000 && frames[157]["rms"] == 0);
         assert_eq!(frames[3]["bands"].as_array().unwrap().len(), 64);
+        assert_eq!([99, 100].map(|n: usize| frames[n]["scene"].as_str().unwrap()), ["wave-line", "stem-dots"]);
         let beats: Vec<_> = frames.iter().filter_map(|frame| frame["beat"].as_f64()).collect();
         assert!(beats.len() > 200 && beats.windows(2).all(|pair| pair[0] < pair[1]), "{beats:?}");
         // Two beats a second at thirty frames.
@@ -249,7 +258,7 @@ mod tests {
     fn a_file_of_another_kind_is_kept_and_one_of_this_kind_replaced() {
         let ((timeline, text), folder) = (text(), tempfile::tempdir().unwrap());
         let path = folder.path().join("song.jsonl");
-        let save = |go_on: ControlFlow<()>| super::save(&timeline, grid(&timeline), "wave-line", &path, &mut || go_on);
+        let save = |go_on: ControlFlow<()>| super::save(&timeline, grid(&timeline), &scene, &path, &mut || go_on);
         for other in ["", "precious", "{\"format\":\"another\", and more of it"] {
             std::fs::write(&path, other).unwrap();
             assert_eq!(save(ControlFlow::Continue(())).unwrap_err().kind(), io::ErrorKind::AlreadyExists);

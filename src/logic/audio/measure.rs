@@ -247,23 +247,34 @@ impl Measure {
     fn waveform(&self, own: std::ops::Range<usize>) -> (Raw, f32) {
         let (len, count) = (own.len(), self.channels.len() as f32);
         let (mut square, mut peak) = (0.0, 0.0f32);
-        for channel in &self.channels {
+        // Sums over each point's samples: of all channels, and of the first less the second.
+        let (mut all, mut apart) = ([0.0f32; WAVE_POINTS], [0.0f32; WAVE_POINTS]);
+        let span = |point: usize| {
+            let from = point * len / WAVE_POINTS;
+            from..((point + 1) * len / WAVE_POINTS).max(from + 1).min(len)
+        };
+        for (i, channel) in self.channels.iter().enumerate() {
             let samples = &channel.samples[own.clone()];
             square += samples.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
             peak = samples.iter().fold(peak, |peak, x| peak.max(x.abs()));
+            let sign = [1.0, -1.0].get(i).filter(|_| count > 1.0).unwrap_or(&0.0);
+            for (point, (all, apart)) in all.iter_mut().zip(&mut apart).enumerate() {
+                let sum: f32 = samples[span(point)].iter().sum();
+                (*all, *apart) = (*all + sum, *apart + sign * sum);
+            }
         }
-        let wave = std::array::from_fn(|point| {
-            let from = point * len / WAVE_POINTS;
-            let to = ((point + 1) * len / WAVE_POINTS).max(from + 1).min(len);
-            let sum: f32 = self.channels.iter().flat_map(|channel| &channel.samples[own.clone()][from..to]).sum();
-            let mean = if to > from { sum / (count * (to - from) as f32) } else { 0.0 };
-            // Rounded half up, ±127 being full scale.
-            (mean * 127.0 + 127.5).clamp(0.0, 254.0) as i16
-        });
+        let wave = |sums: [f32; WAVE_POINTS], channels: f32| {
+            std::array::from_fn(|point| {
+                let mean = sums[point] / (channels * span(point).len().max(1) as f32);
+                // Rounded half up, ±127 being full scale.
+                ((mean * 127.0 + 127.5).clamp(0.0, 254.0) as i16 - 127) as i8
+            })
+        };
         let level = |amplitude: f64| (amplitude * f64::from(FULL) + 0.5).clamp(0.0, f64::from(FULL)) as u16;
         let raw = Raw {
             bands: [0; BANDS],
-            wave: wave.map(|point: i16| (point - 127) as i8),
+            wave: wave(all, count),
+            side: wave(apart, 2.0),
             rms: level((square / (f64::from(count) * len.max(1) as f64)).sqrt()),
             peak: level(f64::from(peak)),
             flux: [0; 3],

@@ -27,6 +27,7 @@ mod record;
 mod scaling;
 pub mod scratch;
 mod shape;
+mod steps;
 pub mod tags;
 #[cfg(test)]
 mod tests;

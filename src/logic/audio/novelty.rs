@@ -96,7 +96,8 @@ mod tests {
                     let level = f64::from((band as u32 / 8 * 7 + sound * 13) % 23) - 50.0;
                     quantise_db(level + f64::from(x >> 24) / 20.0)
                 });
-                let raw = Raw { bands, wave: [0; WAVE_POINTS], rms: 0, peak: 0, flux: [0; 3], energy: 0 };
+                let (wave, side) = ([0; WAVE_POINTS], [0; WAVE_POINTS]);
+                let raw = Raw { bands, wave, side, rms: 0, peak: 0, flux: [0; 3], energy: 0 };
                 novelty.push(&raw);
             }
         }

@@ -1,9 +1,14 @@
 //! How a hop lies in a file: little-endian, of constant size, first as measured and then, in the same place, as drawn.
 
 use super::features::{BANDS, Hop, WAVE_POINTS};
+use super::steps::{self, BAND_BITS, PEAK_BITS};
 
-/// Bytes of a record: 36 KB for a second of audio.
-pub const LEN: usize = 2 * (2 * BANDS) + WAVE_POINTS + 2 * 6 + 4 * 3;
+/// Levels that are packed together, and the bytes they take.
+const FOUR: usize = 4;
+const FOUR_BANDS: usize = FOUR * BAND_BITS as usize / 8;
+const FOUR_PEAKS: usize = FOUR * PEAK_BITS as usize / 8;
+/// Bytes of a record: 39 KB for a second of audio.
+pub const LEN: usize = BANDS / FOUR * (FOUR_BANDS + FOUR_PEAKS) + 2 * WAVE_POINTS + 2 * 6 + 4 * 3;
 
 /// A hop as the first pass measures it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +17,8 @@ pub struct Raw {
     pub bands: [u16; BANDS],
     /// As in [`Hop`].
     pub wave: [i8; WAVE_POINTS],
+    /// As in [`Hop`].
+    pub side: [i8; WAVE_POINTS],
     /// As in [`Hop`].
     pub rms: u16,
     /// As in [`Hop`].
@@ -30,6 +37,16 @@ impl Writer<'_> {
         head.copy_from_slice(&bytes);
         self.0 = rest;
     }
+
+    /// Four to `N` bytes, the highest bits of each, which is all there is to them.
+    fn levels<const N: usize>(&mut self, levels: &[u16; BANDS]) {
+        let bits = 8 * N / FOUR;
+        for four in levels.as_chunks::<FOUR>().0 {
+            let word = four.iter().rev().fold(0u64, |word, level| word << bits | u64::from(level >> (16 - bits)));
+            let bytes = word.to_le_bytes();
+            self.put::<N>(std::array::from_fn(|i| bytes[i]));
+        }
+    }
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -41,6 +58,25 @@ impl Reader<'_> {
         let mut bytes = [0; N];
         bytes.copy_from_slice(head);
         bytes
+    }
+
+    /// What [`Writer::levels`] has written.
+    fn levels<const N: usize>(&mut self) -> [u16; BANDS] {
+        let bits = 8 * N / FOUR;
+        let mut levels = [0; BANDS];
+        for four in levels.as_chunks_mut::<FOUR>().0 {
+            let mut bytes = [0; 8];
+            bytes[..N].copy_from_slice(&self.take::<N>());
+            let word = u64::from_le_bytes(bytes);
+            for (i, level) in four.iter_mut().enumerate() {
+                *level = steps::whole((word >> (bits * i)) as u32 & ((1 << bits) - 1), bits as u32);
+            }
+        }
+        levels
+    }
+
+    fn wave(&mut self) -> [i8; WAVE_POINTS] {
+        self.take::<WAVE_POINTS>().map(|point| point as i8)
     }
 
     fn u16(&mut self) -> u16 {
@@ -58,7 +94,7 @@ impl Raw {
         bytes.fill(0);
         let mut out = Writer(bytes);
         self.bands.iter().for_each(|level| out.put(level.to_le_bytes()));
-        self.wave.iter().for_each(|point| out.put(point.to_le_bytes()));
+        [self.wave, self.side].iter().for_each(|wave| out.put(wave.map(|point| point as u8)));
         [self.rms, self.peak].iter().chain(&self.flux).for_each(|level| out.put(level.to_le_bytes()));
         out.put(self.energy.to_le_bytes());
     }
@@ -68,7 +104,8 @@ impl Raw {
         let mut from = Reader(bytes);
         Self {
             bands: std::array::from_fn(|_| from.u16()),
-            wave: std::array::from_fn(|_| i8::from_le_bytes(from.take())),
+            wave: from.wave(),
+            side: from.wave(),
             rms: from.u16(),
             peak: from.u16(),
             flux: std::array::from_fn(|_| from.u16()),
@@ -77,11 +114,12 @@ impl Raw {
     }
 }
 
-/// Writes a finished hop into `bytes`, which are [`LEN`] long.
+/// Writes a finished hop into `bytes`, which are [`LEN`] long. Its levels are as [`steps`] leaves them.
 pub fn write(hop: &Hop, bytes: &mut [u8]) {
     let mut out = Writer(bytes);
-    hop.bands.iter().chain(&hop.peaks).for_each(|level| out.put(level.to_le_bytes()));
-    hop.wave.iter().for_each(|point| out.put(point.to_le_bytes()));
+    out.levels::<FOUR_BANDS>(&hop.bands);
+    out.levels::<FOUR_PEAKS>(&hop.peaks);
+    [hop.wave, hop.side].iter().for_each(|wave| out.put(wave.map(|point| point as u8)));
     [hop.rms, hop.peak, hop.loudness].iter().chain(&hop.onsets).for_each(|level| out.put(level.to_le_bytes()));
     [hop.travel, hop.hue, hop.rotation].iter().for_each(|sum| out.put(sum.to_le_bytes()));
 }
@@ -90,9 +128,10 @@ pub fn write(hop: &Hop, bytes: &mut [u8]) {
 pub fn read(bytes: &[u8]) -> Hop {
     let mut from = Reader(bytes);
     Hop {
-        bands: std::array::from_fn(|_| from.u16()),
-        peaks: std::array::from_fn(|_| from.u16()),
-        wave: std::array::from_fn(|_| i8::from_le_bytes(from.take())),
+        bands: from.levels::<FOUR_BANDS>(),
+        peaks: from.levels::<FOUR_PEAKS>(),
+        wave: from.wave(),
+        side: from.wave(),
         rms: from.u16(),
         peak: from.u16(),
         loudness: from.u16(),
@@ -110,9 +149,10 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let hop = Hop {
-            bands: std::array::from_fn(|i| i as u16 * 1000),
-            peaks: std::array::from_fn(|i| 65_535 - i as u16),
+            bands: std::array::from_fn(|i| steps::band(i as u16 * 1021)),
+            peaks: std::array::from_fn(|i| steps::peak(65_535 - i as u16 * 1013)),
             wave: std::array::from_fn(|i| i as i8 - 40),
+            side: std::array::from_fn(|i| 60 - i as i8),
             rms: 1,
             peak: 2,
             loudness: 3,
@@ -125,13 +165,16 @@ mod tests {
         write(&hop, &mut bytes);
         assert_eq!(read(&bytes), hop);
 
-        let raw = Raw { bands: hop.bands, wave: hop.wave, rms: 1, peak: 2, flux: [3, 4, 5], energy: u64::MAX - 1 };
+        let (bands, wave, side) = (std::array::from_fn(|i| i as u16 * 1000), hop.wave, hop.side);
+        let raw = Raw { bands, wave, side, rms: 1, peak: 2, flux: [3, 4, 5], energy: u64::MAX - 1 };
         raw.write(&mut bytes);
         assert_eq!(Raw::read(&bytes), raw);
     }
 
     #[test]
     fn a_second_of_audio_takes_less_than_40_kb() {
-        const { assert!(LEN * 100 <= 40_000) };
+        // A beat takes four bytes, and there are at most four a second.
+        const { assert!(LEN * 100 + 4 * 4 < 40_000) };
+        const { assert!(LEN == 392) };
     }
 }

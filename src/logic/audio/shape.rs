@@ -6,12 +6,15 @@ use super::bands;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, Hop};
 use super::record::Raw;
 use super::scaling::Scaling;
+use super::steps;
 
 const ATTACK_S: f64 = 0.015;
 const RELEASE_S: f64 = 0.24;
 const HOLD_HOPS: u16 = 50;
 /// A peak marker that is let go falls from the ceiling to the floor in 0.7 s.
 const FALL_HOPS: f32 = 70.0;
+/// Levels per hop by which a falling peak gets faster each hop.
+pub(super) const GRAVITY: f32 = 2.0 * FULL as f32 / (FALL_HOPS * FALL_HOPS);
 const ONSET_DECAY_S: f64 = 0.08;
 /// What an onset is measured against: the flux of about the last second.
 const ONSET_MEAN_S: f64 = 1.0;
@@ -35,7 +38,7 @@ impl Peak {
         } else if self.held > 0 {
             self.held -= 1;
         } else {
-            self.speed += 2.0 * f32::from(FULL) / (FALL_HOPS * FALL_HOPS);
+            self.speed += GRAVITY;
             self.level = (self.level - self.speed).max(level);
         }
         self.level
@@ -85,10 +88,10 @@ impl Shaper {
             let keep = if level > *smooth { self.attack } else { self.release };
             *smooth = level + (*smooth - level) * keep;
         }
-        let bands = self.bands.map(round);
+        let bands = self.bands.map(|level| steps::band(round(level)));
         let mut peaks = [0; BANDS];
         for ((out, peak), &level) in peaks.iter_mut().zip(&mut self.peaks).zip(&self.bands) {
-            *out = round(peak.next(level));
+            *out = steps::peak(steps::band(round(peak.next(level))));
         }
         for range in 0..3 {
             let (flux, mean) = (f32::from(raw.flux[range]), &mut self.flux_mean[range]);
@@ -105,6 +108,7 @@ impl Shaper {
             bands,
             peaks,
             wave: raw.wave,
+            side: raw.side,
             rms: raw.rms,
             peak: raw.peak,
             loudness: round(ceilings.loudness.level(loudness)),
@@ -126,7 +130,7 @@ mod tests {
 
     fn raw(level_db: f64) -> Raw {
         let bands = [quantise_db(level_db); BANDS];
-        Raw { bands, wave: [0; WAVE_POINTS], rms: 0, peak: 0, flux: [0; 3], energy: 0 }
+        Raw { bands, wave: [0; WAVE_POINTS], side: [0; WAVE_POINTS], rms: 0, peak: 0, flux: [0; 3], energy: 0 }
     }
 
     fn shaper(ceiling_db: f64) -> Shaper {

@@ -7,13 +7,13 @@ use std::os::unix::fs::FileExt;
 
 use super::analyze::{Analysis, Options};
 use super::beat_grid::{BAR, BeatGrid};
-use super::features::{Hop, Info, Window};
+use super::features::{HOPS_PER_SECOND, Hop, Info, Window};
 use super::tags::Tags;
 use super::{bars, record, scratch};
 use crate::logic::frame_grid::FrameGrid;
 
 /// The meaning of everything that is stored; a change of results is a new version.
-pub const ANALYSIS_VERSION: u32 = 2;
+pub const ANALYSIS_VERSION: u32 = 3;
 
 /// Records read in one go where all of them are.
 pub(super) const BLOCK: usize = 256;
@@ -68,6 +68,12 @@ impl Timeline {
     /// What holds for the whole timeline.
     pub fn info(&self) -> &Info {
         &self.info
+    }
+
+    /// Hops that the track lasts. Silence has them too, though none is stored.
+    pub fn hops(&self) -> u64 {
+        let hops = u128::from(self.info.samples) * u128::from(HOPS_PER_SECOND);
+        u64::try_from(hops.div_ceil(u128::from(self.info.rate))).unwrap_or(u64::MAX)
     }
 
     /// How the track was analysed.

@@ -14,10 +14,22 @@
 //! | 72 | 4 + 4 | count of sections but the first, 0 |
 //! | 80 | 32 | BLAKE3 of the timeline: its digest |
 //! | 112 | 32 | BLAKE3 of the 112 bytes before |
-//! | 144 | hops · record | records |
+//! | 144 | hops · record | records, see below |
 //! | behind | beats · 4 | the hop of each beat |
 //! | behind | sections · 4 | the hop at which each section but the first begins |
 //! | behind | the rest | title, artist and cover, see [`Tags`] |
+//!
+//! A record is a [`Hop`](super::features::Hop), 392 bytes:
+//!
+//! | offset | bytes | what, little-endian |
+//! |---|---|---|
+//! | 0 | 16 · 7 | bands: four of 14 bits each in seven bytes, the first lowest |
+//! | 112 | 16 · 6 | peaks: four of 12 bits each in six bytes |
+//! | 208 | 80 + 80 | waveform, side waveform: i8 |
+//! | 368 | 6 · 2 | rms, peak, loudness, onsets in three ranges: u16 |
+//! | 380 | 3 · 4 | travel, hue, rotation: u32 |
+//!
+//! A level of n bits stands for 16: itself, and behind it its highest bits once more.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,7 +45,7 @@ use super::tags::Tags;
 use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
 
 /// Version of the layout above.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 const MAGIC: &[u8; 8] = b"STEADYTL";
 const HEADER: usize = 144;
 /// Where the checksum of what is before it lies.

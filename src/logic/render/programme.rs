@@ -1,0 +1,153 @@
+//! Which scenes a video shows, one after the other.
+
+use super::canvas::Canvas;
+use super::scene::{self, Frame, Look, Reach, Scene, SceneInfo, Scratch, UnknownScene};
+use crate::logic::audio::features::Window;
+
+/// The scenes called `list`, names or indices with commas between them. Where it names none: all there are, in the order
+/// of the registry from `first` on.
+pub fn find_all(list: &str, first: &SceneInfo) -> Result<Vec<&'static SceneInfo>, UnknownScene> {
+    let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+    if names.is_empty() {
+        let mut all: Vec<_> = scene::scenes().iter().collect();
+        let at = all.iter().position(|scene| scene.name == first.name).unwrap_or(0);
+        all.rotate_left(at);
+        return Ok(all);
+    }
+    names.into_iter().map(scene::find).collect()
+}
+
+/// The scene of each frame of a video.
+#[derive(Debug, Clone)]
+pub struct Programme {
+    scenes: Vec<&'static SceneInfo>,
+    cuts: Vec<u64>,
+}
+
+impl Programme {
+    /// The first of `scenes` from frame 0 on, and the next at each of `cuts`, which are in order; behind the last scene the
+    /// first comes again.
+    pub fn new(scenes: Vec<&'static SceneInfo>, cuts: Vec<u64>) -> Self {
+        debug_assert!(!scenes.is_empty() && cuts.is_sorted(), "no scenes, or cuts out of order");
+        Self { scenes, cuts }
+    }
+
+    /// What frame `n` shows.
+    pub fn scene(&self, n: u64) -> &'static SceneInfo {
+        self.scenes[self.place(n)]
+    }
+
+    /// Where in the list that is.
+    fn place(&self, n: u64) -> usize {
+        self.cuts.partition_point(|&cut| cut <= n) % self.scenes.len()
+    }
+
+    /// Prepares those scenes that are shown for a look, each of them once.
+    pub fn prepare(self, look: &Look) -> Box<dyn Scene> {
+        Box::new(self.switched(look))
+    }
+
+    fn switched(self, look: &Look) -> Switched {
+        let shown = &self.scenes[..self.scenes.len().min(self.cuts.len() + 1)];
+        let mut names: Vec<&str> = Vec::new();
+        let mut prepared = Vec::new();
+        let places = shown.iter().map(|scene| {
+            names.iter().position(|&name| name == scene.name).unwrap_or_else(|| {
+                names.push(scene.name);
+                prepared.push(scene.prepare(look));
+                prepared.len() - 1
+            })
+        });
+        let places = places.collect();
+        Switched { programme: self, places, prepared }
+    }
+}
+
+/// The scenes of a programme.
+struct Switched {
+    programme: Programme,
+    /// Which of `prepared` stands at each place of the programme.
+    places: Vec<usize>,
+    prepared: Vec<Box<dyn Scene>>,
+}
+
+impl Scene for Switched {
+    fn reach(&self) -> Reach {
+        let nothing = Reach { before: 0, after: 1 };
+        self.prepared
+            .iter()
+            .map(|scene| scene.reach())
+            .fold(nothing, |a, b| Reach { before: a.before.max(b.before), after: a.after.max(b.after) })
+    }
+
+    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+        let scene = &self.prepared[self.places[self.programme.place(frame.n)]];
+        scene.render(frame, window, scratch, canvas);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(list: &str) -> Vec<&'static str> {
+        let found = find_all(list, &scene::scenes()[2]).unwrap();
+        found.into_iter().map(|scene| scene.name).collect()
+    }
+
+    #[test]
+    fn a_list_has_names_and_indices_and_an_empty_one_is_all_scenes_from_the_first_one_on() {
+        assert_eq!(names("stem-dots, 0,stem-dots"), ["stem-dots", "cover-pulse", "stem-dots"]);
+        let mut all: Vec<_> = scene::scenes().iter().map(|scene| scene.name).collect();
+        all.rotate_left(2);
+        assert_eq!((names(""), names(" , ")), (all.clone(), all));
+        let error = find_all("wave-line,disco", &scene::scenes()[0]).unwrap_err();
+        assert_eq!(error, scene::find("disco").unwrap_err());
+    }
+
+    #[test]
+    fn each_frame_has_the_scene_behind_the_last_cut_and_the_list_begins_anew() {
+        let programme = Programme::new(find_all("1,2", &scene::scenes()[0]).unwrap(), vec![30, 90, 91]);
+        let shown = [0, 29, 30, 89, 90, 91, 5000].map(|n| programme.scene(n).name);
+        assert_eq!(shown.map(|name| name == "bars-mirror"), [true, true, false, false, true, false, false]);
+    }
+
+    #[test]
+    fn a_frame_looks_as_if_its_scene_were_alone_in_any_order() {
+        let look = Look::new(48, 32).unwrap();
+        let info = crate::logic::audio::features::Info { rate: 48_000, channels: 2, samples: 480_000, hops: 1001 };
+        let mut scratch = Scratch::default();
+        let mut draw = |scene: &dyn Scene, n: u64| {
+            let mut pixels = vec![0; 48 * 32 * 4];
+            let at = scene::HopTime::of_frame(n, 10, 1);
+            let frame = Frame { n, total: Some(100), at, info: &info };
+            scene.render(
+                &frame,
+                &Window::default(),
+                &mut scratch,
+                &mut Canvas::new(&mut pixels, 48 * 4, 48, 32).unwrap(),
+            );
+            pixels
+        };
+        let programme = Programme::new(find_all("", &scene::scenes()[1]).unwrap(), vec![10, 20, 40, 50, 70]);
+        let switched = programme.clone().prepare(&look);
+        for n in (0..80).rev().step_by(3).chain([9, 10, 70, 0, 69]) {
+            let alone = programme.scene(n).prepare(&look);
+            assert!(draw(&*switched, n) == draw(&*alone, n), "frame {n}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_shown_is_prepared_and_that_once() {
+        let look = Look::new(48, 32).unwrap();
+        let switched = |list: &str, cuts: &[u64]| {
+            let switched = Programme::new(find_all(list, &scene::scenes()[0]).unwrap(), cuts.to_vec()).switched(&look);
+            (switched.prepared.len(), switched.reach())
+        };
+        let alone = |name: &str| scene::find(name).unwrap().prepare(&look).reach();
+        assert!(alone("stem-dots").before > alone("bars-mirror").before);
+        assert_eq!(switched("bars-mirror,stem-dots", &[]), (1, alone("bars-mirror")));
+        assert_eq!(switched("bars-mirror,stem-dots,bars-mirror", &[5, 9]), (2, alone("stem-dots")));
+        assert_eq!(switched("stem-dots,bars-mirror,stem-dots", &[5, 9, 12]), (2, alone("stem-dots")));
+    }
+}
