@@ -2,6 +2,8 @@
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
+#[path = "common/memory.rs"]
+mod memory;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,12 +11,6 @@ use std::time::Duration;
 
 use common::TestPipeline;
 use gst::prelude::*;
-
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
 
 #[test]
 fn ten_minutes_of_a_clean_run_give_no_alarm_and_take_no_memory() {
@@ -38,7 +34,7 @@ fn ten_minutes_of_a_clean_run_give_no_alarm_and_take_no_memory() {
             Some(("bufferhealth-state", s)) => verdicts.push(s.to_string()),
             Some(("bufferhealth-stats", _)) => {
                 intervals += 1;
-                late = resident_kib();
+                late = memory::kib("VmRSS");
                 // Caches have filled by then.
                 if intervals == 240 {
                     early = late;

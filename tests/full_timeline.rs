@@ -1,6 +1,8 @@
 //! What the analysis costs: time, memory and disk.
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
+#[path = "common/memory.rs"]
+mod memory;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,13 +14,6 @@ use gststeady::logic::audio::timeline_file::NewFile;
 fn cpu_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// The most that was ever resident.
-fn peak_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
 }
 
 #[test]
@@ -37,12 +32,12 @@ fn stereo_is_analysed_sixty_times_faster_than_it_plays_in_32_mib_and_40_kb_a_sec
         let options = Options { analysis, normalize: Normalize::Track };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.steadytl");
-        let (before, since) = (peak_kib(), cpu_time());
+        let (before, since) = (memory::kib("VmHWM"), cpu_time());
         let mut analyzer = Analyzer::new(RATE as u32, 2, scratch::unlinked().unwrap()).unwrap().with(options);
         (0..SECONDS).for_each(|_| analyzer.push(&second).unwrap());
         let timeline = analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap();
         let took = cpu_time() - since;
-        let grown = peak_kib() - before;
+        let grown = memory::kib("VmHWM") - before;
         NewFile::beside(&path).unwrap().save(&timeline).unwrap();
         let bytes = std::fs::metadata(&path).unwrap().len() / SECONDS as u64;
         let speed = SECONDS as f64 / took.as_secs_f64();

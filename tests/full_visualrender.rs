@@ -2,6 +2,8 @@
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
+#[path = "common/memory.rs"]
+mod memory;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -61,12 +63,6 @@ fn pushes_of_any_size_give_the_same_timeline_at_every_rate() {
     }
 }
 
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
-}
-
 /// A sparse file of silence with a click each second.
 fn ten_hours(path: &Path) -> u64 {
     use std::os::unix::fs::FileExt;
@@ -91,7 +87,7 @@ fn ten_hours_are_analysed_in_flat_memory_and_drawn_to_the_last_frame() {
     let samples = ten_hours(&path);
     // What the first run of everything takes stays resident and is not counted.
     frames(&files.wav(8_000, 8_000), "", "width=16,height=16,framerate=25/1");
-    let before = resident_kib();
+    let before = memory::kib("VmRSS");
     let pipeline = render(&path, "", "width=16,height=16,framerate=25/1");
     pipeline.set_state(gst::State::Paused).unwrap();
     let bus = pipeline.bus().unwrap();
@@ -99,7 +95,7 @@ fn ten_hours_are_analysed_in_flat_memory_and_drawn_to_the_last_frame() {
     loop {
         let types = [gst::MessageType::Progress, gst::MessageType::AsyncDone, gst::MessageType::Error];
         let message = bus.timed_pop_filtered(gst::ClockTime::try_from(PATIENCE).unwrap(), &types).unwrap();
-        most = most.max(resident_kib());
+        most = most.max(memory::kib("VmRSS"));
         match message.view() {
             gst::MessageView::AsyncDone(_) => break,
             gst::MessageView::Error(error) => panic!("{error:?}"),

@@ -2,6 +2,8 @@
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
+#[path = "common/memory.rs"]
+mod memory;
 #[path = "common/pads.rs"]
 mod pads;
 #[path = "common/player.rs"]
@@ -14,14 +16,13 @@ use std::time::Duration;
 use common::audio::Fixtures;
 use common::{PATIENCE, wait_until};
 use gst::prelude::*;
-use scope::{Audio, SMALL, begin, frames, wait_for_eos};
+use scope::{Audio, SMALL, begin, end, frames};
 
 #[test]
 fn a_song_of_a_minute_goes_through_a_player_without_stalling_the_audio() {
     let files = Fixtures::new();
-    let player = player::Player::new(&files.ogg(&files.wav(44_100, 60 * 44_100)), "");
-    player.playbin.set_state(gst::State::Playing).unwrap();
-    player.wait(Duration::from_secs(150));
+    let song = files.ogg(&files.wav(44_100, 60 * 44_100));
+    let player = player::no_later_than_without_pictures(&song, 1, Duration::from_secs(150));
     let (audio, video) = player.seen();
     player::check(&audio, &video, 60_000_000_000);
     let stats: gst::Structure = player.vis.lock().unwrap().property("stats");
@@ -68,12 +69,6 @@ fn every_rate_and_buffer_size_gives_the_same_pictures() {
     }
 }
 
-fn resident_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches("kB").trim().parse().unwrap()
-}
-
 #[test]
 fn ten_hours_flow_through_in_flat_memory() {
     let minute = Audio::tune(8_000, 8_000 * 60);
@@ -90,12 +85,11 @@ fn ten_hours_flow_through_in_flat_memory() {
         }
         scope.clear();
         if i == 0 {
-            after_a_minute = resident_kib();
+            after_a_minute = memory::kib("VmRSS");
         }
     }
-    assert!(scope.src.push_event(gst::event::Eos::new()));
-    wait_for_eos(&scope);
-    let more = resident_kib().saturating_sub(after_a_minute);
+    end(&scope);
+    let more = memory::kib("VmRSS").saturating_sub(after_a_minute);
     assert!(more < 8 * 1024, "{more} KiB more than after a minute");
     let frames: u64 = scope.element.property::<gst::Structure>("stats").get("frames").unwrap();
     assert_eq!(frames, 36_000 * 5);

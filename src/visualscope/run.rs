@@ -36,6 +36,11 @@ impl Run {
         Self { source, schedule: Schedule::new(grid, hops, reach, origin, offset), info, origin, ended: false }
     }
 
+    /// Frames of the stream that begin before this stretch.
+    pub(super) fn frames_before(&self) -> u64 {
+        self.schedule.grid().frame_count(self.origin)
+    }
+
     /// The stream's sample that has to come next.
     pub(super) fn position(&self) -> u64 {
         self.origin + self.info.samples

@@ -166,17 +166,19 @@ impl VisualScope {
         let mut worker = Worker::new(lock(&self.settings).clone());
         let weak = self.downgrade();
         pad.start_task(move || {
-            let Some(scope) = weak.upgrade() else { return };
-            let parent: gst::Object = scope.obj().clone().upcast();
-            let stop = Self::catch_panic_pad_function(
-                Some(&parent),
-                || Err(Stop::Flow(gst::FlowError::Error)),
-                |scope| worker.round(scope),
-            );
-            if let Err(stop) = stop {
-                scope.rest(stop);
+            if let Some(scope) = weak.upgrade() {
+                scope.work(|scope| worker.round(scope));
             }
         })
+    }
+
+    /// Does a round of work in the task. A panic is told as an error of the element and goes no further: C calls this.
+    fn work(&self, round: impl FnOnce(&Self) -> Result<(), Stop>) {
+        let parent: gst::Object = self.obj().clone().upcast();
+        let failed = || Err(Stop::Flow(gst::FlowError::Error));
+        if let Err(stop) = Self::catch_panic_pad_function(Some(&parent), failed, round) {
+            self.rest(stop);
+        }
     }
 
     /// The task cannot go on.
@@ -203,5 +205,29 @@ impl VisualScope {
             );
             self.srcpad.push_event(gst::event::Eos::new());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_while_drawing_is_an_error_of_the_element_and_ends_the_wait_for_room() {
+        gst::init().unwrap();
+        let element = glib::Object::new::<super::super::VisualScope>();
+        let (bus, scope) = (gst::Bus::new(), element.imp());
+        element.set_bus(Some(&bus));
+        scope.queue.open();
+        scope.work(|_| panic!("this test panics on purpose"));
+        let message = bus.pop_filtered(&[gst::MessageType::Error]).expect("an error");
+        let gst::MessageView::Error(error) = message.view() else { unreachable!("errors were asked for") };
+        assert!(error.error().matches(gst::LibraryError::Failed), "{error:?}");
+        assert!(error.error().message().contains("on purpose"), "{error:?}");
+        assert!(bus.pop_filtered(&[gst::MessageType::Error]).is_none(), "one error");
+        assert_eq!(scope.queue.flow(), Err(gst::FlowError::Error));
+        // What has panicked does not go on.
+        scope.work(|_| unreachable!("it may not be called again"));
+        element.set_bus(None::<&gst::Bus>);
     }
 }

@@ -153,8 +153,11 @@ impl Worker {
                 self.set_tags();
             }
             EventView::Gap(gap) => {
-                if let ((start, Some(duration)), Some(audio)) = (gap.get(), self.audio.clone()) {
-                    return self.take_gap(scope, &audio, start, start + duration);
+                let (start, duration) = gap.get();
+                // One without an end in time says no more than one of no known length.
+                let end = duration.and_then(|duration| start.checked_add(duration));
+                if let (Some(end), Some(audio)) = (end, self.audio.clone()) {
+                    return self.take_gap(scope, &audio, start, end);
                 }
             }
             EventView::Eos(_) | EventView::SegmentDone(_) => self.drain(scope)?,
@@ -385,6 +388,10 @@ impl Worker {
         let (Some(run), Some(painter), Some(output)) = (&mut self.run, &mut self.painter, &self.output) else {
             return Err(gst::FlowError::NotNegotiated.into());
         };
+        // Backwards, the buffer that such a frame begins in is still to come.
+        if self.segment.rate() < 0.0 && n < run.frames_before() {
+            return Ok(());
+        }
         let grid = run.schedule().grid();
         let pts = (i128::from(grid.pts(n)) + shift).clamp(0, i64::MAX.into()) as u64;
         if scope.is_late(&self.segment, gst::ClockTime::from_nseconds(pts)) {

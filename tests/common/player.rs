@@ -10,6 +10,9 @@ use gst::prelude::*;
 /// four times as much.
 const SLACK: i64 = 50_000_000;
 
+/// How much later with pictures than without, in ns.
+const MORE: i64 = 5_000_000;
+
 /// What reached a sink.
 #[derive(Debug, Default, Clone)]
 pub struct Seen {
@@ -57,6 +60,15 @@ fn watched(sink: &gst::Element, playbin: &gst::Element) -> Arc<Mutex<Seen>> {
 impl Player {
     /// Plays `song` with a visualscope of `properties`; both sinks follow the clock.
     pub fn new(song: &Path, properties: &str) -> Self {
+        Self::with(song, properties, "audio+vis+soft-volume")
+    }
+
+    /// Plays `song` without pictures.
+    pub fn without_pictures(song: &Path) -> Self {
+        Self::with(song, "", "audio+soft-volume")
+    }
+
+    fn with(song: &Path, properties: &str, flags: &str) -> Self {
         crate::common::init();
         let playbin = gst::ElementFactory::make("playbin").build().unwrap();
         let sink =
@@ -65,7 +77,7 @@ impl Player {
         video.set_property("enable-last-sample", true);
         let vis = Self::scope(properties);
         playbin.set_property("uri", gst::glib::filename_to_uri(song, None).unwrap().as_str());
-        playbin.set_property_from_str("flags", "audio+vis+soft-volume");
+        playbin.set_property_from_str("flags", flags);
         playbin.set_property("audio-sink", &audio);
         playbin.set_property("video-sink", &video);
         playbin.set_property("vis-plugin", &vis);
@@ -95,6 +107,14 @@ impl Player {
         assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
     }
 
+    /// Plays from the start to the end; what was seen of it.
+    #[track_caller]
+    pub fn play(&self, patience: std::time::Duration) -> (Seen, Seen) {
+        self.playbin.set_state(gst::State::Playing).unwrap();
+        self.wait(patience);
+        self.seen()
+    }
+
     pub fn seen(&self) -> (Seen, Seen) {
         (self.audio.lock().unwrap().clone(), self.video.lock().unwrap().clone())
     }
@@ -104,6 +124,27 @@ impl Drop for Player {
     fn drop(&mut self) {
         let _ = self.playbin.set_state(gst::State::Null);
     }
+}
+
+/// Plays `song` without and with pictures in turn and asserts that audio comes no later with them: 19 of 20 buffers by
+/// less than [`MORE`], all by less than [`SLACK`]. Returns the last player with pictures.
+#[track_caller]
+pub fn no_later_than_without_pictures(song: &Path, rounds: usize, patience: std::time::Duration) -> Player {
+    let (mut without, mut with, mut last) = (Vec::new(), Vec::new(), None);
+    for _ in 0..rounds {
+        without.extend(Player::without_pictures(song).play(patience).0.late);
+        let player = Player::new(song, "");
+        with.extend(player.play(patience).0.late);
+        last = Some(player);
+    }
+    let [without, with] = [without, with].map(|mut late| {
+        late.sort_unstable();
+        (late[late.len() * 19 / 20], late[late.len() - 1])
+    });
+    println!("audio late in ns, 19 of 20 buffers and all: without pictures {without:?}, with them {with:?}");
+    assert!(with.0 <= without.0.max(0) + MORE, "19 of 20 buffers: {with:?} instead of {without:?} ns late");
+    assert!(with.1 <= without.1.max(0) + SLACK, "the latest buffer: {with:?} instead of {without:?} ns late");
+    last.expect("at least one round")
 }
 
 /// The song goes through without stalling the audio: no buffer comes late, none is missing, and pictures follow each

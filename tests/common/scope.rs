@@ -107,9 +107,30 @@ pub fn scope(properties: &str, video: &str) -> Between {
 /// Stream start, caps and a segment.
 #[track_caller]
 pub fn begin(scope: &Between, audio: &Audio) {
+    begin_with(scope, audio, &gst::FormattedSegment::new());
+}
+
+/// As [`begin`], with that segment.
+#[track_caller]
+pub fn begin_with(scope: &Between, audio: &Audio, segment: &gst::FormattedSegment<gst::ClockTime>) {
     assert!(scope.src.push_event(gst::event::StreamStart::new("test")));
     assert!(scope.src.push_event(gst::event::Caps::new(&audio.caps())));
-    assert!(scope.src.push_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new())));
+    assert!(scope.src.push_event(gst::event::Segment::new(segment)));
+}
+
+/// Pushes `buffers`, all of which must be taken.
+#[track_caller]
+pub fn push(scope: &Between, buffers: impl IntoIterator<Item = gst::Buffer>) {
+    for buffer in buffers {
+        assert_eq!(scope.src.push(buffer), Ok(gst::FlowSuccess::Ok));
+    }
+}
+
+/// Ends the stream, and waits until all has come out.
+#[track_caller]
+pub fn end(scope: &Between) {
+    assert!(scope.src.push_event(gst::event::Eos::new()));
+    wait_for_eos(scope);
 }
 
 /// Waits for the end of the stream.
@@ -128,10 +149,27 @@ pub fn delivered(scope: &Between) -> Vec<Delivered> {
 pub fn frames(properties: &str, video: &str, audio: &Audio, size: usize) -> Vec<Delivered> {
     let scope = scope(properties, video);
     begin(&scope, audio);
-    for buffer in audio.buffers(size, 0) {
-        scope.src.push(buffer).unwrap();
-    }
-    assert!(scope.src.push_event(gst::event::Eos::new()));
-    wait_for_eos(&scope);
+    push(&scope, audio.buffers(size, 0));
+    end(&scope);
+    delivered(&scope)
+}
+
+/// Large enough for a title.
+pub const TITLED: &str = "video/x-raw,format=RGBA,width=320,height=180,framerate=30/1";
+
+/// A tag event with a title.
+pub fn title() -> gst::Event {
+    let mut tags = gst::TagList::new();
+    tags.make_mut().add::<gst::tags::Title>(&"A title", gst::TagMergeMode::Append);
+    gst::event::Tag::new(tags)
+}
+
+/// Every frame of `audio` with a title.
+pub fn titled(properties: &str, audio: &Audio) -> Vec<Delivered> {
+    let scope = scope(properties, TITLED);
+    begin(&scope, audio);
+    assert!(scope.src.push_event(title()));
+    push(&scope, audio.buffers(4410, 0));
+    end(&scope);
     delivered(&scope)
 }

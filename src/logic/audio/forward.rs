@@ -105,6 +105,16 @@ mod tests {
     }
 
     #[test]
+    fn the_tempo_is_the_one_of_most_of_the_time() {
+        // 10 s at 150, then 30 s at 90 beats a minute.
+        let mut forward = Forward::default();
+        let beats: Vec<u32> = (0..25).map(|i| i * 40).chain((0..45).map(|i| 1000 + i * 200 / 3)).collect();
+        (0..4000).for_each(|hop| forward.push(if beats.contains(&hop) { 1.0 } else { 0.0 }));
+        let tempo = forward.finish().tempo.unwrap();
+        assert!((tempo / 90.0 - 1.0).abs() < 0.01, "{tempo}");
+    }
+
+    #[test]
     fn what_is_still_to_come_changes_nothing() {
         let strength = |hop: u32| f64::from(u8::from(hop % 47 < 2)) + f64::from(hop % 13) / 40.0;
         let run = |hops: u32| {

@@ -168,6 +168,7 @@ mod tests {
 
     const MPEG1_STEREO: [u8; 4] = [0xff, 0xfb, 0x90, 0x00];
     const MPEG2_MONO: [u8; 4] = [0xff, 0xf3, 0x80, 0xc0];
+    const MPEG2_5_MONO: [u8; 4] = [0xff, 0xe3, 0x80, 0xc0];
 
     #[test]
     fn the_tag_gives_the_length_that_was_encoded() {
@@ -176,6 +177,8 @@ mod tests {
         assert_eq!(found(&tagged), Some(Gapless { rate: 44_100, skip: 1105, samples: 441_441 }));
         let mono = file(MPEG2_MONO, 13, b"Xing", 1, (10, 576, 100));
         assert_eq!(found(&mono), Some(Gapless { rate: 22_050, skip: 1105, samples: 5760 - 676 }));
+        let slow = file(MPEG2_5_MONO, 13, b"Xing", 1, (10, 576, 100));
+        assert_eq!(found(&slow), Some(Gapless { rate: 11_025, skip: 1105, samples: 5760 - 676 }));
     }
 
     #[test]

@@ -267,7 +267,13 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         assert!(!save(ControlFlow::Break(())).unwrap() && !path.exists(), "called off");
         for _ in 0..2 {
-            assert!(save(ControlFlow::Continue(())).unwrap());
+            let before = std::fs::read_dir(&folder).unwrap().count();
+            // Written beside its place, so that it is moved there whole.
+            let beside = &mut || {
+                assert_eq!(std::fs::read_dir(&folder).unwrap().count(), before + 1);
+                ControlFlow::Continue(())
+            };
+            assert!(super::save(&timeline, (30, 1), "wave-line", &path, beside).unwrap());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");

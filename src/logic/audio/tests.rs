@@ -9,6 +9,7 @@ use super::analyze::{Analysis, Analyzer, Normalize, Options, SpecError};
 use super::features::{FULL, Hop, Window};
 use super::live::Live;
 use super::timeline::Timeline;
+use super::timeline_file::{self, NewFile};
 use super::{bands, scratch};
 
 mod stereo;
@@ -237,6 +238,36 @@ fn amplitudes_and_waveform_are_those_of_the_samples() {
         let want = 127.0 * 0.5 * libm::sin(TAU * (0.5 + (i as f64 + 0.5) / 80.0));
         assert!((f64::from(point) - want).abs() < 2.0, "point {i}: {point} instead of {want}");
     }
+}
+
+#[test]
+fn the_waveform_has_all_its_points_where_a_hop_has_fewer_samples() {
+    for rate in [1_000u32, 4_000, 7_900] {
+        let hop = hops(&analyze(rate, 1, &vec![0.5; rate as usize]))[50];
+        assert!(hop.wave.iter().all(|&point| (63..=64).contains(&point)), "{rate} Hz: {:?}", hop.wave);
+    }
+}
+
+#[test]
+fn what_was_found_in_a_track_is_kept_in_its_file() {
+    let rate = 8_000u32;
+    let clicks: Vec<_> = noise(12 * rate as usize)
+        .iter()
+        .enumerate()
+        .map(|(i, hiss)| if i as u32 % (rate / 2) < rate / 50 { *hiss } else { hiss / 100.0 })
+        .collect();
+    let (timeline, folder) = (analyze(rate, 1, &clicks), tempfile::tempdir().unwrap());
+    let path = folder.path().join("clicks.steadytl");
+    NewFile::beside(&path).unwrap().save(&timeline).unwrap();
+    let opened = timeline_file::open(&path, &mut |_| ControlFlow::Continue(())).unwrap().unwrap();
+    let (kept, found) = (opened.summary(), timeline.summary());
+    assert!((found.tempo.unwrap() - 120.0).abs() < 0.5, "{found:?}");
+    // Kept to a hundredth, loudness and tempo; confidence to a thousandth.
+    assert!((kept.tempo.unwrap() - found.tempo.unwrap()).abs() <= 0.005, "{kept:?}");
+    assert!((kept.loudness_lufs.unwrap() - found.loudness_lufs.unwrap()).abs() <= 0.005, "{kept:?}");
+    assert!((kept.confidence - found.confidence).abs() <= 0.0005, "{kept:?}");
+    assert_eq!((kept.peak, opened.beats()), (found.peak, timeline.beats()));
+    assert!(opened.beats().len() > 20);
 }
 
 #[test]
