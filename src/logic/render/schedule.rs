@@ -156,6 +156,21 @@ mod tests {
         assert_eq!(schedule.next(), 60);
         schedule.change(FrameGrid::new(48_000, 7, 1).unwrap(), REACH);
         assert_eq!(schedule.next(), 7);
+        // Frame 24 of 25 a second would begin at 0.96 s, in the middle of frame 6 of 7: time does not go back.
+        let mut between = self::schedule(48_000, (25, 1), Hops::Known, 0, 0);
+        while between.next() < 24 {
+            between.take(u64::from(u32::MAX), None);
+        }
+        between.change(FrameGrid::new(48_000, 7, 1).unwrap(), REACH);
+        assert_eq!(between.next(), 7);
+    }
+
+    #[test]
+    fn a_frame_waits_for_the_last_hop_it_looks_at_and_no_longer() {
+        let mut schedule = schedule(48_000, (50, 1), Hops::Live { lookahead: 0 }, 0, 0);
+        // Frame 0 shows hop 1 and reaches two further, so that hops 0 to 3 are needed.
+        assert_eq!(schedule.take(48_000, Some(3)), None);
+        assert_eq!(schedule.take(48_000, Some(4)), Some(0));
     }
 
     proptest! {

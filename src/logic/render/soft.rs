@@ -223,6 +223,23 @@ mod tests {
     }
 
     #[test]
+    fn cells_grow_with_the_picture_and_shrink_with_the_quality() {
+        let cells = |side: u32| {
+            [Quality::Fast, Quality::Balanced, Quality::High, Quality::Ultra]
+                .map(|quality| Grid::new(side, 2 * side, quality).cell())
+        };
+        for (sides, want) in [
+            ([16, 199], [2, 1, 1, 1]),
+            ([200, 539], [4, 2, 1, 1]),
+            ([540, 1499], [8, 4, 2, 1]),
+            ([1500, 5999], [16, 8, 4, 2]),
+            ([6000, 16_384], [16, 16, 8, 4]),
+        ] {
+            assert_eq!(sides.map(cells), [want; 2], "{sides:?}");
+        }
+    }
+
+    #[test]
     fn a_flat_field_is_flat_at_every_cell_size() {
         for (w, h) in [(16, 16), (201, 333), (541, 600), (1503, 1501)] {
             let one = Grid::new(w, h, Quality::Balanced).one();
