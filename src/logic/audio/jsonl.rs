@@ -273,7 +273,7 @@ mod tests {
                 assert_eq!(std::fs::read_dir(&folder).unwrap().count(), before + 1);
                 ControlFlow::Continue(())
             };
-            assert!(super::save(&timeline, (30, 1), "wave-line", &path, beside).unwrap());
+            assert!(super::save(&timeline, grid(&timeline), &scene, &path, beside).unwrap());
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
         assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing else is left");
