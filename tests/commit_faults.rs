@@ -183,7 +183,7 @@ fn copies_lent_buffers_and_writes_arrive_in_order_whatever_their_mix() {
             let len = [1 + dice.below(2000), 60_000 + dice.below(80_000), 65_536][dice.below(3)];
             let data = vec![n as u8; len];
             let copy = data.clone();
-            if recording.borrow(len, || Some(Box::new(copy))) {
+            if recording.borrow(len, 0, || Some(Box::new(copy))) {
                 lent += 1;
             } else if !recording.gather(&data) {
                 write_all(&mut recording, &data);

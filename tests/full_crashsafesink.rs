@@ -86,13 +86,15 @@ fn a_process_stopped_for_half_a_minute_goes_on_as_if_nothing_had_been() {
     let out = dir.path().join("out.mkv");
     let line = format!(
         "-e videotestsrc is-live=true ! video/x-raw,width=64,height=64,framerate=30/1 ! vp8enc deadline=1 ! matroskamux ! \
-         crashsafesink location={} flush-interval=100000000",
+         crashsafesink location={} flush-interval=1000000000",
         out.display()
     );
     let mut recorder = Recorder::start(&line, &[]);
     let temp = dir.path().join("out.recording.mkv");
     let size = || std::fs::metadata(&temp).map_or(0, |m| m.len());
     wait_until("it records", || size() > 4000);
+    // In the middle of an interval, so that bytes are waiting while nothing runs.
+    std::thread::sleep(Duration::from_millis(300));
     let signal = |signal| rustix::process::kill_process(recorder.id(), signal).unwrap();
     signal(rustix::process::Signal::STOP);
     // The pause is what is tested: longer than any interval or patience of the sink's.
@@ -119,6 +121,8 @@ fn half_a_minute_of_silence_is_no_reason_to_warn() {
     let told = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &wrong);
     assert!(told.is_none(), "{told:?}");
     pipeline.push([1; 1000]);
+    // What the background thread has to say about it, it says before EOS.
+    wait_until("it is on the disk", || pipeline.stat("syncs").is_some_and(|syncs| syncs >= 2));
     pipeline.end();
     let kinds = [gst::MessageType::Warning, gst::MessageType::Error, gst::MessageType::Eos];
     let first = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &kinds).unwrap();

@@ -176,7 +176,7 @@ impl Recording {
     /// stream of small ones; it needs no time, since older bytes are waiting already.
     pub fn gather(&mut self, data: &[u8]) -> bool {
         let len = data.len() as u64;
-        if !self.waits_behind_others(data.len()) || data.len() >= LARGE || data.len() > self.slab.room() {
+        if !self.only_joins(len) || self.oldest.is_none() || data.len() >= LARGE || data.len() > self.slab.room() {
             return false;
         }
         self.digest_append(&[data]);
@@ -187,21 +187,22 @@ impl Recording {
 
     /// Accepts all of a large buffer of so many bytes as it is, if there is nothing to it but to keep it until there are several
     /// to write in one call: the more bytes the kernel gets at a time, the less each costs.
-    pub fn borrow(&mut self, len: usize, data: impl FnOnce() -> Option<Lent>) -> bool {
-        if !self.waits_behind_others(len) || len < LARGE || !self.slab.may_borrow(len) {
+    /// Also the first one of a window, so that what is written begins where the kernel's large pages do.
+    pub fn borrow(&mut self, len: usize, now: Nanos, data: impl FnOnce() -> Option<Lent>) -> bool {
+        if !self.only_joins(len as u64) || len < LARGE || !self.slab.may_borrow(len) {
             return false;
         }
         let Some(data) = data() else { return false };
         self.digest_append(&[(*data).as_ref()]);
         self.slab.borrow(data);
+        self.oldest.get_or_insert(now);
         self.gathered(len as u64);
         true
     }
 
-    /// Whether `len` more bytes would only join older ones that wait to be written.
-    fn waits_behind_others(&self, len: usize) -> bool {
-        let appended = self.position == self.end && self.oldest.is_some() && self.failed.is_none();
-        appended && self.room() > len as u64
+    /// Whether `len` more bytes would only join what waits to be written, without filling a window.
+    fn only_joins(&self, len: u64) -> bool {
+        self.position == self.end && self.failed.is_none() && self.room() > len
     }
 
     fn gathered(&mut self, len: u64) {

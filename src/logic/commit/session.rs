@@ -142,7 +142,7 @@ impl Session {
     /// Accepts one large buffer as it is; see [`Recording::borrow`].
     pub fn borrow(&self, len: usize, data: impl FnOnce() -> Option<Lent>) -> bool {
         let Ok(mut shared) = self.shared.try_lock() else { return false };
-        shared.recording.as_mut().is_some_and(|recording| recording.borrow(len, data))
+        shared.recording.as_mut().is_some_and(|recording| recording.borrow(len, self.clock.now(), data))
     }
 
     /// Accepts one buffer, given in pieces. `done` counts the bytes accepted so far and makes an interrupted call repeatable.
