@@ -16,7 +16,7 @@ exec gst-launch-1.0 -e -m \
     splitmuxsink name=split async-finalize=true muxer-factory=matroskamux sink-factory=crashsafesink \
         sink-properties="properties,on-exists=2" \
         location="$folder/part-%05d.mkv" max-size-time="${seconds}000000000" \
-    videotestsrc is-live=true ${SOURCES:-} ! video/x-raw,width=640,height=360,framerate=30/1 ! timeoverlay \
+    videotestsrc is-live=true ${SOURCES:-} ! video/x-raw,width=640,height=360,framerate=30/1 \
         ! bufferhealth name=video ! queue ! x264enc tune=zerolatency key-int-max=30 ! h264parse ! split.video \
     audiotestsrc is-live=true samplesperbuffer=1600 ${SOURCES:-} ! audio/x-raw,rate=48000,channels=2 \
         ! bufferhealth name=audio ! queue ! opusenc ! split.audio_0
