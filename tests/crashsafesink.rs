@@ -5,7 +5,7 @@ mod common;
 
 use std::path::PathBuf;
 
-use common::bytes::{bytes_to, end, folder, push, shown};
+use common::bytes::{bytes_to, folder, pushed_to, shown};
 use common::sink::{names, pattern};
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
@@ -29,19 +29,13 @@ fn a_finished_recording_has_its_name_and_every_byte() {
 fn while_recording_only_the_temporary_name_is_there_and_it_grows() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={} flush-interval=20000000",
-        shown(&out)
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    push(&src, [7; 100]);
+    let pipeline = pushed_to(&out, "flush-interval=20000000");
+    pipeline.push([7; 100]);
     let temp = dir.path().join("out.recording.bin");
     wait_until("the interval flushes what is held", || std::fs::metadata(&temp).is_ok_and(|m| m.len() == 100));
     assert_eq!(names(dir.path()), ["out.recording.bin"]);
-    assert_eq!(pipeline.element("sink").property::<Option<String>>("temp-location"), Some(shown(&temp)));
-    end(&src);
-    pipeline.wait(PATIENCE).expect_eos();
+    assert_eq!(pipeline.sink.property::<Option<String>>("temp-location"), Some(shown(&temp)));
+    pipeline.finish();
     assert_eq!(names(dir.path()), ["out.bin"]);
 }
 
@@ -94,14 +88,11 @@ fn an_existing_file_is_refused_numbered_or_replaced_as_asked() {
 fn a_file_that_appears_while_recording_stays_and_both_are_named() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let pipeline =
-        TestPipeline::parse(&format!("appsrc name=src format=bytes ! crashsafesink location={}", shown(&out)));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    push(&src, [7_u8; 100]);
+    let pipeline = pushed_to(&out, "");
+    pipeline.push([7; 100]);
     wait_until("the recording has begun", || dir.path().join("out.recording.bin").exists());
     std::fs::write(&out, b"theirs").unwrap();
-    end(&src);
+    pipeline.end();
     let (error, _) = pipeline.wait(PATIENCE).unwrap_error();
     assert!(error.matches(gst::ResourceError::Close), "{error}");
     assert!(error.message().contains("out.bin") && error.message().contains("out.recording.bin"), "{error}");
@@ -127,15 +118,12 @@ fn an_earlier_unfinished_recording_is_set_aside_untouched() {
 fn a_second_recorder_on_the_same_location_is_refused_while_the_first_goes_on() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let first = TestPipeline::parse(&format!("appsrc name=src format=bytes ! crashsafesink location={}", shown(&out)));
-    first.set_state(gst::State::Playing).unwrap();
-    let src = first.element("src");
-    push(&src, [7_u8; 100]);
+    let first = pushed_to(&out, "");
+    first.push([7; 100]);
     wait_until("the recording has begun", || dir.path().join("out.recording.bin").exists());
     let (error, _) = bytes_to(&out, 3, 10, "").run(PATIENCE).unwrap_error();
     assert!(error.matches(gst::ResourceError::Busy), "{error}");
-    end(&src);
-    first.wait(PATIENCE).expect_eos();
+    first.finish();
     assert_eq!(std::fs::read(&out).unwrap(), [7; 100]);
     assert_eq!(names(dir.path()), ["out.bin"]);
 }
@@ -194,17 +182,10 @@ fn a_file_uri_finds_the_element_s_location() {
 fn a_flush_sets_what_was_recorded_aside_and_begins_anew() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes stream-type=seekable max-bytes=0 ! crashsafesink name=sink location={}",
-        shown(&out)
-    ));
-    let src = pipeline.element("src");
-    src.connect("seek-data", false, |_| Some(true.to_value()));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    push(&src, [1; 100]);
-    let sink = pipeline.element("sink");
-    wait_until("data arrives", || sink.property::<gst::Structure>("stats").get::<u64>("bytes") == Ok(100));
-    let pad = sink.static_pad("sink").unwrap();
+    let pipeline = pushed_to(&out, "");
+    pipeline.push([1; 100]);
+    wait_until("data arrives", || pipeline.stat("bytes") == Some(100));
+    let pad = pipeline.sink.static_pad("sink").unwrap();
     assert!(pad.send_event(gst::event::FlushStart::new()));
     assert!(pad.send_event(gst::event::FlushStop::new(true)));
     let message = pipeline.next_message("crashsafesink-kept", PATIENCE).unwrap();
@@ -224,19 +205,13 @@ fn a_flush_sets_what_was_recorded_aside_and_begins_anew() {
 fn a_recording_whose_name_was_removed_is_saved_all_the_same() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
-        shown(&out)
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    push(&src, [3; 100]);
+    let pipeline = pushed_to(&out, "");
+    pipeline.push([3; 100]);
     let temp = dir.path().join("out.recording.bin");
     wait_until("the recording has begun", || temp.exists());
     std::fs::remove_file(&temp).unwrap();
     std::fs::write(&temp, b"somebody else's").unwrap();
-    end(&src);
-    pipeline.wait(PATIENCE).expect_eos();
+    pipeline.finish();
     assert_eq!(std::fs::read(&out).unwrap(), [3; 100]);
     assert_eq!(std::fs::read(&temp).unwrap(), b"somebody else's");
 }

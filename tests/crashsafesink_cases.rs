@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 mod common;
 
-use common::bytes::{bytes_to, end, folder, push, shown};
+use std::path::Path;
+
+use common::bytes::{bytes_to, folder, pushed_to, shown};
 use common::sink::{names, pattern};
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
@@ -21,27 +23,20 @@ fn odd_streams_are_recorded_byte_for_byte() {
         }
         buffer
     };
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes max-bytes=0 ! crashsafesink name=sink location={} flush-threshold=4096",
-        shown(&out)
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
+    let pipeline = pushed_to(&out, "flush-threshold=4096");
     let mut expected = Vec::new();
     for buffer in [gst::Buffer::new(), many(), gst::Buffer::from_slice(vec![9; 100_000]), gst::Buffer::new(), many()] {
         expected.extend_from_slice(buffer.map_readable().unwrap().as_slice());
-        assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]), gst::FlowReturn::Ok);
+        pipeline.push_buffer(buffer);
     }
     let mut list = gst::BufferList::new();
-    for i in 0..500_u32 {
+    for i in 0..2000_u32 {
         expected.extend_from_slice(&[i as u8; 188]);
         list.get_mut().unwrap().add(gst::Buffer::from_slice([i as u8; 188]));
     }
-    assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer-list", &[&list]), gst::FlowReturn::Ok);
-    end(&src);
-    pipeline.wait(PATIENCE).expect_eos();
-    let sink = pipeline.element("sink");
-    let pad = sink.static_pad("sink").unwrap();
+    pipeline.push_list(list);
+    pipeline.finish();
+    let pad = pipeline.sink.static_pad("sink").unwrap();
     // A second EOS and data after it change nothing.
     pad.send_event(gst::event::Eos::new());
     assert_eq!(pad.chain(gst::Buffer::from_slice([1_u8; 10])), Err(gst::FlowError::Eos));
@@ -50,20 +45,36 @@ fn odd_streams_are_recorded_byte_for_byte() {
 }
 
 #[test]
+fn a_pool_of_one_buffer_is_never_kept_waiting() {
+    let dir = folder();
+    let out = dir.path().join("out.bin");
+    let pipeline = pushed_to(&out, "flush-interval=0");
+    let pad = pipeline.sink.static_pad("sink").unwrap();
+    let pool = gst::BufferPool::new();
+    for size in [188, 65_536, 100_000, 300_000] {
+        let mut config = pool.config();
+        config.set_params(None, size, 1, 1);
+        pool.set_config(config).unwrap();
+        pool.set_active(true).unwrap();
+        let at_once = gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT);
+        for n in 0..20 {
+            let buffer = pool.acquire_buffer(Some(&at_once)).unwrap_or_else(|e| panic!("buffer {n} of {size}: {e}"));
+            pad.chain(buffer).unwrap();
+        }
+        pool.set_active(false).unwrap();
+    }
+}
+
+#[test]
 fn a_buffer_that_asks_for_it_is_on_disk_when_the_push_returns() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={} flush-interval=0 durability=flush",
-        shown(&out)
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
+    let pipeline = pushed_to(&out, "flush-interval=0 durability=flush");
     let mut buffer = gst::Buffer::from_slice([5_u8; 321]);
     buffer.get_mut().unwrap().set_flags(gst::BufferFlags::SYNC_AFTER);
-    let (src, sink) = (pipeline.element("src"), pipeline.element("sink"));
-    push(&src, [4; 100]);
-    assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&buffer]), gst::FlowReturn::Ok);
-    wait_until("it is synced", || sink.property::<gst::Structure>("stats").get::<u64>("syncs") == Ok(1));
+    pipeline.push([4; 100]);
+    pipeline.push_buffer(buffer);
+    wait_until("it is synced", || pipeline.stat("syncs") == Some(1));
     wait_until("it is written", || std::fs::read(dir.path().join("out.recording.bin")).unwrap().len() == 421);
 }
 
@@ -88,14 +99,11 @@ fn a_moved_directory_and_a_changed_working_directory_do_not_matter() {
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
     std::fs::create_dir(&old).unwrap();
     std::env::set_current_dir(&old).unwrap();
-    let pipeline = TestPipeline::parse("appsrc name=src format=bytes ! crashsafesink name=sink location=relative.bin");
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    push(&src, [6; 100]);
+    let pipeline = pushed_to(Path::new("relative.bin"), "");
+    pipeline.push([6; 100]);
     std::env::set_current_dir("/").unwrap();
     std::fs::rename(&old, &new).unwrap();
-    end(&src);
-    pipeline.wait(PATIENCE).expect_eos();
+    pipeline.finish();
     assert_eq!(std::fs::read(new.join("relative.bin")).unwrap(), [6; 100]);
     assert_eq!(names(&new), ["relative.bin"]);
 }
@@ -105,15 +113,10 @@ fn a_deleted_directory_is_one_clear_error() {
     let dir = folder();
     let inner = dir.path().join("inner");
     std::fs::create_dir(&inner).unwrap();
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
-        shown(&inner.join("out.bin"))
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    push(&src, [6; 100]);
+    let pipeline = pushed_to(&inner.join("out.bin"), "");
+    pipeline.push([6; 100]);
     std::fs::remove_dir_all(&inner).unwrap();
-    end(&src);
+    pipeline.end();
     let (error, _) = pipeline.wait(PATIENCE).unwrap_error();
     assert!(error.matches(gst::ResourceError::Close) && error.message().contains("removed"), "{error}");
 }
@@ -167,33 +170,35 @@ fn four_recorders_at_once_keep_every_byte() {
 
 #[test]
 fn inside_splitmuxsink_every_fragment_is_final_and_old_ones_are_reused() {
-    let dir = folder();
-    let pipeline = TestPipeline::parse(&format!(
-        "videotestsrc num-buffers=150 ! video/x-raw,width=64,height=64,framerate=30/1 ! x264enc key-int-max=15 ! h264parse ! \
-         splitmuxsink name=split location={}/part%02d.mp4 max-size-time=1000000000 max-files=3 sink-factory=crashsafesink",
-        shown(dir.path())
-    ));
-    let properties = gst::Structure::builder("properties").field("on-exists", "replace").build();
-    pipeline.element("split").set_property("sink-properties", properties);
-    pipeline.run(PATIENCE).expect_eos();
-    pipeline.set_state(gst::State::Null).unwrap();
-    let parts = names(dir.path());
-    assert!(parts.len() >= 3 && parts.iter().all(|p| !p.contains("recording")), "{parts:?}");
-    let frames: usize = parts.iter().map(|p| common::sink::playable_frames(&dir.path().join(p))).sum();
-    assert!((90..=150).contains(&frames), "{frames} frames in {parts:?}");
+    // Both ways to choose the sink; each counts in one of the two modes only, and in the other is silently not used.
+    for how in [
+        "muxer=matroskamux sink=\"crashsafesink on-exists=replace\"",
+        // 1 is "replace": an enumeration is set from a number, and from a name it silently is not.
+        "async-finalize=true muxer-factory=matroskamux sink-factory=crashsafesink sink-properties=\"properties,on-exists=1\"",
+    ] {
+        let dir = folder();
+        let pipeline = TestPipeline::parse(&format!(
+            "videotestsrc num-buffers=150 ! video/x-raw,width=64,height=64,framerate=30/1 ! \
+             x264enc tune=zerolatency key-int-max=15 ! h264parse ! splitmuxsink {how} \
+             location={}/part%02d.mkv max-size-time=1000000000 max-files=3",
+            shown(dir.path())
+        ));
+        pipeline.run(PATIENCE).expect_eos();
+        pipeline.set_state(gst::State::Null).unwrap();
+        // Five fragments, of which the last two replace the first two.
+        assert_eq!(names(dir.path()), ["part00.mkv", "part01.mkv", "part02.mkv"], "{how}");
+        let frames = |name: &String| common::sink::playable_frames(&dir.path().join(name));
+        let frames: Vec<_> = names(dir.path()).iter().map(frames).collect();
+        assert_eq!(frames, [30, 30, 30], "{how}");
+    }
 }
 
 #[test]
 fn memory_that_cannot_be_read_is_an_error_and_no_hole() {
     let dir = folder();
     let out = dir.path().join("out.bin");
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
-        shown(&out)
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    push(&src, [1; 100]);
+    let pipeline = pushed_to(&out, "");
+    pipeline.push([1; 100]);
     for memories in [1, 3] {
         let mut buffer = gst::Buffer::new();
         for _ in 0..memories {
@@ -204,10 +209,8 @@ fn memory_that_cannot_be_read_is_an_error_and_no_hole() {
         let mut info = std::mem::MaybeUninit::uninit();
         // SAFETY: the memory lives in `buffer`, which outlives the mapping.
         assert_ne!(unsafe { gst::ffi::gst_memory_map(memory, info.as_mut_ptr(), gst::ffi::GST_MAP_WRITE) }, 0);
-        let pad = pipeline.element("sink").static_pad("sink").unwrap();
-        wait_until("what came before is recorded", || {
-            pipeline.element("sink").property::<gst::Structure>("stats").get::<u64>("bytes") == Ok(100)
-        });
+        let pad = pipeline.sink.static_pad("sink").unwrap();
+        wait_until("what came before is recorded", || pipeline.stat("bytes") == Some(100));
         assert_eq!(pad.chain(buffer.clone()), Err(gst::FlowError::Error), "{memories} memories");
         // SAFETY: mapped above with this very structure.
         unsafe { gst::ffi::gst_memory_unmap(memory, info.as_mut_ptr()) };
@@ -258,25 +261,18 @@ fn a_source_that_falls_silent_leaves_nothing_unflushed_and_may_resume_or_vanish(
     for resumes in [true, false] {
         let out = dir.path().join(format!("{resumes}.bin"));
         let temp = dir.path().join(format!("{resumes}.recording.bin"));
-        let pipeline = TestPipeline::parse(&format!(
-            "appsrc name=src format=bytes ! crashsafesink name=sink location={} flush-interval=20000000",
-            shown(&out)
-        ));
-        pipeline.set_state(gst::State::Playing).unwrap();
-        let src = pipeline.element("src");
-        push(&src, [1; 100]);
+        let pipeline = pushed_to(&out, "flush-interval=20000000");
+        pipeline.push([1; 100]);
         wait_until("silence flushes", || std::fs::metadata(&temp).is_ok_and(|m| m.len() == 100));
-        let unsynced = || pipeline.element("sink").property::<gst::Structure>("stats").get::<u64>("unsynced-bytes");
-        wait_until("and syncs", || unsynced() == Ok(0));
+        wait_until("and syncs", || pipeline.stat("unsynced-bytes") == Some(0));
         // Many intervals of silence: nothing to flush, nothing to warn of.
         std::thread::sleep(std::time::Duration::from_millis(300));
         let bus = pipeline.bus().unwrap();
         assert!(bus.pop_filtered(&[gst::MessageType::Warning, gst::MessageType::Error]).is_none());
         if resumes {
-            push(&src, [2; 50]);
+            pipeline.push([2; 50]);
             wait_until("it goes on", || std::fs::metadata(&temp).is_ok_and(|m| m.len() == 150));
-            end(&src);
-            pipeline.wait(PATIENCE).expect_eos();
+            pipeline.finish();
             assert_eq!(std::fs::read(&out).unwrap().len(), 150);
         } else {
             pipeline.set_state(gst::State::Null).unwrap();

@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::bytes::pushed_to;
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
 use gststeady::logic::commit::fake::{FakeDirectory, Limits};
@@ -219,14 +220,12 @@ fn every_word_of_the_element_s_own_says_what_to_do() {
     let film = "videotestsrc num-buffers=5 ! x264enc ! h264parse ! mp4mux name=mux";
     said.push(told(&recording(folder, film, "film.mp4", ""), folder));
 
-    let pipeline = recording(folder, "appsrc name=src format=bytes", "taken.bin", "");
-    let src = pipeline.element("src");
-    let push = || src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&gst::Buffer::from_slice([1; 1000])]);
-    assert_eq!(push(), gst::FlowReturn::Ok);
+    let pipeline = pushed_to(&folder.join("taken.bin"), "");
+    pipeline.push([1; 1000]);
     let temp = folder.join("taken.recording.bin");
     wait_until("it has begun", || temp.exists());
     std::fs::remove_file(&temp).unwrap();
-    assert_eq!(src.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]), gst::FlowReturn::Ok);
+    pipeline.end();
     said.push(told(&pipeline, folder));
     insta::assert_snapshot!(said.join("\n"), @r#"
 error: /recordings/folder is a directory, not a regular file. Choose another location.

@@ -5,9 +5,10 @@ mod common;
 
 use std::time::Duration;
 
+use common::bytes::pushed_to;
 use common::sink::{Disk, Recorder, names, playable_frames};
 use common::sink_suite as suite;
-use common::{PATIENCE, TestPipeline, wait_until};
+use common::{PATIENCE, wait_until};
 use gst::prelude::*;
 
 #[test]
@@ -62,20 +63,14 @@ fn an_ext4_that_turns_read_only_while_recording_is_one_clear_error() {
     let folder = dir.path().join("disk");
     std::fs::create_dir(&folder).unwrap();
     let disk = Disk::image(&folder, "ext4", 64);
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={} flush-interval=20000000",
-        folder.join("out.bin").display()
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    let push = |byte: u8| src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&gst::Buffer::from_slice([byte; 1000])]);
-    assert_eq!(push(1), gst::FlowReturn::Ok);
+    let pipeline = pushed_to(&folder.join("out.bin"), "flush-interval=20000000");
+    pipeline.push([1; 1000]);
     let temp = folder.join("out.recording.bin");
-    let unsynced = || pipeline.element("sink").property::<gst::Structure>("stats").get::<u64>("unsynced-bytes");
-    wait_until("it is on the disk", || std::fs::metadata(&temp).is_ok_and(|m| m.len() == 1000) && unsynced() == Ok(0));
+    let written = || std::fs::metadata(&temp).is_ok_and(|m| m.len() == 1000);
+    wait_until("it is on the disk", || written() && pipeline.stat("unsynced-bytes") == Some(0));
     // What the kernel does by itself when it finds an error.
     disk.remount("abort");
-    assert_eq!(push(2), gst::FlowReturn::Ok);
+    pipeline.push([2; 1000]);
     let (error, debug) = pipeline.wait(PATIENCE).unwrap_error();
     assert!(error.message().contains("Read-only"), "{error} {debug}");
     assert!(debug.contains("errno 30"), "{debug}");
@@ -91,13 +86,15 @@ fn a_process_stopped_for_half_a_minute_goes_on_as_if_nothing_had_been() {
     let out = dir.path().join("out.mkv");
     let line = format!(
         "-e videotestsrc is-live=true ! video/x-raw,width=64,height=64,framerate=30/1 ! vp8enc deadline=1 ! matroskamux ! \
-         crashsafesink location={} flush-interval=100000000",
+         crashsafesink location={} flush-interval=1000000000",
         out.display()
     );
     let mut recorder = Recorder::start(&line, &[]);
     let temp = dir.path().join("out.recording.mkv");
     let size = || std::fs::metadata(&temp).map_or(0, |m| m.len());
     wait_until("it records", || size() > 4000);
+    // In the middle of an interval, so that bytes are waiting while nothing runs.
+    std::thread::sleep(Duration::from_millis(300));
     let signal = |signal| rustix::process::kill_process(recorder.id(), signal).unwrap();
     signal(rustix::process::Signal::STOP);
     // The pause is what is tested: longer than any interval or patience of the sink's.
@@ -117,20 +114,16 @@ fn a_process_stopped_for_half_a_minute_goes_on_as_if_nothing_had_been() {
 fn half_a_minute_of_silence_is_no_reason_to_warn() {
     let dir = tempfile::tempdir().unwrap();
     let out = dir.path().join("out.bin");
-    let pipeline = TestPipeline::parse(&format!(
-        "appsrc name=src format=bytes ! crashsafesink name=sink location={}",
-        out.display()
-    ));
-    pipeline.set_state(gst::State::Playing).unwrap();
-    let src = pipeline.element("src");
-    let push = || src.emit_by_name::<gst::FlowReturn>("push-buffer", &[&gst::Buffer::from_slice([1; 1000])]);
-    assert_eq!(push(), gst::FlowReturn::Ok);
+    let pipeline = pushed_to(&out, "");
+    pipeline.push([1; 1000]);
     let bus = pipeline.bus().unwrap();
     let wrong = [gst::MessageType::Warning, gst::MessageType::Error];
     let told = bus.timed_pop_filtered(gst::ClockTime::from_seconds(30), &wrong);
     assert!(told.is_none(), "{told:?}");
-    assert_eq!(push(), gst::FlowReturn::Ok);
-    let _ = src.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]);
+    pipeline.push([1; 1000]);
+    // What the background thread has to say about it, it says before EOS.
+    wait_until("it is on the disk", || pipeline.stat("syncs").is_some_and(|syncs| syncs >= 2));
+    pipeline.end();
     let kinds = [gst::MessageType::Warning, gst::MessageType::Error, gst::MessageType::Eos];
     let first = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &kinds).unwrap();
     assert_eq!(first.type_(), gst::MessageType::Eos, "{first:?}");
@@ -139,29 +132,26 @@ fn half_a_minute_of_silence_is_no_reason_to_warn() {
 
 #[test]
 fn one_list_of_more_than_two_gibibytes_is_written_whole() {
-    // Never touched, so it takes no memory; more than one call can write, which is 2 GiB less a page.
+    // Nearly all of it never touched, so it takes no memory; more than one call can write, which is 2 GiB less a page.
     let size = (2_usize << 30) + 12_345;
+    const END: usize = 20_000;
     for more in ["", "durability=flush page-cache=keep flush-threshold=1099511627776"] {
         let dir = tempfile::tempdir_in(common::sink::plugin().parent().unwrap()).unwrap();
         let out = dir.path().join("out.bin");
-        let pipeline = TestPipeline::parse(&format!(
-            "appsrc name=src format=bytes max-bytes=0 ! crashsafesink location={} {more}",
-            out.display()
-        ));
-        pipeline.set_state(gst::State::Playing).unwrap();
+        let pipeline = pushed_to(&out, more);
         let mut list = gst::BufferList::new();
-        list.get_mut().unwrap().add(gst::Buffer::from_slice(vec![0_u8; size]));
+        let mut large = vec![0_u8; size];
+        large[size - END..].fill(9);
+        list.get_mut().unwrap().add(gst::Buffer::from_slice(large));
         list.get_mut().unwrap().add(gst::Buffer::from_slice([7_u8; 10]));
-        let src = pipeline.element("src");
-        assert_eq!(src.emit_by_name::<gst::FlowReturn>("push-buffer-list", &[&list]), gst::FlowReturn::Ok);
-        drop(list);
-        let _ = src.emit_by_name::<gst::FlowReturn>("end-of-stream", &[]);
+        pipeline.push_list(list);
+        pipeline.end();
         pipeline.wait(4 * PATIENCE).expect_eos();
         let file = std::fs::File::open(&out).unwrap();
         assert_eq!(file.metadata().unwrap().len(), size as u64 + 10);
-        let mut end = [0; 12];
-        std::os::unix::fs::FileExt::read_exact_at(&file, &mut end, size as u64 - 2).unwrap();
-        assert_eq!(end, [0, 0, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7]);
+        let mut end = [0; END + 12];
+        std::os::unix::fs::FileExt::read_exact_at(&file, &mut end, (size - END - 2) as u64).unwrap();
+        assert!(end[..2] == [0; 2] && end[2..END + 2] == [9; END] && end[END + 2..] == [7; 10]);
     }
 }
 
@@ -184,4 +174,39 @@ fn xfs_and_btrfs_are_recorded_to_like_ext4() {
         }
         assert_eq!(names(&folder), ["out-1.bin", "out.bin"], "{kind}");
     }
+}
+
+/// The table of docs/recording-safely.md is what this finds, and it prints the table anew:
+/// `cargo nextest run --features full --no-capture the_table_of_muxers`.
+#[test]
+fn the_table_of_muxers_says_which_ones_play_after_a_kill() {
+    let page = include_str!("../docs/recording-safely.md");
+    let section = page.split("\n## ").find(|s| s.starts_with("Muxer settings that survive a kill")).unwrap();
+    let rows: Vec<_> = section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | ")).collect();
+    assert!(rows.len() >= 7, "{rows:?}");
+    let mut wrong = Vec::new();
+    for (muxer, row) in rows {
+        let dir = tempfile::tempdir().unwrap();
+        let start = |sink: &str, name: &str| {
+            let line = format!(
+                "videotestsrc is-live=true ! video/x-raw,framerate=30/1 ! x264enc tune=zerolatency key-int-max=15 ! \
+                 h264parse ! {muxer} ! {sink} location={}",
+                dir.path().join(name).display()
+            );
+            Recorder::start(&line, &[])
+        };
+        let both = [start("crashsafesink", "ours"), start("filesink", "theirs")];
+        let files = ["ours.recording", "theirs"].map(|name| dir.path().join(name));
+        wait_until("both record", || files.iter().all(|file| file.exists()));
+        // What is measured is what three seconds leave.
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(both.into_iter().all(Recorder::kill), "{muxer}");
+        let [ours, theirs] = files.map(|file| playable_frames(&file));
+        let plays = if ours > 0 { "yes" } else { "no" };
+        println!("| `{muxer}` | {plays} | {ours} | {theirs} |");
+        if !row.starts_with(plays) {
+            wrong.push((muxer, row, ours));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

@@ -117,6 +117,11 @@ fn the_live_recording_example_makes_complete_files_and_the_operator_s_line_reads
     assert!(parts.len() >= 2 && parts.iter().all(|p| p.starts_with("part-") && !p.contains("recording")), "{parts:?}");
     let frames: usize = parts.iter().map(|p| playable_frames(&dir.path().join(p))).sum();
     assert_eq!(frames, 75, "{parts:?}");
+    // splitmuxsink says nothing when it does not use the sink and the muxer that it is told to.
+    let finished = text(&output).matches("crashsafesink-finished").count();
+    assert_eq!(finished, parts.len(), "{}", text(&output));
+    let matroska = |p: &String| std::fs::read(dir.path().join(p)).unwrap().starts_with(b"\x1a\x45\xdf\xa3");
+    assert!(parts.iter().all(matroska), "{parts:?}");
 
     std::fs::rename(dir.path().join(&parts[0]), dir.path().join("part-00000.recording.mkv")).unwrap();
     let unit = std::fs::read_to_string(root.join("examples/operator/gst-record.service")).unwrap();

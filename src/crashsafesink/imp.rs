@@ -17,11 +17,17 @@ use gst_base::subclass::prelude::*;
 use super::settings::{PROPERTIES, Settings};
 use super::sink::{Active, failure, post_error, shown};
 use super::{advice, uri};
-use crate::logic::commit::{Session, WriteError};
+use crate::logic::commit::{Lent, Session, WriteError};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("crashsafesink", gst::DebugColorFlags::empty(), Some("Sink that loses no recording"))
 });
+
+/// Whether upstream may wait for the buffer to come back.
+fn is_pooled(buffer: &gst::BufferRef) -> bool {
+    // SAFETY: the reference keeps the buffer alive, and its pool is set while it cannot be shared.
+    unsafe { !(*buffer.as_ptr()).pool.is_null() }
+}
 
 #[derive(Default)]
 enum State {
@@ -130,13 +136,16 @@ impl CrashSafeSink {
         }
     }
 
-    fn write(&self, buffer: &gst::BufferRef) -> Result<gst::FlowSuccess, gst::FlowError> {
+    fn write(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
         gst::trace!(CAT, imp = self, "{buffer:?}");
         // Memory by memory: mapping a buffer of several as a whole would first copy them into one.
         let sync_after = buffer.flags().contains(gst::BufferFlags::SYNC_AFTER);
         if buffer.n_memory() == 1 {
             let map = self.readable(buffer.peek_memory(0), buffer)?;
-            if !sync_after && matches!(&*self.state(), State::Recording(active) if active.session.gather(&map)) {
+            let lend = || Some(Box::new(buffer.clone().into_mapped_buffer_readable().ok()?) as Lent);
+            let accept =
+                |session: &Session| session.gather(&map) || !is_pooled(buffer) && session.borrow(map.len(), lend);
+            if !sync_after && matches!(&*self.state(), State::Recording(active) if accept(&active.session)) {
                 return Ok(gst::FlowSuccess::Ok);
             }
             return self.write_pieces(&[map.as_slice()], sync_after);
@@ -369,7 +378,7 @@ impl BaseSinkImpl for CrashSafeSink {
     }
 
     fn render_list(&self, list: &gst::BufferList) -> Result<gst::FlowSuccess, gst::FlowError> {
-        list.iter().try_fold(gst::FlowSuccess::Ok, |_, buffer| self.write(buffer))
+        list.iter_owned().try_fold(gst::FlowSuccess::Ok, |_, buffer| self.write(&buffer))
     }
 
     fn event(&self, event: gst::Event) -> bool {

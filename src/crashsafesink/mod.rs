@@ -50,9 +50,9 @@ pub enum OnExists {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCrashSafeSinkPageCache")]
 pub enum PageCache {
-    /// About two windows of it.
+    /// About two windows of it; with [`Durability::Flush`] only while the disk keeps up, since nobody waits for it then.
     #[default]
-    #[enum_value(name = "Bounded: let go of what is written", nick = "bounded")]
+    #[enum_value(name = "Bounded: let go of what is on the disk", nick = "bounded")]
     Bounded,
     /// As much as the kernel likes.
     #[enum_value(name = "Keep: leave it to the kernel", nick = "keep")]

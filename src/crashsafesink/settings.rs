@@ -128,7 +128,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("durability", defaults.durability)
             .nick("Durability")
-            .blurb("What written data survives: a power cut, or only the end of the process")
+            .blurb("What written data survives: a power cut, at the speed of the disk, or only the end of the process, at that of memory")
             .mutable_ready()
             .build(),
         glib::ParamSpecEnum::builder_with_default("on-exists", defaults.on_exists)
@@ -150,7 +150,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("page-cache", defaults.page_cache)
             .nick("Page Cache")
-            .blurb("Whether the kernel keeps recorded data in memory")
+            .blurb("Whether recorded data is let go of from the kernel's memory: always with durability=sync; with flush, as far as the disk keeps up")
             .mutable_ready()
             .build(),
         glib::ParamSpecInt::builder("max-transient-error-timeout")

@@ -162,7 +162,9 @@ pub fn playable_frames(file: &Path) -> usize {
         .arg(file)
         .output()
         .expect("ffprobe");
-    String::from_utf8_lossy(&output.stdout).trim().trim_end_matches(',').parse().unwrap_or(0)
+    // Where there are programs, the figure comes once for each of them too.
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines().find_map(|line| line.trim_end_matches(',').parse().ok()).unwrap_or(0)
 }
 
 /// The pattern that `fakesrc filltype=pattern-span` writes.

@@ -3,6 +3,8 @@
 //! What was synced is there after a cut. Of everything since, any subset may be: each write, wholly or up to some byte, and
 //! each change of a name, in any combination that a name's history allows.
 
+mod cache;
+
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IoSlice;
@@ -12,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::storage::{Directory, Errno, File, FileId, Kind, Stat};
+use cache::PageCache;
 
 #[derive(Debug, Clone, Default)]
 struct Inode {
@@ -19,6 +22,7 @@ struct Inode {
     durable: Vec<u8>,
     /// Writes since the last sync.
     pending: Vec<(u64, Vec<u8>)>,
+    cache: PageCache,
     locked: bool,
 }
 
@@ -38,6 +42,8 @@ struct Disk {
     /// Whether file contents are kept at all; without, only sizes and names are.
     discard: bool,
     sizes: Vec<u64>,
+    /// Bytes taken from the space left; what is written takes none.
+    taken: u64,
 }
 
 /// What this file system cannot do.
@@ -106,6 +112,11 @@ impl FakeDirectory {
         directory
     }
 
+    /// Somebody else fills the disk, or tidies up: so much is left.
+    pub fn set_free_space(&self, bytes: u64) {
+        lock(&self.disk).taken = u64::MAX - bytes;
+    }
+
     /// A file that is already there, durably.
     pub fn plant(&self, name: &str, content: &[u8]) {
         let mut disk = lock(&self.disk);
@@ -121,6 +132,12 @@ impl FakeDirectory {
     pub fn live(&self) -> BTreeMap<OsString, Vec<u8>> {
         let disk = lock(&self.disk);
         disk.live.iter().map(|(name, &i)| (name.clone(), disk.inodes[i].live.clone())).collect()
+    }
+
+    /// Bytes of a file in the page cache.
+    pub fn cached(&self, name: &str) -> u64 {
+        let disk = lock(&self.disk);
+        disk.live.get(OsStr::new(name)).map_or(0, |&i| disk.inodes[i].cache.bytes())
     }
 
     /// Names and contents after a power cut. `choose(n)` gives a number below n and decides what of the unsynced is there.
@@ -232,7 +249,7 @@ impl Directory for FakeDirectory {
     }
 
     fn free_space(&self) -> Result<u64, Errno> {
-        Ok(u64::MAX)
+        Ok(u64::MAX - lock(&self.disk).taken)
     }
 }
 
@@ -241,6 +258,7 @@ impl File for FakeFile {
         let mut disk = lock(&self.disk);
         let total: usize = data.iter().map(|piece| piece.len()).sum();
         disk.sizes[self.inode] = disk.sizes[self.inode].max(offset + total as u64);
+        disk.inodes[self.inode].cache.written(offset..offset + total as u64);
         if !disk.discard {
             let bytes = data.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<_>>();
             let inode = &mut disk.inodes[self.inode];
@@ -266,6 +284,7 @@ impl File for FakeFile {
         let inode = &mut disk.inodes[self.inode];
         inode.durable = inode.live.clone();
         inode.pending.clear();
+        inode.cache.written_back(0..u64::MAX);
         Ok(())
     }
 
@@ -284,11 +303,16 @@ impl File for FakeFile {
         Ok(Stat { id: FileId { device: 1, inode: self.inode as u64 }, kind: Kind::File, size })
     }
 
-    fn write_back(&self, _range: Range<u64>) -> Result<(), Errno> {
+    fn write_back(&self, range: Range<u64>) -> Result<(), Errno> {
+        lock(&self.disk).inodes[self.inode].cache.written_back(range);
         Ok(())
     }
 
-    fn drop_cache(&self, _range: Range<u64>) {}
+    fn drop_cache(&self, range: Range<u64>) {
+        let mut disk = lock(&self.disk);
+        let size = disk.sizes[self.inode];
+        disk.inodes[self.inode].cache.let_go(range, size);
+    }
 
     fn close(self: Arc<Self>) -> Result<(), Errno> {
         Ok(())

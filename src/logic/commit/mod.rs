@@ -27,3 +27,4 @@ pub use names::{NameError, Names};
 pub use options::{Durability, OnExists, Options};
 pub use recording::{Counters, Finished, Kept, Recording, Retry, SyncJob};
 pub use session::{Report, Session, WriteError};
+pub use slab::Lent;

@@ -4,8 +4,10 @@
 //! accepted ─ slab ─→ kernel (dirty) ─ flush ─→ ready ─ job taken ─→ in flight ─ job done ─→ safe
 //!          └ held overwrites ─────────────────── after their barrier is safe ─→ kernel (dirty)
 //! ```
-//! A *window* is what one flush hands to one sync. At most two windows' worth of bytes are accepted and not yet safe.
-//! Nothing here blocks but the storage: the caller waits, on whatever it likes, until [`Recording::write`] takes bytes again.
+//! A *window* is what one flush hands to one job. Where windows are synced, at most two windows' worth of bytes are accepted
+//! and not yet safe, and the caller waits, on whatever it likes, until [`Recording::write`] takes bytes again. Where the
+//! kernel is safe enough, nobody waits: jobs only let go of pages, and leave that to the kernel while the disk is behind.
+//! Nothing here blocks but the storage.
 
 mod counters;
 mod digest;
@@ -27,9 +29,9 @@ use super::failure::Failure;
 use super::held::Held;
 use super::names::Names;
 use super::options::{Durability, Options};
-use super::slab::Slab;
+use super::slab::{Lent, PAGE, Slab};
 use super::storage::{Directory, Errno, File, FileId};
-use crate::logic::clock::Nanos;
+use crate::logic::clock::{Nanos, SECOND};
 use digest::Digest;
 use pieces::Pieces;
 
@@ -37,6 +39,10 @@ use pieces::Pieces;
 const LARGE: usize = 64 * 1024;
 /// Gathered bytes go to the kernel from this size on: it stays in a core's second-level cache.
 const SLAB: u64 = 256 * 1024;
+
+/// How long the pages of a recording that is faster than the disk are left to the kernel before the disk is tried again. Long,
+/// since each try costs the time of writing two windows back; short beside the hours that a recording may take.
+const LEFT_FOR: Nanos = SECOND;
 
 /// Asked after a failed write whether to try again, with how often that has happened to this write; it may wait first.
 pub type Retry = Box<dyn FnMut(Errno, u32) -> bool + Send>;
@@ -64,8 +70,12 @@ pub struct Recording {
     in_flight: u64,
     /// Appended bytes below this are safe.
     safe: u64,
-    /// Pages below this have been let go.
-    cache_dropped: u64,
+    /// Pages below this have been let go, or left to the kernel; where a page begins.
+    cache_settled: u64,
+    /// Until then, pages are left to the kernel; 0 if they never were.
+    left_until: Nanos,
+    /// Whether the last window was.
+    leaving: bool,
     /// When the oldest byte since the last flush came.
     oldest: Option<Nanos>,
     failed: Option<Failure>,
@@ -100,7 +110,9 @@ impl Recording {
             ready: 0,
             in_flight: 0,
             safe: 0,
-            cache_dropped: 0,
+            cache_settled: 0,
+            left_until: 0,
+            leaving: false,
             oldest: None,
             failed: None,
             sync_broken: false,
@@ -164,17 +176,40 @@ impl Recording {
     /// stream of small ones; it needs no time, since older bytes are waiting already.
     pub fn gather(&mut self, data: &[u8]) -> bool {
         let len = data.len() as u64;
-        let at_the_end = self.position == self.end && self.oldest.is_some() && self.failed.is_none();
-        if !at_the_end || data.len() >= LARGE || data.len() > self.slab.room() || self.room() <= len {
+        if !self.only_joins(len) || self.oldest.is_none() || data.len() >= LARGE || data.len() > self.slab.room() {
             return false;
         }
-        self.held.note_append();
         self.digest_append(&[data]);
         self.slab.push(data);
+        self.gathered(len);
+        true
+    }
+
+    /// Accepts all of a large buffer of so many bytes as it is, if there is nothing to it but to keep it until there are several
+    /// to write in one call: the more bytes the kernel gets at a time, the less each costs.
+    /// Also the first one of a window, so that what is written begins where the kernel's large pages do.
+    pub fn borrow(&mut self, len: usize, now: Nanos, data: impl FnOnce() -> Option<Lent>) -> bool {
+        if !self.only_joins(len as u64) || len < LARGE || !self.slab.may_borrow(len) {
+            return false;
+        }
+        let Some(data) = data() else { return false };
+        self.digest_append(&[(*data).as_ref()]);
+        self.slab.borrow(data);
+        self.oldest.get_or_insert(now);
+        self.gathered(len as u64);
+        true
+    }
+
+    /// Whether `len` more bytes would only join what waits to be written, without filling a window.
+    fn only_joins(&self, len: u64) -> bool {
+        self.position == self.end && self.failed.is_none() && self.room() > len
+    }
+
+    fn gathered(&mut self, len: u64) {
+        self.held.note_append();
         self.end += len;
         self.position += len;
         self.counters.accept(len, self.position, self.unsafe_bytes());
-        true
     }
 
     /// Accepts bytes of one buffer, given in pieces of which the first `skip` bytes have been accepted before, and says how
@@ -239,17 +274,34 @@ impl Recording {
     /// Hands everything accepted to the kernel and makes it the next job's.
     pub fn flush(&mut self, now: Nanos) -> Result<(), Failure> {
         self.write_slab()?;
+        self.held.note_flush(self.end);
+        if self.options.durability == Durability::Flush {
+            self.safe = self.end;
+            // What this writes is part of the window, so that the next one begins with all its room.
+            self.apply_due(now)?;
+        }
         self.ready += std::mem::take(&mut self.dirty);
         if let Some(oldest) = self.oldest.take() {
             self.counters.max_flush_age.fetch_max(now.saturating_sub(oldest), Ordering::Relaxed);
         }
-        self.held.note_flush(self.end);
-        if self.options.durability == Durability::Flush {
-            self.safe = self.end;
-            self.apply_due(now)?;
+        if self.options.durability == Durability::Flush && self.options.bounded_cache {
+            self.leave_or_let_go(now);
         }
         self.publish_counters();
         Ok(())
+    }
+
+    /// Decides about the pages of the window just flushed. Two windows before it not yet written back: the disk is behind, and
+    /// this window and those of the next while are the kernel's.
+    fn leave_or_let_go(&mut self, now: Nanos) {
+        let end = self.slab.offset() / PAGE * PAGE;
+        if !self.leaving && end - self.cache_settled > 2 * self.options.threshold.max(PAGE) {
+            self.left_until = now.saturating_add(LEFT_FOR);
+        }
+        self.leaving = now < self.left_until;
+        if self.leaving {
+            self.cache_settled = end;
+        }
     }
 
     /// The window to bring to safety next, if there is one and none is under way.
@@ -258,12 +310,11 @@ impl Recording {
             return None;
         }
         self.in_flight = std::mem::take(&mut self.ready);
-        let sync = self.options.durability == Durability::Sync;
         Some(SyncJob {
             file: self.file.clone(),
-            sync,
-            bounded_cache: self.options.bounded_cache,
-            range: self.cache_dropped..self.slab.offset(),
+            sync: self.options.durability == Durability::Sync,
+            let_go: self.options.bounded_cache && !self.leaving,
+            range: self.cache_settled..self.slab.offset(),
             bytes: self.in_flight,
         })
     }
@@ -273,9 +324,9 @@ impl Recording {
         self.ready > 0 && self.in_flight == 0 && self.failed.is_none()
     }
 
-    /// Whether jobs do anything. If not, there is no hurry to run them.
+    /// Whether a job would do anything. If not, there is no hurry to run it.
     pub fn jobs_use_the_disk(&self) -> bool {
-        self.options.durability == Durability::Sync || self.options.bounded_cache
+        self.options.durability == Durability::Sync || self.options.bounded_cache && !self.leaving
     }
 
     /// A job that was taken will not be run.
@@ -290,8 +341,8 @@ impl Recording {
         self.counters.syncs.fetch_add(u64::from(job.sync), Ordering::Relaxed);
         match result {
             Ok(()) => {
-                // Up to the page that the next window will still touch.
-                self.cache_dropped = job.range.end / 4096 * 4096;
+                // Later windows may have been left to the kernel meanwhile.
+                self.cache_settled = self.cache_settled.max(job.pages().end);
                 self.safe = self.safe.max(job.range.end);
                 drop(job);
                 if self.failed.is_none() {
@@ -315,15 +366,15 @@ impl Recording {
         self.window() + self.ready + self.in_flight
     }
 
-    /// How much may be accepted now: not beyond this window, so that its job can start, and, where jobs have a limit to keep,
-    /// not beyond two windows in all.
+    /// How much may be accepted now: not beyond this window, so that its job can start, and, where windows are synced, not
+    /// beyond two windows in all.
     fn room(&self) -> u64 {
         let threshold = self.options.threshold;
         let window = threshold.saturating_sub(self.window());
-        if !self.jobs_use_the_disk() {
-            return window;
+        match self.options.durability {
+            Durability::Flush => window,
+            Durability::Sync => window.min((2 * threshold).saturating_sub(self.unsafe_bytes())),
         }
-        window.min((2 * threshold).saturating_sub(self.unsafe_bytes()))
     }
 
     fn publish_counters(&self) {

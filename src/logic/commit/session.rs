@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::failure::Failure;
 use super::recording::{Counters, Finished, Kept, Recording, SyncJob};
+use super::slab::Lent;
 use super::storage::Directory;
 use crate::logic::clock::{Clock, Nanos, SECOND};
 
@@ -136,6 +137,12 @@ impl Session {
     pub fn gather(&self, data: &[u8]) -> bool {
         let Ok(mut shared) = self.shared.try_lock() else { return false };
         shared.recording.as_mut().is_some_and(|recording| recording.gather(data))
+    }
+
+    /// Accepts one large buffer as it is; see [`Recording::borrow`].
+    pub fn borrow(&self, len: usize, data: impl FnOnce() -> Option<Lent>) -> bool {
+        let Ok(mut shared) = self.shared.try_lock() else { return false };
+        shared.recording.as_mut().is_some_and(|recording| recording.borrow(len, self.clock.now(), data))
     }
 
     /// Accepts one buffer, given in pieces. `done` counts the bytes accepted so far and makes an interrupted call repeatable.
@@ -262,12 +269,12 @@ impl Session {
             // The next one is not to wait for reports.
             self.offer_job(&mut shared);
             drop(shared);
-            report(Report::Flushed { bytes, took });
             let age = took.max(self.counters.max_flush_age.load(Ordering::Relaxed));
             if age > SLOW && !std::mem::replace(&mut warned, true) {
                 report(Report::Slow { age });
             }
             low = self.check_space(low, report);
+            report(Report::Flushed { bytes, took });
         }
     }
 

@@ -1,43 +1,68 @@
-//! Bytes accepted and not yet given to the kernel: one buffer, reused, so that small writes become large ones.
+//! Bytes accepted and not yet given to the kernel, so that small writes become large ones: copies of small buffers in one that is
+//! reused, then larger ones as they are.
+
+use std::io::IoSlice;
 
 /// Where page-sized pieces of a file begin; writes that end there spare the kernel half pages.
-const PAGE: u64 = 4096;
+pub(super) const PAGE: u64 = 4096;
+
+/// Lent bytes go out from here on: twice as much costs the kernel hardly less per byte, and the one push that writes twice as long.
+const BATCH: usize = 128 * 1024;
+
+/// Bytes that their owner lends until they are written.
+pub type Lent = Box<dyn AsRef<[u8]> + Send>;
 
 /// A contiguous run of bytes that belongs at `offset`.
-#[derive(Debug)]
+#[derive(Default)]
 pub(super) struct Slab {
     data: Vec<u8>,
+    /// Follows `data`.
+    lent: Vec<Lent>,
+    lent_len: usize,
     capacity: usize,
     offset: u64,
 }
 
 impl Slab {
     pub fn new(capacity: usize) -> Self {
-        Self { data: Vec::new(), capacity: capacity.max(1), offset: 0 }
+        Self { capacity: capacity.max(1), ..Self::default() }
     }
 
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    pub fn bytes(&self) -> &[u8] {
-        &self.data
+    /// All of it in order, with room for as many more.
+    pub fn slices(&self, more: usize) -> Vec<IoSlice<'_>> {
+        let mut slices = Vec::with_capacity(1 + self.lent.len() + more);
+        slices.push(IoSlice::new(&self.data));
+        slices.extend(self.lent.iter().map(|lent| IoSlice::new((**lent).as_ref())));
+        slices
     }
 
     pub fn len(&self) -> usize {
-        self.data.len()
+        self.data.len() + self.lent_len
     }
 
     pub fn is_empty(&self) -> bool {
-        self.data.is_empty()
+        self.len() == 0
     }
 
-    /// Room until the slab should go out: to its capacity, and then back to a page boundary of the file.
+    /// Room for copies until the slab should go out: to its capacity, and then back to a page boundary of the file. None behind
+    /// what is lent.
     pub fn room(&self) -> usize {
+        if !self.lent.is_empty() {
+            return 0;
+        }
         let limit = (self.offset + self.capacity as u64) / PAGE * PAGE;
         let limit = limit.saturating_sub(self.offset).max(1) as usize;
         let limit = if self.capacity < PAGE as usize { self.capacity } else { limit };
         limit.saturating_sub(self.data.len())
+    }
+
+    /// Whether `len` more bytes may be lent and the slab still waits for more.
+    pub fn may_borrow(&self, len: usize) -> bool {
+        self.len() + len < self.capacity.min(BATCH)
     }
 
     /// Appends; the caller keeps within [`Self::room`].
@@ -48,20 +73,23 @@ impl Slab {
         self.data.extend_from_slice(bytes);
     }
 
-    /// The first `n` bytes have reached the kernel.
-    pub fn consume(&mut self, n: usize) {
-        self.offset += n as u64;
-        if n == self.data.len() {
-            self.data.clear();
-        } else {
-            // Only after a failed or partial write.
-            self.data.drain(..n);
-        }
+    /// Appends as it is.
+    pub fn borrow(&mut self, bytes: Lent) {
+        self.lent_len += (*bytes).as_ref().len();
+        self.lent.push(bytes);
+    }
+
+    /// All of it has reached the kernel.
+    pub fn clear(&mut self) {
+        self.offset += self.len() as u64;
+        self.data.clear();
+        self.lent.clear();
+        self.lent_len = 0;
     }
 
     /// The next byte belongs at `offset`; the slab is empty.
     pub fn restart_at(&mut self, offset: u64) {
-        debug_assert!(self.data.is_empty());
+        debug_assert!(self.is_empty());
         self.offset = offset;
     }
 }

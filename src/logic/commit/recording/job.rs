@@ -3,13 +3,15 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::logic::commit::slab::PAGE;
 use crate::logic::commit::storage::{Errno, File, again};
 
 /// One window to bring to safety, without the recording's lock.
 pub struct SyncJob {
     pub(super) file: Arc<dyn File>,
     pub(super) sync: bool,
-    pub(super) bounded_cache: bool,
+    /// Whether the range's pages are let go.
+    pub(super) let_go: bool,
     pub(super) range: Range<u64>,
     pub(super) bytes: u64,
 }
@@ -19,17 +21,22 @@ impl SyncJob {
     pub fn run(&self) -> Result<(), Errno> {
         if self.sync {
             again(|| self.file.sync_data())?;
-        } else if self.bounded_cache {
-            match again(|| self.file.write_back(self.range.clone())) {
+        } else if self.let_go {
+            match again(|| self.file.write_back(self.pages())) {
                 // Not every file system knows ranges; the cache then stays with the kernel.
                 Ok(()) | Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::SPIPE) => {}
                 Err(errno) => return Err(errno),
             }
         }
-        if self.bounded_cache {
-            self.file.drop_cache(self.range.clone());
+        if self.let_go {
+            self.file.drop_cache(self.pages());
         }
         Ok(())
+    }
+
+    /// The range but for the page that the next window will still touch: once let go, it would have to be read back first.
+    pub(super) fn pages(&self) -> Range<u64> {
+        self.range.start..self.range.end / PAGE * PAGE
     }
 
     /// Appended bytes below this offset are safe once it has succeeded.

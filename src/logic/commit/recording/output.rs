@@ -8,7 +8,6 @@ use crate::logic::clock::Nanos;
 use crate::logic::commit::failure::{Failure, FailureKind};
 use crate::logic::commit::held::HELD_BUDGET;
 use crate::logic::commit::options::Durability;
-use crate::logic::commit::slab::Slab;
 use crate::logic::commit::storage::{Errno, again};
 
 impl Recording {
@@ -26,28 +25,26 @@ impl Recording {
             }
             return Ok(());
         }
-        let slab = std::mem::replace(&mut self.slab, Slab::new(0));
-        let mut slices = Vec::with_capacity(data.len() + 1);
-        slices.push(IoSlice::new(slab.bytes()));
+        let mut slab = std::mem::take(&mut self.slab);
+        let mut slices = slab.slices(data.len());
         slices.extend(data.iter().map(|piece| IoSlice::new(piece)));
         let result = self.put(&mut slices, slab.offset());
-        drop(slices);
+        if result.is_ok() {
+            slab.clear();
+            slab.restart_at(slab.offset() + len as u64);
+        }
         self.slab = slab;
-        result?;
-        let gathered = self.slab.len();
-        self.slab.consume(gathered);
-        self.slab.restart_at(self.slab.offset() + len as u64);
-        Ok(())
+        result
     }
 
     pub(super) fn write_slab(&mut self) -> Result<(), Failure> {
         if self.slab.is_empty() {
             return Ok(());
         }
-        let mut slab = std::mem::replace(&mut self.slab, Slab::new(0));
-        let result = self.put(&mut [IoSlice::new(slab.bytes())], slab.offset());
+        let mut slab = std::mem::take(&mut self.slab);
+        let result = self.put(&mut slab.slices(0), slab.offset());
         if result.is_ok() {
-            slab.consume(slab.len());
+            slab.clear();
         }
         self.slab = slab;
         result
