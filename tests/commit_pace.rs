@@ -6,12 +6,12 @@ mod gate;
 mod recording;
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use gate::{Gate, Opener};
-use gststeady::logic::clock::{MILLISECOND, MonotonicClock, Nanos};
+use gststeady::logic::clock::{Clock, MILLISECOND, MonotonicClock, Nanos};
 use gststeady::logic::commit::fake::FakeDirectory;
 use gststeady::logic::commit::faults::{Call, Faults, FaultyDirectory};
 use gststeady::logic::commit::storage::Directory;
@@ -30,9 +30,14 @@ const DEFAULTS: Options = Options {
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A session with its background thread while `work` writes, then its end and how long that took.
-fn session(directory: Arc<dyn Directory>, options: Options, work: impl FnOnce(&Session)) -> (Duration, Arc<Session>) {
+fn session(
+    directory: Arc<dyn Directory>,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    work: impl FnOnce(&Session),
+) -> (Duration, Arc<Session>) {
     let recording = recording::recording(directory, options);
-    let session = Arc::new(Session::new(recording, Arc::new(MonotonicClock::default()), 0));
+    let session = Arc::new(Session::new(recording, clock, 0));
     let background = session.clone();
     let thread = std::thread::spawn(move || background.run_background(&mut |_| {}));
     work(&session);
@@ -45,7 +50,8 @@ fn session(directory: Arc<dyn Directory>, options: Options, work: impl FnOnce(&S
 
 /// The same on storage that keeps nothing and takes its time to sync.
 fn slow_disk(sync_takes: Duration, options: Options, work: impl FnOnce(&Session)) -> (Duration, Arc<Session>) {
-    session(Arc::new(FakeDirectory::discarding(sync_takes)), options, work)
+    let directory = Arc::new(FakeDirectory::discarding(sync_takes));
+    session(directory, options, Arc::new(MonotonicClock::default()), work)
 }
 
 fn write_all(session: &Session, data: &[u8]) {
@@ -79,6 +85,16 @@ fn a_recording_can_end_while_a_window_is_on_its_way_and_another_one_waits() {
     }
 }
 
+/// Ten milliseconds pass from look to look: slow enough that no stream outruns a disk.
+#[derive(Debug, Default)]
+struct Leisurely(AtomicU64);
+
+impl Clock for Leisurely {
+    fn now(&self) -> Nanos {
+        self.0.fetch_add(10 * MILLISECOND, Ordering::Relaxed)
+    }
+}
+
 /// A session whose syncs and write-backs all stand still at a gate, which opens when `work` is done.
 fn stopped_disk(options: Options, work: impl FnOnce(&Session) + Send) -> Arc<Session> {
     let gate = Opener(Gate::default());
@@ -90,7 +106,7 @@ fn stopped_disk(options: Options, work: impl FnOnce(&Session) + Send) -> Arc<Ses
         None
     });
     let disk = FaultyDirectory::new(Arc::new(FakeDirectory::discarding(Duration::ZERO)), faults.clone());
-    let (_, session) = session(Arc::new(disk), options, |session| {
+    let (_, session) = session(Arc::new(disk), options, Arc::new(Leisurely::default()), |session| {
         let (done, is_done) = mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(move || {
@@ -197,6 +213,29 @@ fn with_flush_a_disk_that_is_behind_is_left_in_peace_for_a_second_and_tried_agai
         run(recording, job, now);
     });
     assert_eq!((cached(), faults.count(Call::WriteBack)), (11, 51));
+}
+
+#[test]
+fn with_flush_pages_of_what_outruns_any_disk_are_left_to_the_kernel_without_a_try() {
+    // Tenths of a nanosecond for each byte: faster and slower than a gigabyte a second.
+    for (numerator, tried) in [(9, 0), (12, 20)] {
+        let (disk, faults) = (FakeDirectory::default(), Faults::new(|_, _| None));
+        let faulty = FaultyDirectory::new(Arc::new(disk.clone()), faults.clone());
+        let mut recording = recording::recording(Arc::new(faulty), options(Durability::Flush, OnExists::Error));
+        for window in 0..20 {
+            for piece in 0..8 {
+                let now = (window * THRESHOLD + piece * THRESHOLD / 8) * numerator / 10;
+                assert_eq!(recording.write(&[&[1; THRESHOLD as usize / 8]], 0, now), Ok(THRESHOLD as usize / 8));
+            }
+            let now = (window + 1) * THRESHOLD * numerator / 10;
+            recording.flush(now).unwrap();
+            if recording.jobs_use_the_disk() {
+                let job = recording.take_job().unwrap();
+                run(&mut recording, job, now);
+            }
+        }
+        assert_eq!(faults.count(Call::WriteBack), tried, "{numerator}/10");
+    }
 }
 
 #[test]

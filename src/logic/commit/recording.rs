@@ -44,6 +44,10 @@ const SLAB: u64 = 256 * 1024;
 /// since each try costs the time of writing two windows back; short beside the hours that a recording may take.
 const LEFT_FOR: Nanos = SECOND;
 
+/// Nanoseconds in which a byte would have to come for a stream to outrun any disk: a gigabyte a second. At that speed something
+/// is copied rather than recorded, and not even tried to be kept out of the page cache.
+const OUTRUNS_DISKS: Nanos = 1;
+
 /// Asked after a failed write whether to try again, with how often that has happened to this write; it may wait first.
 pub type Retry = Box<dyn FnMut(Errno, u32) -> bool + Send>;
 
@@ -76,6 +80,7 @@ pub struct Recording {
     left_until: Nanos,
     /// Whether the last window was.
     leaving: bool,
+    flushed_at: Option<Nanos>,
     /// When the oldest byte since the last flush came.
     oldest: Option<Nanos>,
     failed: Option<Failure>,
@@ -113,6 +118,7 @@ impl Recording {
             cache_settled: 0,
             left_until: 0,
             leaving: false,
+            flushed_at: None,
             oldest: None,
             failed: None,
             sync_broken: false,
@@ -280,22 +286,28 @@ impl Recording {
             // What this writes is part of the window, so that the next one begins with all its room.
             self.apply_due(now)?;
         }
-        self.ready += std::mem::take(&mut self.dirty);
-        if let Some(oldest) = self.oldest.take() {
+        let window = std::mem::take(&mut self.dirty);
+        self.ready += window;
+        let oldest = self.oldest.take();
+        if let Some(oldest) = oldest {
             self.counters.max_flush_age.fetch_max(now.saturating_sub(oldest), Ordering::Relaxed);
         }
         if self.options.durability == Durability::Flush && self.options.bounded_cache {
-            self.leave_or_let_go(now);
+            // Nothing is known of the pace of a first window that came in one piece.
+            let since = self.flushed_at.replace(now).or(oldest.filter(|&oldest| oldest < now));
+            let outruns = since.is_some_and(|since| now.saturating_sub(since) < window * OUTRUNS_DISKS);
+            self.leave_or_let_go(now, outruns);
         }
         self.publish_counters();
         Ok(())
     }
 
-    /// Decides about the pages of the window just flushed. Two windows before it not yet written back: the disk is behind, and
-    /// this window and those of the next while are the kernel's.
-    fn leave_or_let_go(&mut self, now: Nanos) {
+    /// Decides about the pages of the window just flushed. Where it outruns any disk, or two windows before it are not yet
+    /// written back because this one is behind, this window and those of the next while are the kernel's.
+    fn leave_or_let_go(&mut self, now: Nanos, outruns: bool) {
         let end = self.slab.offset() / PAGE * PAGE;
-        if !self.leaving && end - self.cache_settled > 2 * self.options.threshold.max(PAGE) {
+        let behind = end - self.cache_settled > 2 * self.options.threshold.max(PAGE);
+        if !self.leaving && (outruns || behind) {
             self.left_until = now.saturating_add(LEFT_FOR);
         }
         self.leaving = now < self.left_until;
