@@ -8,6 +8,8 @@ use std::path::Path;
 pub struct Score {
     /// Every quarter note from the first note to the last.
     pub beats: Vec<f64>,
+    /// Those of them that begin a bar, where all bars have four; else none.
+    pub bars: Vec<f64>,
     /// Where notes of the percussion channel begin.
     pub drums: Vec<f64>,
 }
@@ -15,6 +17,8 @@ pub struct Score {
 enum Event {
     /// Microseconds of a quarter note from here on.
     Tempo(u32),
+    /// A bar of so many quarter notes begins, and others like it follow; `None` where it has none.
+    Measure(Option<u32>),
     /// A note begins, on the percussion channel or another.
     Note { drum: bool },
 }
@@ -64,7 +68,7 @@ impl Score {
         drums.sort_by(f64::total_cmp);
         let last = drums.last().copied().expect("no notes");
         let beats = (0..).map(|i| f64::from(i) * beat).take_while(|&at| at <= last).collect();
-        Self { beats, drums }
+        Self { beats, bars: Vec::new(), drums }
     }
 
     fn of(events: &[(u32, Event)], ticks_per_beat: u32) -> Self {
@@ -73,18 +77,29 @@ impl Score {
         let mut score = Self::default();
         let (mut tick, mut seconds, mut beat_us) = (0, 0.0, UNSAID);
         let mut beat = first.next_multiple_of(ticks_per_beat);
+        let (mut begun, mut in_four) = (0, true);
         for (at, event) in events {
             let time = |tick: u32| f64::from(tick) * f64::from(beat_us) / f64::from(ticks_per_beat) / 1e6;
             while beat <= (*at).min(last) {
                 score.beats.push(seconds + time(beat - tick));
+                if (beat - begun).is_multiple_of(4 * ticks_per_beat) {
+                    score.bars.extend(score.beats.last());
+                }
                 beat += ticks_per_beat;
             }
             (tick, seconds) = (*at, seconds + time(at - tick));
             match *event {
                 Event::Tempo(us) => beat_us = us,
+                Event::Measure(quarters) => {
+                    begun = tick;
+                    in_four &= quarters == Some(4);
+                }
                 Event::Note { drum: true } => score.drums.push(seconds),
                 Event::Note { drum: false } => {}
             }
+        }
+        if !in_four {
+            score.bars.clear();
         }
         score
     }
@@ -121,6 +136,10 @@ fn track(mut rest: &[u8], events: &mut Vec<(u32, Event)>) {
                 let data = take(&mut rest, len);
                 if kind == 0x51 {
                     events.push((tick, Event::Tempo(be(data))));
+                }
+                if kind == 0x58 {
+                    // The second byte is the exponent of the note that is counted: 2 for quarters.
+                    events.push((tick, Event::Measure((data[1] == 2).then_some(data[0].into()))));
                 }
             }
             0xf0 | 0xf7 => {

@@ -1,7 +1,7 @@
 //! Which beats begin a bar: those of every four at which the harmony changes and the bass is heard.
 //!
-//! On thirteen pieces of real music with known bars these two together were right about all; onsets, of the bass or of
-//! everything, were right about no more than a guess is, since drums fall on each beat.
+//! Of nineteen pieces of real music with known bars these two together are right about sixteen; onsets, of the bass or of
+//! everything, about no more than a guess is, since drums fall on each beat.
 
 use std::io;
 
