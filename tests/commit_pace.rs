@@ -252,6 +252,21 @@ fn the_page_that_the_next_bytes_go_to_is_not_let_go() {
 }
 
 #[test]
+fn with_flush_a_window_within_one_page_asks_nothing_of_the_disk() {
+    let faults = Faults::new(|_, _| None);
+    let faulty = FaultyDirectory::new(Arc::new(FakeDirectory::default()), faults.clone());
+    let mut recording = recording::recording(Arc::new(faulty), options(Durability::Flush, OnExists::Error));
+    for second in 1..=3 {
+        recording.write(&[&[1; 100]], 0, second * 1000 * MILLISECOND).unwrap();
+        recording.flush(second * 1000 * MILLISECOND).unwrap();
+        let job = recording.take_job().unwrap();
+        run(&mut recording, job, second * 1000 * MILLISECOND);
+    }
+    // A range of no bytes would mean all of the file to the kernel.
+    assert_eq!(faults.count(Call::WriteBack), 0);
+}
+
+#[test]
 fn the_writer_waits_once_two_windows_are_not_safe_and_an_interrupt_ends_the_wait() {
     let (_, session) = slow_disk(Duration::from_millis(300), DEFAULTS, |session| {
         std::thread::scope(|scope| {

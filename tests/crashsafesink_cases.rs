@@ -59,6 +59,14 @@ fn a_pool_of_one_buffer_is_never_kept_waiting() {
         let at_once = gst::BufferPoolAcquireParams::with_flags(gst::BufferPoolAcquireFlags::DONTWAIT);
         for n in 0..20 {
             let buffer = pool.acquire_buffer(Some(&at_once)).unwrap_or_else(|e| panic!("buffer {n} of {size}: {e}"));
+            // Each second time another buffer that keeps it, as parts of a buffer do.
+            let buffer = if n % 2 == 0 {
+                buffer
+            } else {
+                let mut part = gst::Buffer::with_size(size as usize).unwrap();
+                gst::meta::ParentBufferMeta::add(part.make_mut(), &buffer);
+                part
+            };
             pad.chain(buffer).unwrap();
         }
         pool.set_active(false).unwrap();

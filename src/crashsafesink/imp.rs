@@ -23,10 +23,11 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("crashsafesink", gst::DebugColorFlags::empty(), Some("Sink that loses no recording"))
 });
 
-/// Whether upstream may wait for the buffer to come back.
+/// Whether upstream may wait for the buffer to come back, or for another that it is a part of.
 fn is_pooled(buffer: &gst::BufferRef) -> bool {
     // SAFETY: the reference keeps the buffer alive, and its pool is set while it cannot be shared.
-    unsafe { !(*buffer.as_ptr()).pool.is_null() }
+    let pooled = unsafe { !(*buffer.as_ptr()).pool.is_null() };
+    pooled || buffer.meta::<gst::meta::ParentBufferMeta>().is_some()
 }
 
 #[derive(Default)]

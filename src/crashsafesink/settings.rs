@@ -113,7 +113,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt64::builder("flush-threshold")
             .nick("Flush Threshold")
-            .blurb("Bytes written as one window, and synced as one with durability=sync; at most two windows are at risk")
+            .blurb("Bytes written as one window, and synced as one with durability=sync; at most two windows are then at risk")
             .minimum(4096)
             .maximum(1 << 40)
             .default_value(defaults.flush_threshold)
@@ -150,7 +150,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder_with_default("page-cache", defaults.page_cache)
             .nick("Page Cache")
-            .blurb("Whether recorded data is let go of from the kernel's memory: always with durability=sync; with flush, as far as the disk keeps up")
+            .blurb("Whether recorded data stays in the kernel's memory or is let go of; with durability=flush only as far as the disk keeps up")
             .mutable_ready()
             .build(),
         glib::ParamSpecInt::builder("max-transient-error-timeout")

@@ -7,7 +7,7 @@
 
 use super::clock::{Nanos, SECOND};
 
-/// What becomes of the frame in whose middle the audio ends.
+/// What becomes of a last frame that the audio does not fill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tail {
     /// It is shown: no sound without a picture.

@@ -1,7 +1,6 @@
 //! The first `fill()` waits here for the analysis: interruptible, and going on after a flush where it was left.
 
-use std::fs::File;
-use std::io::Read;
+use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,6 +18,7 @@ use crate::logic::audio::jsonl;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
 use crate::logic::frame_grid::FrameGrid;
+use crate::logic::render::programme::Programme;
 
 const PROGRESS_CODE: &str = "analysis";
 
@@ -61,14 +61,18 @@ impl Gate {
     }
 }
 
-/// More than anybody has beats for in a day.
-const MOST_BEATS_TEXT: u64 = 16 << 20;
+/// What is longer is no list of beats.
+const MOST_BEATS_TEXT: u64 = 64 << 20;
 
 fn read_beats(path: &Path) -> Result<BeatGrid, Failure> {
-    let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MOST_BEATS_TEXT).read_to_end(&mut text))
-        .map_err(|error| Failure::BeatsNotReadable(path.to_owned(), error))?;
+    let not_readable = |error| Failure::BeatsNotReadable(path.to_owned(), error);
+    let metadata = std::fs::metadata(path).map_err(not_readable)?;
+    // A pipe would keep everybody waiting.
+    if !metadata.is_file() || metadata.len() > MOST_BEATS_TEXT {
+        let what = if metadata.is_file() { "it is too large" } else { "it is no file" };
+        return Err(not_readable(io::Error::other(what)));
+    }
+    let text = std::fs::read(path).map_err(not_readable)?;
     String::from_utf8_lossy(&text).parse().map_err(|error| Failure::Beats(path.to_owned(), error))
 }
 
@@ -125,16 +129,16 @@ impl VisualRender {
         settings: &Settings,
         timeline: &Timeline,
         grid: FrameGrid,
+        programme: &Programme,
     ) -> Result<Option<()>, Failure> {
         let Some(path) = settings.jsonl.as_deref().map(Path::new) else { return Ok(Some(())) };
-        let programme = settings.programme(timeline, grid)?;
         let scene = |n| programme.scene(n).name;
         let written = jsonl::save(timeline, grid, &scene, path, &mut || self.unless_flushing());
         let written = written.map_err(|error| Failure::NotWritable(path.to_owned(), error))?;
         Ok(written.then_some(()))
     }
 
-    fn unless_flushing(&self) -> ControlFlow<()> {
+    pub(super) fn unless_flushing(&self) -> ControlFlow<()> {
         match self.gate.lock().flushing {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),

@@ -192,9 +192,13 @@ impl VisualRender {
         let (info, settings) = (self.state().info.clone(), self.settings().clone());
         let info = info.ok_or(gst::FlowError::NotNegotiated)?;
         let grid = { self.state().grid() }.ok_or(gst::FlowError::NotNegotiated)?;
-        let written = self.write_jsonl(&settings, &timeline, grid).map_err(|failure| self.fail(&failure))?;
+        let programme = settings.programme(&timeline, grid, &mut || self.unless_flushing());
+        let programme = programme.map_err(|failure| self.fail(&failure))?.ok_or(gst::FlowError::Flushing)?;
+        let written =
+            self.write_jsonl(&settings, &timeline, grid, &programme).map_err(|failure| self.fail(&failure))?;
         written.ok_or(gst::FlowError::Flushing)?;
-        let painter = Painter::new(&settings, timeline, grid, info).map_err(|failure| self.fail(&failure))?;
+        let painter =
+            Painter::new(&settings, programme, timeline, grid, info).map_err(|failure| self.fail(&failure))?;
         *self.painter() = Some(painter);
         Ok(())
     }

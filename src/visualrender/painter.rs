@@ -24,11 +24,11 @@ pub(super) struct Painter {
 impl Painter {
     pub(super) fn new(
         settings: &Settings,
+        programme: Programme,
         timeline: Arc<Timeline>,
         grid: FrameGrid,
         info: gst_video::VideoInfo,
     ) -> Result<Self, Failure> {
-        let programme = settings.programme(&timeline, grid)?;
         let look = settings.look.look(info.width(), info.height(), timeline.tags()).map_err(Failure::Look)?;
         let scenes = painter::Painter::new(programme.clone().prepare(&look), info);
         let (window, records) = Default::default();

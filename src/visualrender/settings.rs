@@ -62,7 +62,7 @@ pub(super) struct Settings {
     pub(super) switch_every: u32,
 }
 
-/// What becomes of the frame in whose middle the audio ends.
+/// What becomes of a last frame that the audio does not fill.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualRenderTail")]
 pub(super) enum Tail {
@@ -205,7 +205,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder::<Tail>("tail")
             .nick("Tail")
-            .blurb("What becomes of the last frame where the audio ends in the middle of it")
+            .blurb("What becomes of a last frame that the audio does not fill")
             .mutable_ready()
             .build(),
         glib::ParamSpecString::builder("beats-location")

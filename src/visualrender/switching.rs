@@ -1,5 +1,7 @@
 //! Cuts between scenes: what the properties say of them, and telling of each.
 
+use std::ops::ControlFlow;
+
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -17,18 +19,18 @@ use crate::logic::render::scene::SceneInfo;
 
 /// What a cut waits for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstVisualSwitch")]
+#[enum_type(name = "GstVisualRenderSwitch")]
 pub(super) enum Switch {
     #[default]
     #[enum_value(name = "Manual: one scene all the time", nick = "manual")]
     Manual,
-    #[enum_value(name = "Beat: every eighth beat", nick = "beat")]
+    #[enum_value(name = "Beat: on beats", nick = "beat")]
     Beat,
-    #[enum_value(name = "Bar: every fourth bar of four beats", nick = "bar")]
+    #[enum_value(name = "Bar: where bars begin", nick = "bar")]
     Bar,
     #[enum_value(name = "Energy: where the music becomes another", nick = "energy")]
     Energy,
-    #[enum_value(name = "Time: every ten seconds", nick = "time")]
+    #[enum_value(name = "Time: by the clock", nick = "time")]
     Time,
 }
 
@@ -56,13 +58,23 @@ impl Settings {
         Ok(if self.switch == Switch::Manual { vec![first] } else { scenes })
     }
 
-    /// The scene of each frame of a video on that grid.
-    pub(super) fn programme(&self, timeline: &Timeline, grid: FrameGrid) -> Result<Programme, Failure> {
-        let bars: Vec<_> = timeline.bars().iter().map(|&bar| timeline.beats()[bar as usize]).collect();
+    /// The scene of each frame of a video on that grid. `None` when `go_on` calls the search for bars off.
+    pub(super) fn programme(
+        &self,
+        timeline: &Timeline,
+        grid: FrameGrid,
+        go_on: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Result<Option<Programme>, Failure> {
+        let bars = match self.switch {
+            Switch::Bar => timeline.bars(go_on).map_err(|error| Failure::Temporary { what: "read", error })?,
+            _ => Some(Vec::new()),
+        };
+        let Some(bars) = bars else { return Ok(None) };
+        let bars: Vec<_> = bars.iter().map(|&bar| timeline.beats()[bar as usize]).collect();
         let (beats, sections) = (timeline.beats(), timeline.sections());
         let music = Music { beats, bars: &bars, sections, hops: timeline.hops().min(LAST_CUT) };
         let cuts = cuts::cuts(music, grid, timeline.frame_count(grid), self.switch.into(), self.switch_every);
-        Ok(Programme::new(self.scenes()?, cuts))
+        Ok(Some(Programme::new(self.scenes()?, cuts)))
     }
 }
 

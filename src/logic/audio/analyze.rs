@@ -162,15 +162,14 @@ impl Analyzer {
             }
         };
         let options = self.options;
-        let timeline = shaped.map(|(Beats { hops, tempo, confidence }, sections, mut digest)| {
+        Ok(shaped.map(|(Beats { hops, tempo, confidence }, sections, mut digest)| {
             digest.update_places(&hops);
             digest.update_places(&sections);
             let summary = Summary { loudness_lufs, peak, tempo, confidence };
             let digest = digest.finish(&info, options);
-            let (bars, tags) = (Vec::new(), Tags::default());
+            let (bars, tags) = (None, Tags::default());
             Timeline { file, offset: 0, info, options, summary, beats: hops, bars, sections, digest, tags }
-        });
-        timeline.map(Timeline::with_bars).transpose()
+        }))
     }
 }
 

@@ -4,6 +4,7 @@
 //! everything, about no more than a guess is, since drums fall on each beat.
 
 use std::io;
+use std::ops::ControlFlow;
 
 use super::beat_grid::{BAR, FURTHEST};
 use super::features::{BANDS, Window};
@@ -13,12 +14,14 @@ use super::timeline::Timeline;
 const BASS: usize = 16;
 /// Hops behind a beat in which its bass is heard.
 const BASS_HOPS: i64 = 10;
+/// Beats between two questions whether to go on.
+const ASKED_EVERY: usize = 256;
 
 /// The mean level of each band from a beat to the next.
 type Spectrum = [f64; BANDS];
 
-/// The indices of the beats of `timeline` that begin a bar.
-pub(super) fn find(timeline: &Timeline) -> io::Result<Vec<u32>> {
+/// The indices of the beats of `timeline` that begin a bar. `None` when `go_on`, asked now and then, calls it off.
+pub(super) fn find(timeline: &Timeline, go_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<Option<Vec<u32>>> {
     let mut bars = Vec::new();
     let (mut window, mut buffer) = Default::default();
     let mut first = 0;
@@ -27,6 +30,9 @@ pub(super) fn find(timeline: &Timeline) -> io::Result<Vec<u32>> {
         let mut votes = Votes::default();
         let mut len = FURTHEST;
         for (beat, &hop) in run.iter().enumerate() {
+            if beat % ASKED_EVERY == 0 && go_on().is_break() {
+                return Ok(None);
+            }
             // The last beat is taken to be as long as the one before it.
             len = run.get(beat + 1).map_or(len, |next| i64::from(next - hop));
             timeline.read(i64::from(hop), len.max(BASS_HOPS) as usize, &mut window, &mut buffer)?;
@@ -35,7 +41,7 @@ pub(super) fn find(timeline: &Timeline) -> io::Result<Vec<u32>> {
         bars.extend((votes.phase()..run.len()).step_by(BAR).map(|beat| (first + beat) as u32));
         first += run.len();
     }
-    Ok(bars)
+    Ok(Some(bars))
 }
 
 fn bass(window: &Window, hop: u32) -> f64 {

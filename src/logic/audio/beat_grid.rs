@@ -1,8 +1,8 @@
 //! Beats that somebody else has found: a text with a time in seconds on each line.
 //!
 //! More columns may follow, divided by white space or commas. A whole number at the end of a line is the beat's place in
-//! its bar, from 1, as in the annotations of MIREX and the label tracks of audio editors; without any, four beats make a
-//! bar. Empty lines and what begins with `#` are left out.
+//! its bar, from 1, as in the annotations of MIREX and the label tracks of audio editors; where no beat is the first of a bar,
+//! four beats make one. Empty lines and what begins with `#` are left out.
 
 use super::features::HOPS_PER_SECOND;
 
@@ -28,6 +28,9 @@ pub enum BeatGridError {
     /// A line does not begin with a time.
     #[error("line {0} does not begin with a time in seconds")]
     NoTime(usize),
+    /// A line ends with a 0.
+    #[error("line {0} ends with 0; places in a bar are counted from 1, and decimals follow a point")]
+    NoPlace(usize),
     /// Times do not rise.
     #[error("line {0} is not at least a hundredth of a second later than the beat before it")]
     NotLater(usize),
@@ -40,7 +43,7 @@ impl std::str::FromStr for BeatGrid {
     type Err = BeatGridError;
 
     fn from_str(text: &str) -> Result<Self, BeatGridError> {
-        let (mut beats, mut bars, mut places) = (Vec::<u32>::new(), Vec::new(), false);
+        let (mut beats, mut bars) = (Vec::<u32>::new(), Vec::new());
         let lines = text.lines().map(|line| line.trim_matches('\u{feff}').trim()).enumerate();
         for (i, line) in lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
             let mut fields = line.split(|c: char| c.is_whitespace() || c == ',').filter(|field| !field.is_empty());
@@ -52,7 +55,9 @@ impl std::str::FromStr for BeatGrid {
                 return Err(BeatGridError::NotLater(i + 1));
             }
             let place = fields.next_back().and_then(|field| field.parse::<u32>().ok());
-            places |= place.is_some();
+            if place == Some(0) {
+                return Err(BeatGridError::NoPlace(i + 1));
+            }
             if place == Some(1) {
                 bars.push(beats.len() as u32);
             }
@@ -61,7 +66,7 @@ impl std::str::FromStr for BeatGrid {
         if beats.is_empty() {
             return Err(BeatGridError::Empty);
         }
-        if !places {
+        if bars.is_empty() {
             bars = (0..beats.len() as u32).step_by(BAR).collect();
         }
         Ok(Self { beats, bars })
@@ -101,10 +106,12 @@ mod tests {
         assert_eq!(grid("0.0\t0.1\t3\n0.4\t0.5\t1\n0.8\t0.9\t2\n1.2\t1.3\t3\n1.6\t1.7\t1"), Ok(waltz));
         // Labels that are no places say nothing.
         assert_eq!(grid("0.0\t0.0\tbeat\n0.4\t0.4\t\n").unwrap().bars, [0]);
+        assert_eq!(grid("0.5 120\n1.0 120\n").unwrap().bars, [0], "a tempo");
     }
 
     #[test]
     fn what_is_no_grid_is_refused_with_the_line() {
+        assert_eq!(grid("0,5\n1,0\n1,5"), Err(BeatGridError::NoPlace(2)), "decimal commas");
         assert_eq!(grid("0.5\nzwei"), Err(BeatGridError::NoTime(2)));
         for bad in ["-1", "NaN", "inf", "1e9", "1:30"] {
             assert_eq!(grid(bad), Err(BeatGridError::NoTime(1)), "{bad}");

@@ -41,7 +41,8 @@ pub struct Timeline {
     pub(super) options: Options,
     pub(super) summary: Summary,
     pub(super) beats: Vec<u32>,
-    pub(super) bars: Vec<u32>,
+    /// Where somebody has said so.
+    pub(super) bars: Option<Vec<u32>>,
     pub(super) sections: Vec<u32>,
     pub(super) digest: blake3::Hash,
     pub(super) tags: Tags,
@@ -59,7 +60,7 @@ impl Timeline {
             options,
             summary: Summary { loudness_lufs: None, peak: 0.0, tempo: None, confidence: 0.0 },
             beats: Vec::new(),
-            bars: Vec::new(),
+            bars: None,
             sections: Vec::new(),
             tags: Tags::default(),
         })
@@ -97,19 +98,15 @@ impl Timeline {
         &self.beats
     }
 
-    /// The beats that begin a bar, by their index in [`beats`](Self::beats).
-    pub fn bars(&self) -> &[u32] {
-        &self.bars
-    }
-
-    /// Finds the bars of the beats. Where the analysis is causal the first beat is taken to begin one, since what comes is
-    /// not known.
-    pub(super) fn with_bars(mut self) -> io::Result<Self> {
-        self.bars = match self.options.analysis {
-            Analysis::Full => bars::find(&self)?,
-            Analysis::Causal => (0..self.beats.len() as u32).step_by(BAR).collect(),
-        };
-        Ok(self)
+    /// The beats that begin a bar, by their index in [`beats`](Self::beats): found by reading all of the track, unless they
+    /// were given. `None` when `go_on`, asked now and then, calls that off. Where the analysis is causal the first beat is
+    /// taken to begin a bar, since what comes is not known.
+    pub fn bars(&self, go_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<Option<Vec<u32>>> {
+        match (&self.bars, self.options.analysis) {
+            (Some(given), _) => Ok(Some(given.clone())),
+            (None, Analysis::Full) => bars::find(self, go_on),
+            (None, Analysis::Causal) => Ok(Some((0..self.beats.len() as u32).step_by(BAR).collect())),
+        }
     }
 
     /// Takes the beats of `grid` in place of those that were found.
@@ -121,7 +118,7 @@ impl Timeline {
         digest.update_places(&grid.bars);
         self.digest = digest.0.finalize();
         (self.summary.tempo, self.summary.confidence) = (grid.tempo(), 1.0);
-        (self.beats, self.bars) = (grid.beats, grid.bars);
+        (self.beats, self.bars) = (grid.beats, Some(grid.bars));
     }
 
     /// The hops at which sections begin, but for the first; none where the analysis is causal.

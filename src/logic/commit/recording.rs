@@ -306,7 +306,8 @@ impl Recording {
     /// written back because this one is behind, this window and those of the next while are the kernel's.
     fn leave_or_let_go(&mut self, now: Nanos, outruns: bool) {
         let end = self.slab.offset() / PAGE * PAGE;
-        let behind = end - self.cache_settled > 2 * self.options.threshold.max(PAGE);
+        // Both ends are rounded to pages.
+        let behind = end - self.cache_settled > 2 * self.options.threshold + PAGE;
         if !self.leaving && (outruns || behind) {
             self.left_until = now.saturating_add(LEFT_FOR);
         }

@@ -21,14 +21,14 @@ impl SyncJob {
     pub fn run(&self) -> Result<(), Errno> {
         if self.sync {
             again(|| self.file.sync_data())?;
-        } else if self.let_go {
+        } else if self.let_go && !self.pages().is_empty() {
             match again(|| self.file.write_back(self.pages())) {
                 // Not every file system knows ranges; the cache then stays with the kernel.
                 Ok(()) | Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::SPIPE) => {}
                 Err(errno) => return Err(errno),
             }
         }
-        if self.let_go {
+        if self.let_go && !self.pages().is_empty() {
             self.file.drop_cache(self.pages());
         }
         Ok(())
