@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 mod common;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use common::bytes::{bytes_to, folder, pushed_to, shown};
@@ -69,6 +70,8 @@ fn an_existing_file_is_refused_numbered_or_replaced_as_asked() {
     let dir = folder();
     let out = dir.path().join("out.bin");
     std::fs::write(&out, b"old").unwrap();
+    let inode = || std::fs::metadata(&out).unwrap().ino();
+    let before = inode();
     let (error, _) = bytes_to(&out, 3, 10, "").run(PATIENCE).unwrap_error();
     assert!(error.matches(gst::ResourceError::OpenWrite), "{error}");
     assert!(error.message().ends_with("use on-exists=replace or on-exists=number."), "{error}");
@@ -77,7 +80,7 @@ fn an_existing_file_is_refused_numbered_or_replaced_as_asked() {
     bytes_to(&out, 3, 10, "on-exists=number").run(PATIENCE).expect_eos();
     bytes_to(&out, 4, 10, "on-exists=number").run(PATIENCE).expect_eos();
     assert_eq!(names(dir.path()), ["out-1.bin", "out-2.bin", "out.bin"]);
-    assert_eq!(std::fs::read(&out).unwrap(), b"old");
+    assert_eq!((std::fs::read(&out).unwrap().as_slice(), inode()), (&b"old"[..], before));
     assert_eq!(std::fs::read(dir.path().join("out-2.bin")).unwrap().len(), 40);
 
     bytes_to(&out, 3, 10, "on-exists=replace").run(PATIENCE).expect_eos();
@@ -92,11 +95,13 @@ fn a_file_that_appears_while_recording_stays_and_both_are_named() {
     pipeline.push([7; 100]);
     wait_until("the recording has begun", || dir.path().join("out.recording.bin").exists());
     std::fs::write(&out, b"theirs").unwrap();
+    let inode = || std::fs::metadata(&out).unwrap().ino();
+    let before = inode();
     pipeline.end();
     let (error, _) = pipeline.wait(PATIENCE).unwrap_error();
     assert!(error.matches(gst::ResourceError::Close), "{error}");
     assert!(error.message().contains("out.bin") && error.message().contains("out.recording.bin"), "{error}");
-    assert_eq!(std::fs::read(&out).unwrap(), b"theirs");
+    assert_eq!((std::fs::read(&out).unwrap().as_slice(), inode()), (&b"theirs"[..], before));
     assert_eq!(std::fs::read(dir.path().join("out.recording.bin")).unwrap(), [7; 100]);
 }
 

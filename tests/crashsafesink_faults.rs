@@ -29,6 +29,11 @@ fn killed_at_any_write_a_file_finalised_by_mp4mux_plays() {
 }
 
 #[test]
+fn a_kill_loses_no_more_than_the_window_that_was_being_filled() {
+    suite::a_kill_loses_no_more_than_a_window([1, 2, 7, 45]);
+}
+
+#[test]
 fn any_failing_file_call_makes_one_error_and_loses_nothing() {
     suite::any_failing_file_call_makes_one_error(&[libc::EIO]);
 }

@@ -128,6 +128,35 @@ pub fn killed_at_every_write_of_a_finalise_it_plays(muxer: &str, unplayable_at_m
     assert!(unplayable.len() <= unplayable_at_most, "does not play when killed at writes {unplayable:?}");
 }
 
+/// Killed as the nth window goes to the kernel: no more than a window of what was accepted is lost. A `filesink` that gets each
+/// buffer after it was accepted, and holds nothing back, is the witness.
+pub fn a_kill_loses_no_more_than_a_window(nths: impl IntoIterator<Item = usize>) {
+    const WINDOW: usize = 65_536;
+    let tools = tempfile::tempdir().unwrap();
+    let shim = shim(tools.path());
+    for nth in nths {
+        let dir = tempfile::tempdir().unwrap();
+        let (out, witness) = (dir.path().join("out.bin"), tools.path().join("witness.bin"));
+        let line = format!(
+            "fakesrc num-buffers=3000 sizetype=fixed sizemax=1000 filltype=pattern-span ! tee name=both ! \
+             crashsafesink async=false flush-threshold={WINDOW} location={} \
+             both. ! filesink async=false buffer-mode=unbuffered location={}",
+            out.display(),
+            witness.display()
+        );
+        let kill = format!("pwritev64:{nth}:kill");
+        let environment = [("LD_PRELOAD", shim.to_str().unwrap()), ("SHIM", kill.as_str())];
+        let output = Recorder::start(&line, &environment).output();
+        assert!(!output.status.success(), "{nth}: it was not killed");
+        let content = std::fs::read(dir.path().join("out.recording.bin")).unwrap();
+        let accepted = std::fs::metadata(witness).unwrap().len() as usize;
+        assert!(accepted + 1000 >= nth * WINDOW, "{nth}: killed after {accepted} bytes");
+        assert!(content.len() + WINDOW >= accepted, "{nth}: {} of {accepted} bytes", content.len());
+        assert!(content == pattern(content.len()), "{nth}: not what was recorded");
+        assert_eq!(names(dir.path()), ["out.recording.bin"]);
+    }
+}
+
 /// The nth of each file call fails: one error, nothing lost, no hang.
 pub fn any_failing_file_call_makes_one_error(errors: &[i32]) {
     let tools = tempfile::tempdir().unwrap();
