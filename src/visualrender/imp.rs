@@ -6,7 +6,6 @@
 //! ```
 
 use std::io;
-use std::ops::Range;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -20,11 +19,11 @@ use gst_base::subclass::prelude::*;
 use super::analysis::Gate;
 use super::failure::Failure;
 use super::painter::Painter;
-use super::settings::{PROPERTIES, Settings, Tail};
+use super::settings::{PROPERTIES, Settings};
+use super::state::{Next, State, segment_of};
 use crate::glue::video::{self, grid_of};
 use crate::logic::audio::analyze::Options;
 use crate::logic::audio::timeline::Timeline;
-use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -33,96 +32,6 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 
 // Locks: `settings`, `state`, `painter` and the one in `gate`. No two are ever held together; `painter` is held while
 // a frame is drawn, the others for moments.
-
-/// The frame that comes next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Next {
-    /// The one on screen at that time; before it, when playing backwards.
-    At(gst::ClockTime),
-    Frame(u64),
-    /// Playing backwards has passed frame 0.
-    PastStart,
-}
-
-struct State {
-    timeline: Option<Arc<Timeline>>,
-    info: Option<gst_video::VideoInfo>,
-    next: Next,
-    backwards: bool,
-    /// Whether the segment covers the frames that are wanted: nobody knows their times before the first one.
-    segment_set: bool,
-    tail: Tail,
-    /// The scene of the last frame.
-    shown: Option<&'static str>,
-    frames: u64,
-    render_ns: u64,
-    analysis_ns: u64,
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            timeline: None,
-            info: None,
-            next: Next::Frame(0),
-            backwards: false,
-            segment_set: false,
-            tail: Tail::default(),
-            shown: None,
-            frames: 0,
-            render_ns: 0,
-            analysis_ns: 0,
-        }
-    }
-}
-
-impl State {
-    /// The video's grid, over the audio's rate once that is known.
-    fn grid(&self) -> Option<FrameGrid> {
-        let rate = self.timeline.as_ref().map_or(1, |timeline| timeline.info().rate);
-        let grid = self.info.as_ref().and_then(|info| grid_of(info, rate))?;
-        Some(grid.with_tail(self.tail.into()))
-    }
-
-    fn frame_count(&self) -> Option<u64> {
-        let samples = self.timeline.as_ref()?.info().samples;
-        Some(self.grid()?.frame_count(samples))
-    }
-
-    /// The number of the frame to draw now, one of `wanted`, and moves on. `None` at the end.
-    fn step(&mut self, grid: FrameGrid, wanted: &Range<u64>) -> Option<u64> {
-        let last = wanted.end.checked_sub(1)?;
-        let n = match self.next {
-            Next::PastStart => return None,
-            Next::Frame(n) => n,
-            // What ends at that time is shown before it.
-            Next::At(time) if self.backwards => grid.frame_at(time.nseconds().checked_sub(1)?).min(last),
-            Next::At(time) => grid.frame_at(time.nseconds()),
-        };
-        let n = if self.backwards { n } else { n.max(wanted.start) };
-        if !wanted.contains(&n) {
-            return None;
-        }
-        self.next = match (self.backwards, n) {
-            (false, n) => Next::Frame(n + 1),
-            (true, 0) => Next::PastStart,
-            (true, n) => Next::Frame(n - 1),
-        };
-        Some(n)
-    }
-}
-
-/// The times of a part of the video: running time begins with its first frame.
-fn segment_of(grid: FrameGrid, frames: &Range<u64>) -> gst::FormattedSegment<gst::ClockTime> {
-    let [start, stop] = [frames.start, frames.end].map(|n| gst::ClockTime::from_nseconds(grid.pts(n)));
-    let mut segment = gst::FormattedSegment::<gst::ClockTime>::new();
-    segment.set_start(start);
-    segment.set_time(start);
-    segment.set_position(start);
-    segment.set_stop(stop);
-    segment.set_duration(stop);
-    segment
-}
 
 #[derive(Default)]
 pub struct VisualRender {

@@ -7,6 +7,7 @@ mod intake;
 mod painter;
 mod private_decode;
 mod settings;
+mod state;
 mod switching;
 
 use gst::glib;
