@@ -72,6 +72,11 @@ fn beats_that_cannot_be_used_are_an_error_that_names_the_line() {
         error_of(&render).0.message().replace(&files.path("").display().to_string(), "/songs/")
     };
     insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: there is no such file. Check its name and its permissions.");
+    std::fs::create_dir(&beats).unwrap();
+    insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: it is no file. Check its name and its permissions.");
+    std::fs::remove_dir(&beats).unwrap();
+    std::fs::File::create(&beats).unwrap().set_len((64 << 20) + 1).unwrap();
+    insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: it is too large. Check its name and its permissions.");
     std::fs::write(&beats, "0.5\n1.0\nrefrain\n").unwrap();
     insta::assert_snapshot!(text(), @"“/songs/beats.txt” cannot be used as beats: line 3 does not begin with a time in seconds. Give a text with the time of each beat in seconds, one a line, in order.");
     std::fs::write(&beats, [0xff, 0xfe, 0, 1, 2]).unwrap();

@@ -294,6 +294,25 @@ mod tests {
     }
 
     #[test]
+    fn beats_that_do_not_rise_are_damage_though_every_checksum_fits() {
+        let (mut timeline, folder) = (timeline(), tempfile::tempdir().unwrap());
+        timeline.beats.swap(0, 1);
+        let mut digest = Digest::default();
+        each_block(&timeline.file, timeline.offset, timeline.info.hops, |_, records| {
+            digest.update(records);
+            Ok(ControlFlow::Continue(()))
+        })
+        .unwrap();
+        digest.update_places(&timeline.beats);
+        digest.update_places(&timeline.sections);
+        timeline.digest = digest.finish(&timeline.info, timeline.options);
+        let path = folder.path().join("a.steadytl");
+        NewFile::beside(&path).unwrap().save(&timeline).unwrap();
+        let opened = open(&path, &mut |_| ControlFlow::Continue(()));
+        assert!(matches!(opened, Err(OpenError::Damaged)), "{opened:?}");
+    }
+
+    #[test]
     fn a_file_that_is_cut_off_is_refused_wherever_it_is_cut() {
         let (_, bytes) = saved();
         for len in [8, 100, HEADER, HEADER + 1, bytes.len() - 1] {

@@ -80,6 +80,7 @@ pub struct Recording {
     left_until: Nanos,
     /// Whether the last window was.
     leaving: bool,
+    /// When the window before this one was flushed: its pace is judged by that.
     flushed_at: Option<Nanos>,
     /// When the oldest byte since the last flush came.
     oldest: Option<Nanos>,
@@ -303,7 +304,7 @@ impl Recording {
     }
 
     /// Decides about the pages of the window just flushed. Where it outruns any disk, or two windows before it are not yet
-    /// written back because this one is behind, this window and those of the next while are the kernel's.
+    /// written back because the disk is behind, this window and those of the next while are the kernel's.
     fn leave_or_let_go(&mut self, now: Nanos, outruns: bool) {
         let end = self.slab.offset() / PAGE * PAGE;
         // Both ends are rounded to pages.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-const PAGE: u64 = 4096;
+use crate::logic::commit::slab::PAGE;
 
 /// Numbers of cached pages, and whether each is dirty.
 #[derive(Debug, Clone, Default)]
