@@ -15,7 +15,7 @@ mod bufferhealth;
 #[cfg(feature = "plugin")]
 mod crashsafesink;
 #[cfg(feature = "plugin")]
-mod glue;
+pub mod glue;
 #[cfg(feature = "plugin")]
 mod visualrender;
 #[cfg(feature = "plugin")]

@@ -1,8 +1,9 @@
 //! What turns values of the logic into those of GStreamer, where several elements need it.
 
-pub mod analysis;
-pub mod look;
-pub mod painter;
-pub mod tags;
-pub mod text;
-pub mod video;
+pub(crate) mod analysis;
+pub mod decoding;
+pub(crate) mod look;
+pub(crate) mod painter;
+pub(crate) mod tags;
+pub(crate) mod text;
+pub(crate) mod video;

@@ -76,20 +76,29 @@ fn read_beats(path: &Path) -> Result<BeatGrid, Failure> {
     String::from_utf8_lossy(&text).parse().map_err(|error| Failure::Beats(path.to_owned(), error))
 }
 
+/// A timeline, and how it came to be.
+pub(super) struct Obtained {
+    pub(super) timeline: Timeline,
+    /// How long the analysis or reading took.
+    pub(super) took_ns: u64,
+    /// The factory of the audio's decoder; absent where nothing was decoded.
+    pub(super) decoder: Option<String>,
+}
+
 impl VisualRender {
-    /// The timeline with the user's beats, and how long the analysis or reading took in ns. `None` when flushed.
-    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<(Timeline, u64)>, Failure> {
+    /// The timeline with the user's beats. `None` when flushed.
+    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
         // Read first: what is wrong with them is said before minutes are spent on the analysis.
         let beats = settings.beats.as_deref().map(Path::new).map(read_beats).transpose()?;
         let mut obtained = self.obtain_without_beats(settings)?;
-        if let (Some((timeline, _)), Some(beats)) = (&mut obtained, beats) {
-            timeline.set_beats(beats);
+        if let (Some(obtained), Some(beats)) = (&mut obtained, beats) {
+            obtained.timeline.set_beats(beats);
         }
         Ok(obtained)
     }
 
     /// From the timeline's file or from the audio; or silence, without either.
-    fn obtain_without_beats(&self, settings: &Settings) -> Result<Option<(Timeline, u64)>, Failure> {
+    fn obtain_without_beats(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
         let Some(path) = settings.timeline.as_deref().map(Path::new) else {
             return match settings.audio {
                 Audio::Unset => self.silence(settings).map(Some),
@@ -101,8 +110,8 @@ impl VisualRender {
                 let not_writable = |error| Failure::NotWritable(path.to_owned(), error);
                 let file = NewFile::beside(path).map_err(not_writable)?;
                 let analysed = self.analyse(settings)?;
-                if let Some((timeline, _)) = &analysed {
-                    file.save(timeline).map_err(not_writable)?;
+                if let Some(analysed) = &analysed {
+                    file.save(&analysed.timeline).map_err(not_writable)?;
                 }
                 Ok(analysed)
             }
@@ -110,17 +119,19 @@ impl VisualRender {
                 let since = Instant::now();
                 let opened = timeline_file::open(path, &mut |_| self.unless_flushing());
                 let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
-                Ok(timeline.map(|timeline| (timeline, since.elapsed().as_nanos() as u64)))
+                let took_ns = since.elapsed().as_nanos() as u64;
+                Ok(timeline.map(|timeline| Obtained { timeline, took_ns, decoder: None }))
             }
         }
     }
 
     /// As many frames of silence as there are to be buffers.
-    fn silence(&self, settings: &Settings) -> Result<(Timeline, u64), Failure> {
+    fn silence(&self, settings: &Settings) -> Result<Obtained, Failure> {
         let buffers = self.obj().property::<i32>("num-buffers");
         let frames = settings.silent_frames(u64::try_from(buffers).ok())?;
         let made = self.silent_timeline(frames, settings.options());
-        made.map(|timeline| (timeline, 0)).map_err(|error| Failure::Temporary { what: "made", error })
+        let timeline = made.map_err(|error| Failure::Temporary { what: "made", error })?;
+        Ok(Obtained { timeline, took_ns: 0, decoder: None })
     }
 
     /// Writes the timeline for a video on that grid as text, if that is asked for. `None` when flushed.
@@ -145,7 +156,7 @@ impl VisualRender {
         }
     }
 
-    fn analyse(&self, settings: &Settings) -> Result<Option<(Timeline, u64)>, Failure> {
+    fn analyse(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
         let paused = self.gate.lock().paused.take();
         let (job, since) = match paused {
             Some(paused) => paused,
@@ -173,10 +184,11 @@ impl VisualRender {
             }
         };
         self.gate.lock().waker = None;
+        let decoder = job.decoder();
         drop(job);
         let timeline = result.inspect_err(|failure| self.progress(gst::ProgressType::Error, &failure.to_string()))?;
         self.progress(gst::ProgressType::Complete, "Analysed the audio");
-        Ok(Some((timeline, since.elapsed().as_nanos() as u64)))
+        Ok(Some(Obtained { timeline, took_ns: since.elapsed().as_nanos() as u64, decoder }))
     }
 
     pub(super) fn progress(&self, kind: gst::ProgressType, text: &str) {

@@ -16,7 +16,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 
-use super::analysis::Gate;
+use super::analysis::{Gate, Obtained};
 use super::failure::Failure;
 use super::painter::Painter;
 use super::settings::{PROPERTIES, Settings};
@@ -70,13 +70,20 @@ impl VisualRender {
         settings.look.check().map_err(|failure| self.fail(&Failure::Look(failure)))?;
         settings.scenes().map_err(|failure| self.fail(&failure))?;
         let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
-        let (timeline, took) = analysed.ok_or(gst::FlowError::Flushing)?;
+        let Obtained { timeline, took_ns, decoder } = analysed.ok_or(gst::FlowError::Flushing)?;
         let timeline = Arc::new(timeline);
-        gst::info!(CAT, imp = self, "{:?}, {:?}, in {took} ns", timeline.info(), timeline.summary());
+        gst::info!(
+            CAT,
+            imp = self,
+            "{:?}, {:?}, decoded by {decoder:?}, in {took_ns} ns",
+            timeline.info(),
+            timeline.summary()
+        );
         {
             let mut state = self.state();
             state.timeline = Some(timeline.clone());
-            state.analysis_ns = took;
+            state.analysis_ns = took_ns;
+            state.decoder = decoder;
         }
         for property in ["timeline-digest", "frame-count", "tempo"] {
             self.obj().notify(property);
@@ -153,6 +160,9 @@ impl VisualRender {
             // Silence was not sampled.
             if info.channels > 0 {
                 stats = stats.field("rate", info.rate).field("channels", info.channels).field("samples", info.samples);
+            }
+            if let Some(decoder) = &state.decoder {
+                stats = stats.field("decoder", decoder);
             }
             stats = stats.field("beats", timeline.beats().len() as u64);
             stats = stats.field("beat-confidence", timeline.summary().confidence);

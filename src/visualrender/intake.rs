@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 
 use super::failure::Failure;
+use crate::glue::decoding::Decoding;
 use crate::glue::tags::Found;
 use crate::logic::audio::analyze::{Analyzer, Options};
 use crate::logic::audio::gapless::{Cut, Gapless};
@@ -16,11 +17,15 @@ use crate::logic::audio::timeline::Timeline;
 /// Progress is reported each time this much more audio has been analysed.
 const REPORT_EVERY_S: u64 = 10;
 
+/// Two packets of AAC: the priming of an encoder, which is as much as can be left out at the end, fills at most that.
+const MOST_LEFT_OUT: u64 = 2 * 1024;
+
 /// The decoding thread's side of an analysis, and its result.
 pub(super) struct Intake {
     /// How errors call the source.
     name: String,
     gapless: Option<Gapless>,
+    decoding: Decoding,
     options: Options,
     phase: Mutex<Phase>,
     /// What the file says about itself, as far as it has been read.
@@ -55,10 +60,14 @@ pub(super) enum Taken {
 }
 
 impl Intake {
-    /// `gapless` says which samples are music where the decoder does not.
-    pub(super) fn new(name: String, gapless: Option<Gapless>, options: Options) -> Self {
+    /// `gapless` says which samples were encoded, where the file says so; `decoding` what came of that.
+    pub(super) fn new(name: String, gapless: Option<Gapless>, decoding: Decoding, options: Options) -> Self {
         let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
-        Self { name, gapless, options, phase, tags, cancelled: AtomicBool::new(false) }
+        Self { name, gapless, decoding, options, phase, tags, cancelled: AtomicBool::new(false) }
+    }
+
+    pub(super) fn decoder(&self) -> Option<&str> {
+        self.decoding.decoder()
     }
 
     pub(super) fn name(&self) -> &str {
@@ -158,7 +167,7 @@ impl Intake {
         first: Option<gst::ClockTime>,
     ) -> Cut {
         if let Some(gapless) = self.gapless.filter(|gapless| gapless.rate == info.rate()) {
-            return Cut::new(gapless.skip, gapless.samples);
+            return Cut::new(gapless.left_to_skip(self.decoding.parser_trims()), gapless.samples);
         }
         let span =
             segment.and_then(|segment| segment.stop()).zip(first).map(|(stop, first)| stop.saturating_sub(first));
@@ -175,10 +184,15 @@ impl Intake {
             }
             std::mem::replace(&mut *phase, Phase::Empty)
         };
-        let work = match phase {
+        let mut work = match phase {
             Phase::Analysing(work) if work.analyzer.samples() > 0 => work,
             _ => return self.done(Err(Failure::NoSamples(self.name.clone()))),
         };
+        if self.gapless.is_some()
+            && let Err(error) = work.fill_up()
+        {
+            return self.done(Err(Failure::Temporary { what: "written", error }));
+        }
         let result = work.analyzer.finish(&mut |_| {
             if self.cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
@@ -195,6 +209,19 @@ impl Intake {
 }
 
 impl Work {
+    /// Adds what the demuxer has left out at the end of a file that says how long it is. GStreamer's qtdemux does not
+    /// deliver the last packets where an edit begins behind the priming (mended in 1.24, commit 8295b2ae5c); of a file
+    /// that is cut short much more is missing.
+    fn fill_up(&mut self) -> std::io::Result<()> {
+        let missing = self.cut.missing();
+        if missing <= MOST_LEFT_OUT {
+            self.samples.clear();
+            self.samples.resize(missing as usize * self.info.channels() as usize, 0.0);
+            self.analyzer.push(&self.samples)?;
+        }
+        Ok(())
+    }
+
     /// Native-endian f32 samples, whatever their alignment.
     fn push(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let bpf = self.info.bpf() as usize;

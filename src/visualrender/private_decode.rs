@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::imp::CAT;
 use super::intake::{Intake, Taken};
 use crate::logic::audio::analyze::Options;
+use crate::glue::decoding::{self, Decoding};
 use crate::logic::audio::gapless::{self, Gapless};
 use crate::logic::audio::timeline::Timeline;
 
@@ -74,7 +75,8 @@ impl Job {
             .add_many([&decode, &convert, sink.upcast_ref()])
             .and_then(|()| convert.link(&sink))
             .map_err(|_| Failure::MissingElement("appsink"))?;
-        let intake = Intake::new(name_of(uri), gapless_of(uri), options);
+        let decoding = decode.downcast_ref::<gst::Bin>().map(Decoding::of).unwrap_or_default();
+        let intake = Intake::new(name_of(uri), gapless_of(uri), decoding, options);
         let shared = Arc::new(Shared { intake, bus, undecoded: Mutex::new(None) });
 
         let converter = convert.downgrade();
@@ -87,12 +89,20 @@ impl Job {
             }
         });
         decode.connect("autoplug-select", false, |arguments| {
+            let factory = arguments[3].get::<gst::ElementFactory>().ok()?;
             // Pictures are not decoded: their pad appears as it is and stays unlinked.
-            let klass = arguments[3].get::<gst::ElementFactory>().ok()?.metadata("klass")?.to_owned();
+            let klass = factory.metadata("klass")?;
             let pictures = klass.contains("Video") || klass.contains("Image");
             let ends = pictures && (klass.contains("Decoder") || klass.contains("Parser"));
             let choices = gst::glib::EnumClass::with_type(gst::glib::Type::from_name("GstAutoplugSelectResult")?)?;
-            choices.to_value_by_nick(if ends { "expose" } else { "try" })
+            let skip = decoding::another_is_preferred(&factory, &arguments[2].get::<gst::Caps>().ok()?);
+            choices.to_value_by_nick(if ends {
+                "expose"
+            } else if skip {
+                "skip"
+            } else {
+                "try"
+            })
         });
         let on_unknown = shared.clone();
         decode.connect("unknown-type", false, move |arguments| {
@@ -139,6 +149,11 @@ impl Job {
             gst::debug!(CAT, "the private pipeline does not start");
         }
         Ok(job)
+    }
+
+    /// The factory of the decoder, once there is one.
+    pub(super) fn decoder(&self) -> Option<String> {
+        self.shared.intake.decoder().map(str::to_owned)
     }
 
     /// What ends a wait.
@@ -217,12 +232,8 @@ impl Shared {
     }
 }
 
-/// Which samples of the file behind `uri` are music, where the decoder would not know: MP3 before GStreamer 1.24.
+/// Which samples of the file behind `uri` were encoded, where it says so.
 fn gapless_of(uri: &str) -> Option<Gapless> {
-    let (major, minor, ..) = gst::version();
-    if (major, minor) >= (1, 24) {
-        return None;
-    }
     let (path, _) = gst::glib::filename_from_uri(uri).ok()?;
     // What cannot be read here cannot be decoded either, and is reported there.
     gapless::find(&mut File::open(path).ok()?).ok().flatten()

@@ -32,6 +32,8 @@ pub(super) struct State {
     pub(super) frames: u64,
     pub(super) render_ns: u64,
     pub(super) analysis_ns: u64,
+    /// The factory of the decoder, where the audio was decoded for this video.
+    pub(super) decoder: Option<String>,
 }
 
 impl Default for State {
@@ -47,6 +49,7 @@ impl Default for State {
             frames: 0,
             render_ns: 0,
             analysis_ns: 0,
+            decoder: None,
         }
     }
 }

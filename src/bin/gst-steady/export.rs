@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gststeady::logic::audio::gapless::{Gapless, SkippedBy};
 use gststeady::logic::clock::Nanos;
 use gststeady::logic::export::codecs::AudioCodec;
 use gststeady::logic::export::launch;
@@ -133,10 +134,12 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
         plan.audio_codec,
         plan.container.extension()
     );
-    if let Some(delay) = facts.encoder_delay.filter(|_| plan.audio_codec != AudioCodec::None) {
+    // GStreamer's own parser cuts what LAME has tagged.
+    let left_to_us = |found: &Gapless| found.skipped_by == SkippedBy::Parser { lame: false };
+    if let Some(found) = facts.gapless.filter(left_to_us).filter(|_| plan.audio_codec != AudioCodec::None) {
         println!(
             "# the MP3 begins with {} ms of silence from its encoder; the command cuts it off the sound too, for which gst-launch-1.0 has no element",
-            delay.mseconds()
+            found.skip * 1000 / u64::from(found.rate)
         );
     }
     let quoted = tokens.iter().map(|word| match word.as_str() {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gst_pbutils::prelude::*;
 
-use gststeady::logic::audio::gapless;
+use gststeady::logic::audio::gapless::{self, Gapless};
 
 use super::failure::{Failure, Stage};
 
@@ -21,8 +21,8 @@ pub struct AudioFacts {
     pub duration: Option<gst::ClockTime>,
     /// Whether the container states the exact length, so that a shorter stream means a truncated file.
     pub length_is_exact: bool,
-    /// Silence before the music that an MP3 encoder put there and tells of.
-    pub encoder_delay: Option<gst::ClockTime>,
+    /// Which samples were encoded, where the file says so.
+    pub gapless: Option<Gapless>,
 }
 
 /// Makes sure that `path` is a file with audio that can be decoded here.
@@ -64,11 +64,8 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
     let flac = audio.caps().is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "audio/x-flac"));
     // What cannot be read now fails in the renderer, with its reason.
     let gapless = fs::File::open(path).and_then(|mut file| gapless::find(&mut file)).ok().flatten();
-    let encoder_delay = gapless
-        .filter(|found| found.rate == audio.sample_rate())
-        .and_then(|found| gst::ClockTime::SECOND.mul_div_floor(found.skip, u64::from(found.rate)));
     Ok(AudioFacts {
-        encoder_delay,
+        gapless: gapless.filter(|found| found.rate == audio.sample_rate()),
         rate: audio.sample_rate(),
         channels: audio.channels(),
         duration: info.duration(),

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use gststeady::glue::decoding::Decoding;
+use gststeady::logic::audio::gapless::Gapless;
+
 use super::failure::{self, Failure, Stage};
 use super::interrupt;
 use super::preflight::AudioFacts;
@@ -123,7 +126,7 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
     let sink = by_factory(&pipeline, "crashsafesink")?;
     let running = Running { pipeline, render, sink, frames: Arc::default(), first_frame: Arc::default() };
     close_gate_on_error(&running)?;
-    cut_encoder_delay(&running.pipeline, job)?;
+    cut_to_encoded(&running.pipeline, job)?;
     count_frames(&running, job)?;
     // A failure is on the bus, with a better text than this call could give.
     let _ = running.pipeline.set_state(gst::State::Playing);
@@ -153,29 +156,35 @@ fn close_gate_on_error(running: &Running) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The renderer leaves out what an MP3 encoder put before the music, so the sound has to do without it too: its
-/// segment is made to begin that much later, and the audio encoder clips what comes before.
-fn cut_encoder_delay(pipeline: &gst::Pipeline, job: &Job<'_>) -> Result<(), Failure> {
-    let Some(delay) = job.facts.encoder_delay else { return Ok(()) };
+/// The renderer draws only what was encoded, where the file says so; the sound keeps to the same samples. Its segment is
+/// narrowed, and the audio encoder clips what lies outside.
+fn cut_to_encoded(pipeline: &gst::Pipeline, job: &Job<'_>) -> Result<(), Failure> {
+    let Some(gapless) = job.facts.gapless else { return Ok(()) };
     // Absent when the video has no sound.
     let Ok(convert) = by_factory(pipeline, "audioconvert") else { return Ok(()) };
     let pad = convert.static_pad("src").ok_or_else(|| internal("an audioconvert without a pad"))?;
+    let decoding = Decoding::of(pipeline.upcast_ref());
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if let Some(later) = info.event().and_then(|event| beginning_later(event, delay)) {
-            info.data = Some(gst::PadProbeData::Event(later));
+        // The first decoded samples are on their way here: what the parser does is known.
+        let narrowed = info.event().and_then(|event| narrowed(event, &gapless, decoding.parser_trims()));
+        if let Some(narrowed) = narrowed {
+            info.data = Some(gst::PadProbeData::Event(narrowed));
         }
         gst::PadProbeReturn::Ok
     });
     Ok(())
 }
 
-/// A segment event whose segment leaves out the first `delay`; `None` for any other event.
-fn beginning_later(event: &gst::EventRef, delay: gst::ClockTime) -> Option<gst::Event> {
+/// A segment event whose segment holds the encoded samples alone; `None` for any other event.
+fn narrowed(event: &gst::EventRef, gapless: &Gapless, parser_trims: bool) -> Option<gst::Event> {
     let gst::EventView::Segment(segment) = event.view() else { return None };
     let mut segment = segment.segment().downcast_ref::<gst::ClockTime>()?.clone();
-    let start = segment.start()? + delay;
+    let time = |samples| gst::ClockTime::SECOND.mul_div_round(samples, u64::from(gapless.rate));
+    let start = segment.start()? + time(gapless.left_to_skip(parser_trims))?;
+    let stop = start + time(gapless.samples)?;
     segment.set_start(start);
     segment.set_position(start);
+    segment.set_stop(segment.stop().map_or(stop, |old| old.min(stop)));
     Some(gst::event::Segment::builder(&segment).seqnum(event.seqnum()).build())
 }
 

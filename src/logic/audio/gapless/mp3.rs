@@ -1,10 +1,11 @@
-//! How much of what a decoder delivers is music.
+//! The delay tag of an MP3 file.
 //!
 //! An MP3 encoder puts silence before and after the music and, since LAME, says how much in the first frame, in a tag that
 //! begins with "Xing" or "Info" (documented as the "Mp3 Info Tag", rev. 1). A decoder adds 529 samples of its own.
 
 use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
+
+use super::{Gapless, SkippedBy};
 
 /// Samples by which every MP3 decoder is late.
 const DECODER_DELAY: u64 = 529;
@@ -13,19 +14,8 @@ const SEARCH: usize = 16 * 1024;
 /// Bytes that a frame with a tag has at least.
 const TAGGED_FRAME: usize = 4 + 32 + 156;
 
-/// Where the music lies in the samples of an MP3 file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Gapless {
-    /// Hz; samples at another rate are not those that the tag is about.
-    pub rate: u32,
-    /// Samples before the music.
-    pub skip: u64,
-    /// Samples of music.
-    pub samples: u64,
-}
-
 /// Looks for a delay tag in an MP3 file; `None` in any other and in one without.
-pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Gapless>> {
+pub(super) fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Gapless>> {
     let mut start = 0;
     loop {
         file.seek(SeekFrom::Start(start))?;
@@ -102,38 +92,14 @@ fn tag(header: &Header, frame: &[u8]) -> Option<Gapless> {
     let optional = |flag: u32, len: usize| if flags & flag != 0 { len } else { 0 };
     let rest = rest.get(optional(2, 4) + optional(4, 100) + optional(8, 4)..)?;
     // Other encoders leave this area empty or fill it with something else.
-    if !["LAME", "Lavf", "Lavc"].iter().any(|encoder| rest.starts_with(encoder.as_bytes())) {
-        return None;
-    }
+    let encoder = [b"LAME", b"Lavf", b"Lavc"].into_iter().find(|&encoder| rest.starts_with(encoder))?;
+    let skipped_by = SkippedBy::Parser { lame: encoder == b"LAME" };
     let &[a, b, c] = rest.get(21..24)? else { return None };
     let delay = u64::from(a) << 4 | u64::from(b) >> 4;
     let padding = u64::from(b & 15) << 8 | u64::from(c);
     let decoded = u64::from(u32::from_be_bytes(*frames)) * header.samples;
     let samples = decoded.checked_sub(delay + padding).filter(|&samples| samples > 0)?;
-    Some(Gapless { rate: header.rate, skip: delay + DECODER_DELAY, samples })
-}
-
-/// Lets a part of a stream of samples through.
-#[derive(Debug, Clone, Copy)]
-pub struct Cut {
-    skip: u64,
-    keep: u64,
-}
-
-impl Cut {
-    /// Drops the first `skip` samples and all behind the `keep` that follow.
-    pub fn new(skip: u64, keep: u64) -> Self {
-        Self { skip, keep }
-    }
-
-    /// Which of the next `count` samples pass.
-    pub fn next(&mut self, count: u64) -> Range<u64> {
-        let start = self.skip.min(count);
-        let end = start + self.keep.min(count - start);
-        self.skip -= start;
-        self.keep -= end - start;
-        start..end
-    }
+    Some(Gapless { rate: header.rate, skip: delay + DECODER_DELAY, samples, skipped_by })
 }
 
 #[cfg(test)]
@@ -166,6 +132,7 @@ mod tests {
         find(&mut Cursor::new(file)).unwrap()
     }
 
+    const LAME: SkippedBy = SkippedBy::Parser { lame: true };
     const MPEG1_STEREO: [u8; 4] = [0xff, 0xfb, 0x90, 0x00];
     const MPEG2_MONO: [u8; 4] = [0xff, 0xf3, 0x80, 0xc0];
     const MPEG2_5_MONO: [u8; 4] = [0xff, 0xe3, 0x80, 0xc0];
@@ -174,11 +141,21 @@ mod tests {
     fn the_tag_gives_the_length_that_was_encoded() {
         // What ffmpeg writes for 441 441 samples: 385 frames, which decode to 443 520.
         let tagged = file(MPEG1_STEREO, 36, b"Info", 15, (385, 576, 1503));
-        assert_eq!(found(&tagged), Some(Gapless { rate: 44_100, skip: 1105, samples: 441_441 }));
+        assert_eq!(found(&tagged), Some(Gapless { rate: 44_100, skip: 1105, samples: 441_441, skipped_by: LAME }));
         let mono = file(MPEG2_MONO, 13, b"Xing", 1, (10, 576, 100));
-        assert_eq!(found(&mono), Some(Gapless { rate: 22_050, skip: 1105, samples: 5760 - 676 }));
+        assert_eq!(found(&mono), Some(Gapless { rate: 22_050, skip: 1105, samples: 5760 - 676, skipped_by: LAME }));
         let slow = file(MPEG2_5_MONO, 13, b"Xing", 1, (10, 576, 100));
-        assert_eq!(found(&slow), Some(Gapless { rate: 11_025, skip: 1105, samples: 5760 - 676 }));
+        assert_eq!(found(&slow), Some(Gapless { rate: 11_025, skip: 1105, samples: 5760 - 676, skipped_by: LAME }));
+    }
+
+    #[test]
+    fn the_encoder_tells_whether_the_parser_knows_the_tag() {
+        let mut tagged = file(MPEG1_STEREO, 36, b"Info", 15, (385, 576, 1503));
+        let at = 36 + 8 + 112;
+        tagged[at..at + 4].copy_from_slice(b"Lavf");
+        let found = found(&tagged).unwrap();
+        assert_eq!(found.skipped_by, SkippedBy::Parser { lame: false });
+        assert_eq!((found.left_to_skip(false), found.left_to_skip(true)), (1105, 0), "never twice");
     }
 
     #[test]
@@ -214,7 +191,7 @@ mod tests {
         ) {
             let tagged = file(MPEG1_STEREO, 36, b"Info", flags << 1 | 1, (frames, delay, padding));
             let samples = u64::from(frames) * 1152 - u64::from(delay + padding);
-            prop_assert_eq!(found(&tagged), Some(Gapless { rate: 44_100, skip: u64::from(delay) + 529, samples }));
+            prop_assert_eq!(found(&tagged), Some(Gapless { rate: 44_100, skip: u64::from(delay) + 529, samples, skipped_by: LAME }));
         }
 
         #[test]
@@ -226,19 +203,6 @@ mod tests {
             let mut id3 = b"ID3".to_vec();
             id3.extend(&bytes);
             found(&id3);
-        }
-
-        #[test]
-        fn a_cut_keeps_the_same_samples_however_they_come(
-            skip in 0u64..200, keep in 0u64..200, counts in prop::collection::vec(0u64..60, 0..20),
-        ) {
-            let (mut cut, mut position, mut kept) = (Cut::new(skip, keep), 0, Vec::new());
-            for count in counts {
-                kept.extend(cut.next(count).map(|i| position + i));
-                position += count;
-            }
-            let want: Vec<_> = (skip..(skip + keep).min(position).max(skip)).collect();
-            prop_assert_eq!(kept, want);
         }
     }
 }
