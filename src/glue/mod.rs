@@ -2,6 +2,7 @@
 
 pub(crate) mod analysis;
 pub mod decoding;
+pub mod encoded;
 pub(crate) mod look;
 pub(crate) mod painter;
 pub(crate) mod tags;

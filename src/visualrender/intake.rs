@@ -8,17 +8,15 @@ use gst::prelude::*;
 
 use super::failure::Failure;
 use crate::glue::decoding::Decoding;
+use crate::glue::encoded::Encoded;
 use crate::glue::tags::Found;
 use crate::logic::audio::analyze::{Analyzer, Options};
-use crate::logic::audio::gapless::{Cut, Gapless};
+use crate::logic::audio::gapless::Gapless;
 use crate::logic::audio::scratch;
 use crate::logic::audio::timeline::Timeline;
 
 /// Progress is reported each time this much more audio has been analysed.
 const REPORT_EVERY_S: u64 = 10;
-
-/// Two packets of AAC: the priming of an encoder, which is as much as can be left out at the end, fills at most that.
-const MOST_LEFT_OUT: u64 = 2 * 1024;
 
 /// The decoding thread's side of an analysis, and its result.
 pub(super) struct Intake {
@@ -44,7 +42,7 @@ enum Phase {
 struct Work {
     analyzer: Analyzer,
     info: gst_audio::AudioInfo,
-    cut: Cut,
+    encoded: Encoded,
     /// Reused between buffers.
     samples: Vec<f32>,
 }
@@ -123,23 +121,17 @@ impl Intake {
         let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else { return Ok(None) };
         let Ok(info) = gst_audio::AudioInfo::from_caps(caps) else { return Ok(None) };
         let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-        // What lies before the segment is priming, not music.
-        let buffer = match segment {
-            Some(segment) => gst_audio::audio_buffer_clip(buffer, segment.upcast_ref(), info.rate(), info.bpf()),
-            None => Some(buffer),
-        };
-        let Some(buffer) = buffer else { return Ok(None) };
-        let Ok(map) = buffer.map_readable() else { return Ok(None) };
         let mut phase = self.phase();
         if let Phase::Empty = *phase {
-            let cut = self.cut(&info, segment, buffer.pts());
-            *phase = Phase::Analysing(Box::new(self.begin(info.clone(), cut)?));
+            *phase = Phase::Analysing(Box::new(self.begin(info.clone())?));
         }
         let Phase::Analysing(work) = &mut *phase else { return Ok(None) };
         if (work.info.rate(), work.info.channels()) != (info.rate(), info.channels()) {
             let text = |info: &gst_audio::AudioInfo| format!("{} Hz and {} channels", info.rate(), info.channels());
             return Err(Failure::FormatChange(self.name.clone(), text(&work.info), text(&info)));
         }
+        let Some(encoded) = work.encoded.part(buffer, segment, &info) else { return Ok(None) };
+        let Ok(map) = encoded.map_readable() else { return Ok(None) };
         let reports = |samples: u64| samples / (u64::from(info.rate()) * REPORT_EVERY_S);
         let before = reports(work.analyzer.samples());
         work.push(&map).map_err(|error| Failure::Temporary { what: "written", error })?;
@@ -148,31 +140,13 @@ impl Intake {
         Ok(position.filter(|_| reports(samples) > before))
     }
 
-    fn begin(&self, info: gst_audio::AudioInfo, cut: Cut) -> Result<Work, Failure> {
+    fn begin(&self, info: gst_audio::AudioInfo) -> Result<Work, Failure> {
         let file = scratch::unlinked().map_err(|error| Failure::Temporary { what: "made", error })?;
         let analyzer = Analyzer::new(info.rate(), info.channels(), file)
             .map_err(|error| Failure::FormatChange(self.name.clone(), "nothing".to_owned(), error.to_string()))?;
         let analyzer = analyzer.with(self.options);
-        Ok(Work { analyzer, info, cut, samples: Vec::new() })
-    }
-
-    /// Which samples are music, from the first that came, at `first`.
-    ///
-    /// A segment that ends is counted out in samples: clipping by time stamps keeps a sample that is inside by less than
-    /// the rounding of a time stamp, one too many at the end of an Ogg file.
-    fn cut(
-        &self,
-        info: &gst_audio::AudioInfo,
-        segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
-        first: Option<gst::ClockTime>,
-    ) -> Cut {
-        if let Some(gapless) = self.gapless.filter(|gapless| gapless.rate == info.rate()) {
-            return Cut::new(gapless.left_to_skip(self.decoding.parser_trims()), gapless.samples);
-        }
-        let span =
-            segment.and_then(|segment| segment.stop()).zip(first).map(|(stop, first)| stop.saturating_sub(first));
-        let keep = span.and_then(|span| span.nseconds().mul_div_round(u64::from(info.rate()), 1_000_000_000));
-        Cut::new(0, keep.unwrap_or(u64::MAX))
+        let encoded = Encoded::new(self.gapless, self.decoding.clone());
+        Ok(Work { analyzer, info, encoded, samples: Vec::new() })
     }
 
     /// The stream is over: makes the timeline.
@@ -188,9 +162,7 @@ impl Intake {
             Phase::Analysing(work) if work.analyzer.samples() > 0 => work,
             _ => return self.done(Err(Failure::NoSamples(self.name.clone()))),
         };
-        if self.gapless.is_some()
-            && let Err(error) = work.fill_up()
-        {
+        if let Err(error) = work.fill_up() {
             return self.done(Err(Failure::Temporary { what: "written", error }));
         }
         let result = work.analyzer.finish(&mut |_| {
@@ -209,26 +181,17 @@ impl Intake {
 }
 
 impl Work {
-    /// Adds what the demuxer has left out at the end of a file that says how long it is. GStreamer's qtdemux does not
-    /// deliver the last packets where an edit begins behind the priming (mended in 1.24, commit 8295b2ae5c); of a file
-    /// that is cut short much more is missing.
+    /// Silence for what the demuxer has left out at the end of a file that says how long it is.
     fn fill_up(&mut self) -> std::io::Result<()> {
-        let missing = self.cut.missing();
-        if missing <= MOST_LEFT_OUT {
-            self.samples.clear();
-            self.samples.resize(missing as usize * self.info.channels() as usize, 0.0);
-            self.analyzer.push(&self.samples)?;
-        }
-        Ok(())
+        self.samples.clear();
+        self.samples.resize(self.encoded.left_out() as usize * self.info.channels() as usize, 0.0);
+        self.analyzer.push(&self.samples)
     }
 
     /// Native-endian f32 samples, whatever their alignment.
     fn push(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        let bpf = self.info.bpf() as usize;
-        let pass = self.cut.next((bytes.len() / bpf) as u64);
-        let music = &bytes[pass.start as usize * bpf..pass.end as usize * bpf];
         self.samples.clear();
-        self.samples.extend(music.chunks_exact(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]])));
+        self.samples.extend(bytes.chunks_exact(4).map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]])));
         self.analyzer.push(&self.samples)
     }
 }

@@ -12,8 +12,8 @@ use gst::prelude::*;
 use super::failure::Failure;
 use super::imp::CAT;
 use super::intake::{Intake, Taken};
-use crate::logic::audio::analyze::Options;
 use crate::glue::decoding::{self, Decoding};
+use crate::logic::audio::analyze::Options;
 use crate::logic::audio::gapless::{self, Gapless};
 use crate::logic::audio::timeline::Timeline;
 

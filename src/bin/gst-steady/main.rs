@@ -10,6 +10,7 @@ mod progress;
 mod recover;
 mod registry;
 mod run;
+mod sound;
 
 use std::process::ExitCode;
 

@@ -11,13 +11,11 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use gststeady::glue::decoding::Decoding;
-use gststeady::logic::audio::gapless::Gapless;
-
 use super::failure::{self, Failure, Stage};
 use super::interrupt;
 use super::preflight::AudioFacts;
 use super::progress::{Reporter, Status, Step};
+use super::sound;
 
 /// What to run.
 pub struct Job<'a> {
@@ -126,7 +124,11 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
     let sink = by_factory(&pipeline, "crashsafesink")?;
     let running = Running { pipeline, render, sink, frames: Arc::default(), first_frame: Arc::default() };
     close_gate_on_error(&running)?;
-    cut_to_encoded(&running.pipeline, job)?;
+    // Absent when the video has no sound.
+    if let Ok(convert) = by_factory(&running.pipeline, "audioconvert") {
+        sound::keep_to_encoded(&convert, &running.pipeline, job.facts.gapless)
+            .ok_or_else(|| internal("an audioconvert without pads"))?;
+    }
     count_frames(&running, job)?;
     // A failure is on the bus, with a better text than this call could give.
     let _ = running.pipeline.set_state(gst::State::Playing);
@@ -154,38 +156,6 @@ fn close_gate_on_error(running: &Running) -> Result<(), Failure> {
         _ => gst::PadProbeReturn::Ok,
     });
     Ok(())
-}
-
-/// The renderer draws only what was encoded, where the file says so; the sound keeps to the same samples. Its segment is
-/// narrowed, and the audio encoder clips what lies outside.
-fn cut_to_encoded(pipeline: &gst::Pipeline, job: &Job<'_>) -> Result<(), Failure> {
-    let Some(gapless) = job.facts.gapless else { return Ok(()) };
-    // Absent when the video has no sound.
-    let Ok(convert) = by_factory(pipeline, "audioconvert") else { return Ok(()) };
-    let pad = convert.static_pad("src").ok_or_else(|| internal("an audioconvert without a pad"))?;
-    let decoding = Decoding::of(pipeline.upcast_ref());
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        // The first decoded samples are on their way here: what the parser does is known.
-        let narrowed = info.event().and_then(|event| narrowed(event, &gapless, decoding.parser_trims()));
-        if let Some(narrowed) = narrowed {
-            info.data = Some(gst::PadProbeData::Event(narrowed));
-        }
-        gst::PadProbeReturn::Ok
-    });
-    Ok(())
-}
-
-/// A segment event whose segment holds the encoded samples alone; `None` for any other event.
-fn narrowed(event: &gst::EventRef, gapless: &Gapless, parser_trims: bool) -> Option<gst::Event> {
-    let gst::EventView::Segment(segment) = event.view() else { return None };
-    let mut segment = segment.segment().downcast_ref::<gst::ClockTime>()?.clone();
-    let time = |samples| gst::ClockTime::SECOND.mul_div_round(samples, u64::from(gapless.rate));
-    let start = segment.start()? + time(gapless.left_to_skip(parser_trims))?;
-    let stop = start + time(gapless.samples)?;
-    segment.set_start(start);
-    segment.set_position(start);
-    segment.set_stop(segment.stop().map_or(stop, |old| old.min(stop)));
-    Some(gst::event::Segment::builder(&segment).seqnum(event.seqnum()).build())
 }
 
 /// Counts what the renderer delivers; the first frame is the moment at which the decoded length is known.

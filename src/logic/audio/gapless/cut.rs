@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+/// Two packets of AAC: as much as the priming of an encoder fills.
+const MOST_LEFT_OUT: u64 = 2 * 1024;
+
 /// A part of a stream of samples, counted off as they come.
 #[derive(Debug, Clone, Copy)]
 pub struct Cut {
@@ -24,9 +27,13 @@ impl Cut {
         start..end
     }
 
-    /// How many samples are still to pass.
-    pub fn missing(&self) -> u64 {
-        self.keep
+    /// How many samples the demuxer has left out, when no more come; `None` where none are missing, or so many that
+    /// the file must be cut short.
+    ///
+    /// GStreamer's `qtdemux` does not deliver the last packets where an edit begins behind the priming (mended in 1.24,
+    /// commit 8295b2ae5c).
+    pub fn left_out(&self) -> Option<u64> {
+        (1..=MOST_LEFT_OUT).contains(&self.keep).then_some(self.keep)
     }
 }
 
@@ -46,7 +53,7 @@ mod tests {
                 position += count;
             }
             let want: Vec<_> = (skip..(skip + keep).min(position).max(skip)).collect();
-            prop_assert_eq!(cut.missing(), keep - want.len() as u64);
+            prop_assert_eq!(cut.left_out().unwrap_or(0), keep - want.len() as u64);
             prop_assert_eq!(kept, want);
         }
     }

@@ -145,8 +145,7 @@ mod tests {
         let mut list = vec![0, edits.len() as u32];
         list.extend(edits.iter().flat_map(|[length, begin]| [*length, *begin, 0x1_0000]));
         let handler = [&[0; 8][..], b"soun", &[0; 12]].concat();
-        let media =
-            [make(b"mdhd", &full(&[0, 0, 0, 44_100, length, 0])), make(b"hdlr", &handler)].concat();
+        let media = [make(b"mdhd", &full(&[0, 0, 0, 44_100, length, 0])), make(b"hdlr", &handler)].concat();
         let track = [make(b"edts", &make(b"elst", &full(&list))), make(b"mdia", &media)].concat();
         let video = make(b"trak", &make(b"mdia", &make(b"hdlr", &[&[0; 8][..], b"vide"].concat())));
         let moov = [make(b"mvhd", &full(&[0, 0, 0, 1000, 10_000, 0])), video, make(b"trak", &track)].concat();
