@@ -1,6 +1,5 @@
-//! What elements that decode a file tell of themselves, whoever put them into the pipeline.
+//! What is asked of the elements that decode a file, and what they tell.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use gst::prelude::*;
@@ -9,65 +8,57 @@ use gst::prelude::*;
 /// Debian 12's ranks choose avdec_mp3, later ones mpg123audiodec, whose samples differ in their last bits.
 const PREFERRED: [(&str, &str); 1] = [("audio/mpeg, mpegversion=(int)1, layer=(int)3", "mpg123audiodec")];
 
-/// Watches a bin, from before it starts.
-#[derive(Debug, Clone, Default)]
-pub struct Decoding(Arc<Told>);
-
-#[derive(Debug, Default)]
-struct Told {
-    parser_trims: AtomicBool,
-    decoder: OnceLock<String>,
-}
-
-impl Decoding {
-    /// What the elements of `bin` will tell, also those that it makes while it runs.
-    pub fn of(bin: &gst::Bin) -> Self {
-        let decoding = Self::default();
-        let told = decoding.0.clone();
-        bin.connect_deep_element_added(move |_, _, element| told.look_at(element));
-        decoding
-    }
-
-    /// Whether an MP3 parser has told its decoder to leave out the samples that were not encoded. Known once the decoder
-    /// has delivered anything.
-    pub fn parser_trims(&self) -> bool {
-        self.0.parser_trims.load(Ordering::Relaxed)
-    }
-
-    /// The factory of the first audio decoder.
-    pub fn decoder(&self) -> Option<&str> {
-        self.0.decoder.get().map(String::as_str)
-    }
-}
-
-impl Told {
-    fn look_at(self: &Arc<Self>, element: &gst::Element) {
-        let Some(factory) = element.factory() else { return };
-        if is_audio_decoder(&factory) {
-            let _ = self.decoder.set(factory.name().to_string());
-        }
-        if factory.name() != "mpegaudioparse" {
-            return;
-        }
-        let Some(pad) = element.static_pad("src") else { return };
-        let told = self.clone();
-        // The first frame is always one with samples to leave out, if there are any.
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
-            let clipped = info.buffer().is_some_and(|buffer| buffer.meta::<gst_audio::AudioClippingMeta>().is_some());
-            told.parser_trims.store(clipped, Ordering::Relaxed);
-            gst::PadProbeReturn::Remove
-        });
-    }
+/// Whether another decoder than `factory` is to take `caps`: a handler of `autoplug-select` then skips it.
+pub fn another_is_preferred(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
+    let for_caps = PREFERRED.iter().find(|(of, _)| of.parse::<gst::Caps>().is_ok_and(|of| caps.is_subset(&of)));
+    // One that the user has ruled out by its rank stays out.
+    let usable = |name: &str| gst::ElementFactory::find(name).is_some_and(|found| found.rank() > gst::Rank::NONE);
+    for_caps.is_some_and(|(_, name)| is_audio_decoder(factory) && factory.name() != *name && usable(name))
 }
 
 fn is_audio_decoder(factory: &gst::ElementFactory) -> bool {
     factory.metadata("klass").is_some_and(|klass| klass.contains("Decoder") && klass.contains("Audio"))
 }
 
-/// Whether another decoder than `factory` is to take `caps`: the handler of `autoplug-select` then skips it.
-pub fn another_is_preferred(factory: &gst::ElementFactory, caps: &gst::Caps) -> bool {
-    let for_caps = PREFERRED.iter().find(|(of, _)| of.parse::<gst::Caps>().is_ok_and(|of| caps.is_subset(&of)));
-    // One that the user has ruled out by its rank stays out.
-    let usable = |name: &str| gst::ElementFactory::find(name).is_some_and(|found| found.rank() > gst::Rank::NONE);
-    for_caps.is_some_and(|(_, name)| is_audio_decoder(factory) && factory.name() != *name && usable(name))
+/// The first audio decoder in a bin.
+#[derive(Debug, Clone, Default)]
+pub struct DecoderName(Arc<OnceLock<String>>);
+
+impl DecoderName {
+    /// Of `bin`, which is to find one while it runs.
+    pub fn of(bin: &gst::Bin) -> Self {
+        let name = Self::default();
+        let found = name.clone();
+        bin.connect_deep_element_added(move |_, _, element| {
+            if let Some(factory) = element.factory().filter(is_audio_decoder) {
+                // Later ones are of other streams.
+                let _ = found.0.set(factory.name().to_string());
+            }
+        });
+        name
+    }
+
+    /// Its factory, once it is there.
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
+}
+
+/// Takes away the clipping metas by which the MP3 parsers of `bin` ask decoders to leave out what was not encoded, so that
+/// nobody but the taker of the samples does so. Parsers put them on for tags of LAME alone, some decoders do not know
+/// them, and mpg123audiodec of GStreamer 1.22 prints a critical warning where they cover a whole frame.
+pub fn take_over_trimming(bin: &gst::Bin) {
+    bin.connect_deep_element_added(|_, _, element| {
+        let is_parser = element.factory().is_some_and(|factory| factory.name() == "mpegaudioparse");
+        let Some(pad) = element.static_pad("src").filter(|_| is_parser) else { return };
+        pad.add_probe(gst::PadProbeType::BUFFER, |_, info| {
+            if let Some(buffer) =
+                info.buffer_mut().filter(|buffer| buffer.meta::<gst_audio::AudioClippingMeta>().is_some())
+                && let Some(meta) = buffer.make_mut().meta_mut::<gst_audio::AudioClippingMeta>()
+            {
+                let _ = meta.remove();
+            }
+            gst::PadProbeReturn::Ok
+        });
+    });
 }

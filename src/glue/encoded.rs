@@ -2,22 +2,24 @@
 
 use gst::prelude::*;
 
-use super::decoding::Decoding;
+use super::decoding::take_over_trimming;
 use crate::logic::audio::gapless::{Cut, Gapless};
 
 /// Lets the encoded samples of one decoded stream through.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Encoded {
     gapless: Option<Gapless>,
-    decoding: Decoding,
     /// From the first buffer on.
     cut: Option<Cut>,
 }
 
 impl Encoded {
-    /// `gapless` is what the file says of itself, `decoding` what the elements do about that.
-    pub fn new(gapless: Option<Gapless>, decoding: Decoding) -> Self {
-        Self { gapless, decoding, cut: None }
+    /// Of what `bin` decodes once it runs; `gapless` is what the file says of itself.
+    pub fn new(bin: &gst::Bin, gapless: Option<Gapless>) -> Self {
+        if gapless.is_some_and(|gapless| gapless.left_to_skip() > 0) {
+            take_over_trimming(bin);
+        }
+        Self { gapless, cut: None }
     }
 
     /// The part of `buffer` that was encoded, if any of it was; without right time stamps.
@@ -34,8 +36,7 @@ impl Encoded {
         };
         let first = buffer.pts();
         let cut = self.cut.get_or_insert_with(|| match self.gapless.filter(|gapless| gapless.rate == info.rate()) {
-            // The first decoded samples are here, so what the parser does is known.
-            Some(gapless) => Cut::new(gapless.left_to_skip(self.decoding.parser_trims()), gapless.samples),
+            Some(gapless) => Cut::new(gapless.left_to_skip(), gapless.samples),
             None => Cut::new(0, counted(segment, first, info.rate()).unwrap_or(u64::MAX)),
         });
         let count = (buffer.size() / info.bpf() as usize) as u64;

@@ -7,11 +7,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gst::prelude::*;
 
 use super::failure::Failure;
-use crate::glue::decoding::Decoding;
 use crate::glue::encoded::Encoded;
 use crate::glue::tags::Found;
 use crate::logic::audio::analyze::{Analyzer, Options};
-use crate::logic::audio::gapless::Gapless;
 use crate::logic::audio::scratch;
 use crate::logic::audio::timeline::Timeline;
 
@@ -22,8 +20,8 @@ const REPORT_EVERY_S: u64 = 10;
 pub(super) struct Intake {
     /// How errors call the source.
     name: String,
-    gapless: Option<Gapless>,
-    decoding: Decoding,
+    /// As it is before the first sample.
+    encoded: Encoded,
     options: Options,
     phase: Mutex<Phase>,
     /// What the file says about itself, as far as it has been read.
@@ -58,14 +56,9 @@ pub(super) enum Taken {
 }
 
 impl Intake {
-    /// `gapless` says which samples were encoded, where the file says so; `decoding` what came of that.
-    pub(super) fn new(name: String, gapless: Option<Gapless>, decoding: Decoding, options: Options) -> Self {
+    pub(super) fn new(name: String, encoded: Encoded, options: Options) -> Self {
         let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
-        Self { name, gapless, decoding, options, phase, tags, cancelled: AtomicBool::new(false) }
-    }
-
-    pub(super) fn decoder(&self) -> Option<&str> {
-        self.decoding.decoder()
+        Self { name, encoded, options, phase, tags, cancelled: AtomicBool::new(false) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -145,7 +138,7 @@ impl Intake {
         let analyzer = Analyzer::new(info.rate(), info.channels(), file)
             .map_err(|error| Failure::FormatChange(self.name.clone(), "nothing".to_owned(), error.to_string()))?;
         let analyzer = analyzer.with(self.options);
-        let encoded = Encoded::new(self.gapless, self.decoding.clone());
+        let encoded = self.encoded.clone();
         Ok(Work { analyzer, info, encoded, samples: Vec::new() })
     }
 

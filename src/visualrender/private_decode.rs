@@ -12,7 +12,8 @@ use gst::prelude::*;
 use super::failure::Failure;
 use super::imp::CAT;
 use super::intake::{Intake, Taken};
-use crate::glue::decoding::{self, Decoding};
+use crate::glue::decoding::{self, DecoderName};
+use crate::glue::encoded::Encoded;
 use crate::logic::audio::analyze::Options;
 use crate::logic::audio::gapless::{self, Gapless};
 use crate::logic::audio::timeline::Timeline;
@@ -30,6 +31,7 @@ struct Shared {
 pub(super) struct Job {
     pipeline: gst::Pipeline,
     shared: Arc<Shared>,
+    decoder: DecoderName,
 }
 
 /// What [`Job::wait`] came back with.
@@ -75,8 +77,8 @@ impl Job {
             .add_many([&decode, &convert, sink.upcast_ref()])
             .and_then(|()| convert.link(&sink))
             .map_err(|_| Failure::MissingElement("appsink"))?;
-        let decoding = decode.downcast_ref::<gst::Bin>().map(Decoding::of).unwrap_or_default();
-        let intake = Intake::new(name_of(uri), gapless_of(uri), decoding, options);
+        let bin = decode.downcast_ref::<gst::Bin>().ok_or(Failure::MissingElement("uridecodebin"))?;
+        let intake = Intake::new(name_of(uri), Encoded::new(bin, gapless_of(uri)), options);
         let shared = Arc::new(Shared { intake, bus, undecoded: Mutex::new(None) });
 
         let converter = convert.downgrade();
@@ -143,7 +145,7 @@ impl Job {
             }
             gst::PadProbeReturn::Ok
         });
-        let job = Self { pipeline, shared };
+        let job = Self { pipeline, shared, decoder: DecoderName::of(bin) };
         // An element that cannot start has posted why on the bus, where `wait` finds it.
         if job.pipeline.set_state(gst::State::Playing).is_err() {
             gst::debug!(CAT, "the private pipeline does not start");
@@ -153,7 +155,7 @@ impl Job {
 
     /// The factory of the decoder, once there is one.
     pub(super) fn decoder(&self) -> Option<String> {
-        self.shared.intake.decoder().map(str::to_owned)
+        self.decoder.get().map(str::to_owned)
     }
 
     /// What ends a wait.

@@ -135,7 +135,7 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
         plan.container.extension()
     );
     // GStreamer's own parser cuts what LAME has tagged.
-    let left_to_us = |found: &Gapless| found.skipped_by == SkippedBy::Parser { lame: false };
+    let left_to_us = |found: &Gapless| found.skipped_by == SkippedBy::Taker { lame: false };
     if let Some(found) = facts.gapless.filter(left_to_us).filter(|_| plan.audio_codec != AudioCodec::None) {
         println!(
             "# the MP3 begins with {} ms of silence from its encoder; the command cuts it off the sound too, for which gst-launch-1.0 has no element",

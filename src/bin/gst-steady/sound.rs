@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 
-use gststeady::glue::decoding::Decoding;
 use gststeady::glue::encoded::Encoded;
 use gststeady::logic::audio::gapless::Gapless;
 
@@ -19,7 +18,7 @@ struct Sound {
 /// Counts and cuts what leaves `convert`, an element without delay, whose samples those of `pipeline` decode. To be called
 /// before it starts.
 pub fn keep_to_encoded(convert: &gst::Element, pipeline: &gst::Pipeline, gapless: Option<Gapless>) -> Option<()> {
-    let encoded = Encoded::new(gapless, Decoding::of(pipeline.upcast_ref()));
+    let encoded = Encoded::new(pipeline.upcast_ref(), gapless);
     let sound = Arc::new(Mutex::new(Sound { encoded, segment: None, position: 0 }));
     let (sink, src) = (convert.static_pad("sink")?, convert.static_pad("src")?);
     let (at_end, out) = (sound.clone(), src.downgrade());
@@ -97,6 +96,10 @@ impl Sound {
     fn stamp(&mut self, buffer: &mut gst::BufferRef, samples: u64, format: &gst_audio::AudioInfo) {
         let time = |samples| gst::ClockTime::SECOND.mul_div_floor(samples, u64::from(format.rate()));
         let (begin, end) = (time(self.position), time(self.position + samples));
+        if self.position > 0 {
+            // Where time stamps jump, as they do where a parser corrects them, the samples do not.
+            buffer.unset_flags(gst::BufferFlags::DISCONT | gst::BufferFlags::RESYNC);
+        }
         buffer.set_pts(begin);
         buffer.set_duration(end.zip(begin).map(|(end, begin)| end - begin));
         self.position += samples;

@@ -30,20 +30,19 @@ pub struct Gapless {
 pub enum SkippedBy {
     /// The demuxer: its segment begins behind them.
     Demuxer,
-    /// The parser, if it puts clipping metas on its buffers; else whoever takes the samples. GStreamer's
-    /// `mpegaudioparse` does so for tags whose encoder calls itself LAME.
-    Parser {
+    /// Whoever takes the samples. GStreamer's `mpegaudioparse` would do so for tags whose encoder calls itself LAME.
+    Taker {
         /// Whether the tag's encoder is LAME.
         lame: bool,
     },
 }
 
 impl Gapless {
-    /// How many samples whoever takes them has to skip, when the parser has trimmed or not.
-    pub fn left_to_skip(&self, parser_trims: bool) -> u64 {
+    /// How many samples whoever takes them has to skip.
+    pub fn left_to_skip(&self) -> u64 {
         match self.skipped_by {
-            SkippedBy::Parser { .. } if !parser_trims => self.skip,
-            _ => 0,
+            SkippedBy::Demuxer => 0,
+            SkippedBy::Taker { .. } => self.skip,
         }
     }
 }
