@@ -141,6 +141,8 @@ const AAC: &[Encoder] = &[
         settings: |_| vec![("bitrate", "192000".into())],
     },
 ];
+/// The priming of AAC, which most players do not know of, is 1024 samples: 23 ms at this rate, 46 at half of it.
+const AAC_RATES: &str = "audio/x-raw,rate=[44100,96000]";
 const OPUS: &[Encoder] = &[Encoder {
     factory: "opusenc",
     package: "gstreamer1.0-plugins-base",
@@ -262,7 +264,7 @@ impl AudioCodec {
     /// All of them, for messages.
     pub const ALL: [AudioCodec; 4] = [AudioCodec::Aac, AudioCodec::Opus, AudioCodec::Flac, AudioCodec::None];
 
-    /// Encoder and parser; `None` for [`AudioCodec::None`].
+    /// What the sound has to be, encoder and parser; `None` for [`AudioCodec::None`].
     pub fn encoder(self, size: &EncodeSize, installed: &dyn Fn(&str) -> bool) -> Result<Option<Vec<Node>>, NoEncoder> {
         let (table, parser) = match self {
             AudioCodec::Aac => (AAC, "aacparse"),
@@ -270,7 +272,12 @@ impl AudioCodec {
             AudioCodec::Flac => (FLAC, "flacparse"),
             AudioCodec::None => return Ok(None),
         };
-        Ok(Some(vec![choose(self, table, size, installed)?, Node::element(parser)]))
+        let encoder = choose(self, table, size, installed)?;
+        let mut nodes = vec![encoder, Node::element(parser)];
+        if self == AudioCodec::Aac {
+            nodes.insert(0, Node::Caps(AAC_RATES.into()));
+        }
+        Ok(Some(nodes))
     }
 }
 
