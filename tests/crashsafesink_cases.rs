@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::bytes::{bytes_to, folder, pushed_to, shown};
+use common::process::alone;
 use common::sink::{names, pattern};
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
@@ -103,6 +104,7 @@ fn the_location_is_fixed_while_recording() {
 
 #[test]
 fn a_moved_directory_and_a_changed_working_directory_do_not_matter() {
+    alone!();
     let dir = folder();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
     std::fs::create_dir(&old).unwrap();
