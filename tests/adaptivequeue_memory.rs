@@ -1,4 +1,4 @@
-//! How much `adaptivequeue` holds, what it leases for it, and what it gives back.
+//! How much `adaptivequeue` holds, what it leases for it, and what it gives back. The budget is that of the process.
 #![cfg(feature = "plugin")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -9,12 +9,13 @@ mod jams;
 mod pads;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{TestPipeline, process, wait_until};
+use common::process::alone;
+use common::{TestPipeline, wait_until};
 use gst::prelude::*;
-use gststeady::logic::memory::budget::{BudgetStats, Policy};
+use gststeady::logic::memory::budget::Policy;
 use gststeady::logic::memory::machine::Machine;
 use gststeady::logic::memory::{process_budget, set_policy};
 use pads::{Between, Blocked, buffer};
@@ -22,13 +23,6 @@ use pads::{Between, Blocked, buffer};
 const GIB: u64 = 1 << 30;
 /// 8K in RGBA.
 const HUGE: u64 = 7680 * 4320 * 4;
-
-/// The budget is the process's: tests that look at it take turns where they share a process.
-fn alone() -> MutexGuard<'static, ()> {
-    common::init();
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
 
 fn caps(width: i32, height: i32) -> gst::Caps {
     common::init();
@@ -58,7 +52,7 @@ fn with_caps(setup: impl FnOnce(&gst::Element), caps: &gst::Caps) -> (Between, B
 
 #[test]
 fn the_tier_follows_the_assumed_memory_and_the_role() {
-    let _alone = alone();
+    alone!();
     for (gib, role, frames) in [
         (32, "rendered", 64),
         (16, "rendered", 32),
@@ -85,7 +79,7 @@ fn the_tier_follows_the_assumed_memory_and_the_role() {
 
 #[test]
 fn a_tier_of_huge_frames_gives_way_to_the_memory_that_is_free() {
-    let _alone = alone();
+    alone!();
     let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 2 * GIB), &caps(7680, 4320));
     // 8 frames are 1.06 GB, more than half of 2 GiB, and there is no smaller tier: the budget decides.
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 8);
@@ -97,7 +91,8 @@ fn a_tier_of_huge_frames_gives_way_to_the_memory_that_is_free() {
 
 #[test]
 fn audio_and_encoded_data_count_time_and_buffers() {
-    let _alone = alone();
+    alone!();
+    common::init();
     let (q, _blocked) = with_caps(|_| (), &gst::Caps::new_empty_simple("audio/x-vorbis"));
     let limits = |q: &Between| {
         (q.element.property::<u32>("max-size-buffers"), q.element.property::<u64>("max-size-time") / 1_000_000_000)
@@ -108,7 +103,7 @@ fn audio_and_encoded_data_count_time_and_buffers() {
 
 #[test]
 fn what_the_user_sets_stays_until_it_is_given_back() {
-    let _alone = alone();
+    alone!();
     let (q, _blocked) = with_caps(|e| e.set_property("max-size-buffers", 5u32), &caps(64, 64));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 5);
     let sizing = q.element.property_value("sizing");
@@ -125,7 +120,7 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
 
 #[test]
 fn the_lease_is_given_back_by_drain_caps_flush_and_null() {
-    let _alone = alone();
+    alone!();
     let lease = |q: &Between| stats(&q.element).get::<u64>("lease").unwrap();
     let (q, blocked) = with_caps(|_| (), &caps(64, 64));
     q.link_sink();
@@ -183,7 +178,7 @@ impl AsMut<[u8]> for Untouched {
 fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
     const QUEUES: u64 = 32;
     const FLOORS: u64 = QUEUES * 2 * HUGE;
-    let _alone = alone();
+    alone!();
     let limit = process_budget().stats().limit;
     let queues: Vec<_> =
         (0..QUEUES).map(|_| with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(7680, 4320))).collect();
@@ -214,11 +209,8 @@ fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
 
 #[test]
 fn a_full_queue_shrinks_to_its_floor_while_memory_is_low() {
-    let this = "a_full_queue_shrinks_to_its_floor_while_memory_is_low";
     // So large a machine that any reserve is allowed: then it decides whether memory is low.
-    if !process::is_own(this, &[("STEADY_ASSUME_MEMORY", "16000T"), ("STEADY_MEMORY_LIMIT", "1G")]) {
-        return;
-    }
+    alone!("STEADY_ASSUME_MEMORY" = "16000T", "STEADY_MEMORY_LIMIT" = "1G");
     common::init();
     let frame = 64 * 64 * 4;
     let reserve = |part_of_available: f64| {
@@ -281,17 +273,15 @@ fn a_budget_of_one_frame_still_finishes_eight_branches_into_one_muxer() {
 
 #[test]
 fn a_lower_limit_is_obeyed_by_the_next_lease() {
-    let _alone = alone();
-    let BudgetStats { limit, .. } = process_budget().stats();
+    alone!();
     process_budget().set_limit(20 * 64 * 64 * 4);
     let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(64, 64));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 20);
-    process_budget().set_limit(limit);
 }
 
 #[test]
 fn growth_falls_back_when_the_queue_has_drained() {
-    let _alone = alone();
+    alone!();
     let pipeline = TestPipeline::parse(&jams::recording("adaptivequeue name=q assume-memory=1073741824"));
     pipeline.run(Duration::from_secs(20)).expect_eos();
     let queue = pipeline.element("q");
@@ -305,10 +295,7 @@ fn growth_falls_back_when_the_queue_has_drained() {
 
 #[test]
 fn the_log_says_in_one_line_what_was_found_and_warns_of_little_memory() {
-    let this = "the_log_says_in_one_line_what_was_found_and_warns_of_little_memory";
-    if !process::is_own(this, &[("STEADY_MEMORY_LIMIT", "1G")]) {
-        return;
-    }
+    alone!("STEADY_MEMORY_LIMIT" = "1G");
     common::init();
     let lines: Arc<Mutex<Vec<String>>> = Arc::default();
     let log = Arc::clone(&lines);
@@ -335,6 +322,7 @@ Warning: the memory budget has no room for 6 of 8 buffers: holds 2
 
 #[test]
 fn back_pressure_is_told_once_each_way() {
+    alone!();
     let (q, blocked) = with_caps(|e| e.set_property("max-size-buffers", 10u32), &caps(64, 64));
     let bus = gst::Bus::new();
     q.element.set_bus(Some(&bus));
@@ -356,6 +344,7 @@ fn back_pressure_is_told_once_each_way() {
 
 #[test]
 fn stats_count_what_passed() {
+    alone!();
     let (q, blocked) = with_caps(
         |e| {
             e.set_property("max-size-buffers", 4u32);
@@ -382,6 +371,7 @@ fn stats_count_what_passed() {
 
 #[test]
 fn the_documented_fields_are_those_of_the_structures() {
+    alone!();
     let (q, _blocked) = with_caps(|_| (), &caps(64, 64));
     let text = include_str!("../docs/messages.md");
     let section = text.split("\n## adaptivequeue\n").nth(1).unwrap().split("\n## ").next().unwrap();

@@ -1,4 +1,5 @@
-//! `adaptivequeue` speaks up when a pipeline has come to a halt, and only then.
+//! `adaptivequeue` speaks up when a pipeline has come to a halt, and only then. It asks whether the process is at work, so
+//! that each test here has a process to itself: the work of another one would excuse every stall.
 #![cfg(feature = "plugin")]
 #![allow(clippy::unwrap_used, reason = "a test")]
 
@@ -10,6 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use common::gate::{Gate, Opener};
+use common::process::alone;
 use common::{Outcome, TestPipeline, wait_until};
 use gst::prelude::*;
 use jams::{
@@ -23,6 +25,7 @@ const DEFAULT: Scale = Scale { timeout: Duration::from_secs(5), hold: Duration::
 
 #[test]
 fn recording_graphs_finish_at_every_tier_by_growth() {
+    alone!();
     let tiers = ["rendered", "encoder"].into_iter().flat_map(|role| [1, 8, 16, 32].map(|gib| (gib, role)));
     for (gib, role) in tiers.chain([(1, "animation")]) {
         let queue = format!("adaptivequeue name=q role={role} assume-memory={}", gib * GIB);
@@ -42,6 +45,7 @@ fn recording_graphs_finish_at_every_tier_by_growth() {
 
 #[test]
 fn a_recording_graph_that_must_not_grow_gets_one_clear_error() {
+    alone!();
     let pipeline = DEFAULT.parse(&recording("adaptivequeue name=q max-size-buffers=8"));
     pipeline.set_state(gst::State::Playing).unwrap();
     let (took, text, details) = one_error(&pipeline, DEFAULT);
@@ -54,11 +58,8 @@ fn a_recording_graph_that_must_not_grow_gets_one_clear_error() {
 
 #[test]
 fn a_recording_graph_without_memory_to_grow_gets_one_clear_error() {
-    let this = "a_recording_graph_without_memory_to_grow_gets_one_clear_error";
     // Three frames of the graph; the second queue has its floor as well.
-    if !common::process::is_own(this, &[("STEADY_MEMORY_LIMIT", "84K")]) {
-        return;
-    }
+    alone!("STEADY_MEMORY_LIMIT" = "84K");
     let pipeline = DEFAULT.parse(&recording("adaptivequeue name=q"));
     pipeline.set_state(gst::State::Playing).unwrap();
     let (took, text, details) = one_error(&pipeline, DEFAULT);
@@ -69,6 +70,7 @@ fn a_recording_graph_without_memory_to_grow_gets_one_clear_error() {
 
 #[test]
 fn a_sink_that_never_returns_is_named_and_null_does_not_hang() {
+    alone!();
     let pipeline = DEFAULT.parse("videotestsrc ! Q name=q ! fakesink name=sink signal-handoffs=true");
     let gate = hold_sink(&pipeline);
     pipeline.set_state(gst::State::Playing).unwrap();
@@ -87,6 +89,7 @@ fn a_sink_that_never_returns_is_named_and_null_does_not_hang() {
 
 #[test]
 fn the_end_of_a_stream_that_cannot_leave_is_a_stall_as_well() {
+    alone!();
     let pipeline = SHORT.parse("videotestsrc num-buffers=5 ! Q ! fakesink name=sink signal-handoffs=true sync=false");
     let gate = hold_sink(&pipeline);
     pipeline.set_state(gst::State::Playing).unwrap();
@@ -97,6 +100,7 @@ fn the_end_of_a_stream_that_cannot_leave_is_a_stall_as_well() {
 
 #[test]
 fn a_source_that_waits_for_the_answer_to_a_query_is_stuck_as_well() {
+    alone!();
     let pipeline = DEFAULT.parse("videotestsrc name=s ! Q name=q ! fakesink name=sink signal-handoffs=true");
     let gate = hold_sink(&pipeline);
     ask_before_buffer(&pipeline, 3);
@@ -113,6 +117,7 @@ fn a_source_that_waits_for_the_answer_to_a_query_is_stuck_as_well() {
 
 #[test]
 fn a_query_that_downstream_never_answers_is_a_stall() {
+    alone!();
     let pipeline = SHORT.parse("videotestsrc name=s ! Q name=q ! fakesink name=sink async=false");
     let gate = Opener(Gate::default());
     let held = gate.0.clone();
@@ -132,6 +137,7 @@ fn a_query_that_downstream_never_answers_is_a_stall() {
 
 #[test]
 fn a_query_that_waits_for_the_clock_is_no_stall() {
+    alone!();
     let pipeline = SHORT.parse(
         "videotestsrc name=s ! video/x-raw,framerate=1/2 ! identity name=i ! Q max-size-buffers=2 ! fakesink sync=true",
     );
@@ -143,6 +149,7 @@ fn a_query_that_waits_for_the_clock_is_no_stall() {
 
 #[test]
 fn a_jam_of_several_queues_is_told_of_once() {
+    alone!();
     let source = jams::SOURCE;
     let pipeline = SHORT.parse(&format!(
         "funnel name=f ! fakesink name=sink signal-handoffs=true {source} ! Q name=a ! f. {source} ! Q ! Q name=b ! f."
@@ -163,6 +170,7 @@ fn a_jam_of_several_queues_is_told_of_once() {
 
 #[test]
 fn on_timeout_warning_waits_on() {
+    alone!();
     let pipeline = SHORT.parse("videotestsrc ! Q on-timeout=warning ! fakesink name=sink signal-handoffs=true");
     let gate = hold_sink(&pipeline);
     pipeline.set_state(gst::State::Playing).unwrap();
@@ -176,6 +184,7 @@ fn on_timeout_warning_waits_on() {
 
 #[test]
 fn on_timeout_leak_lets_the_producer_go_on() {
+    alone!();
     let pipeline = SHORT.parse(
         "videotestsrc ! identity name=i ! Q name=q max-size-buffers=3 on-timeout=leak ! \
          fakesink name=sink signal-handoffs=true sync=false",
@@ -196,6 +205,7 @@ fn on_timeout_leak_lets_the_producer_go_on() {
 
 #[test]
 fn on_timeout_leak_ends_the_wait_for_an_answer() {
+    alone!();
     let pipeline = SHORT.parse(
         "videotestsrc name=s ! Q name=q max-size-buffers=3 on-timeout=leak ! \
          fakesink name=sink signal-handoffs=true sync=false",
@@ -211,56 +221,67 @@ fn on_timeout_leak_ends_the_wait_for_an_answer() {
 
 #[test]
 fn paused_on_purpose_is_no_stall() {
+    alone!();
     jams::pauses(SHORT);
 }
 
 #[test]
 fn a_blocking_probe_is_no_stall() {
+    alone!();
     jams::is_blocked_by_a_probe(SHORT);
 }
 
 #[test]
 fn waiting_for_the_clock_is_no_stall() {
+    alone!();
     plays_without_error(SHORT, "videotestsrc ! video/x-raw,framerate=1/2 ! Q max-size-buffers=2 ! fakesink sync=true");
 }
 
 #[test]
 fn seeking_all_the_time_is_no_stall() {
+    alone!();
     jams::seeks(SHORT);
 }
 
 #[test]
 fn gaps_alone_are_no_stall() {
+    alone!();
     jams::sends_gaps(SHORT);
 }
 
 #[test]
 fn a_slow_encoder_beside_audio_is_no_stall() {
+    alone!();
     jams::encodes_slowly(SHORT, 1280, 720, 40);
 }
 
 #[test]
 fn an_element_at_work_is_no_stall() {
+    alone!();
     jams::works_for_long(SHORT, false);
 }
 
 #[test]
 fn an_element_at_work_that_hardly_gets_a_core_is_no_stall() {
+    alone!();
     jams::works_for_long(SHORT, true);
 }
 
 #[test]
 fn a_slow_consumer_is_no_stall() {
+    alone!();
     jams::has_a_slow_consumer(SHORT);
 }
 
 #[test]
 fn an_application_that_does_not_read_is_no_stall() {
+    alone!();
     insta::assert_snapshot!(without_numbers(&jams::is_not_read(SHORT)), @"Export waits: the queue adaptivequeue0 has been full (N buffers, N MB, N s) for N s because the application has not taken anything from appsink0 all that time. Pull from appsink0, or let it drop (its properties drop and max-buffers).");
 }
 
 #[test]
 fn a_turn_or_a_time_to_wait_for_is_no_stall() {
+    alone!();
     jams::waits_for_a_turn(SHORT);
 }
 
@@ -271,6 +292,7 @@ fn a_suspended_process_is_no_stall() {
 
 #[test]
 fn a_file_blocked_on_the_clock_beside_live_audio_does_not_grow() {
+    alone!();
     let pipeline = SHORT.parse(
         "audiotestsrc is-live=true samplesperbuffer=8820 ! Q ! matroskamux name=m ! fakesink \
          videotestsrc ! video/x-raw,width=64,height=64 ! Q name=q role=animation ! m.",
@@ -284,6 +306,7 @@ fn a_file_blocked_on_the_clock_beside_live_audio_does_not_grow() {
 
 #[test]
 fn gapless_playback_is_no_stall() {
+    alone!();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tone.ogg");
     let make = format!("audiotestsrc num-buffers=60 ! vorbisenc ! oggmux ! filesink location={}", file.display());

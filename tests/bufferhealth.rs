@@ -197,7 +197,7 @@ fn seeks_segments_and_rate_changes_are_no_gaps() {
 #[test]
 fn a_clean_run_gives_no_alarm_and_one_message_each_way() {
     let p = TestPipeline::parse(
-        "videotestsrc is-live=true num-buffers=90 ! video/x-raw,framerate=30/1,width=64,height=48 ! queue ! \
+        "videotestsrc is-live=true num-buffers=90 ! video/x-raw,framerate=30/1,width=64,height=48 ! queue name=watched ! \
          bufferhealth name=v late-threshold=300000000 ! fakesink sync=true \
          audiotestsrc is-live=true num-buffers=140 ! queue ! bufferhealth name=a late-threshold=300000000 ! fakesink sync=true",
     );
@@ -214,7 +214,7 @@ fn a_clean_run_gives_no_alarm_and_one_message_each_way() {
     );
     assert!(count(&v, "timed") >= 85, "a clock is there from the start");
     assert!(stats(&v).get::<bool>("live").unwrap() && stats(&v).get::<bool>("synced").unwrap());
-    assert_eq!(stats(&v).get::<&str>("watch").unwrap(), "queue0");
+    assert_eq!(stats(&v).get::<&str>("watch").unwrap(), "watched");
     assert!(v.property::<bool>("healthy"));
 }
 

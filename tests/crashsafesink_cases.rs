@@ -4,8 +4,11 @@
 mod common;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::bytes::{bytes_to, folder, pushed_to, shown};
+use common::gate::{Gate, Opener};
+use common::process::alone;
 use common::sink::{names, pattern};
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
@@ -103,6 +106,7 @@ fn the_location_is_fixed_while_recording() {
 
 #[test]
 fn a_moved_directory_and_a_changed_working_directory_do_not_matter() {
+    alone!();
     let dir = folder();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
     std::fs::create_dir(&old).unwrap();
@@ -186,12 +190,31 @@ fn inside_splitmuxsink_every_fragment_is_final_and_old_ones_are_reused() {
     ] {
         let dir = folder();
         let pipeline = TestPipeline::parse(&format!(
-            "videotestsrc num-buffers=150 ! video/x-raw,width=64,height=64,framerate=30/1 ! \
-             x264enc tune=zerolatency key-int-max=15 ! h264parse ! splitmuxsink {how} \
+            "videotestsrc name=source num-buffers=150 ! video/x-raw,width=64,height=64,framerate=30/1 ! \
+             x264enc tune=zerolatency key-int-max=15 ! h264parse ! splitmuxsink name=split {how} \
              location={}/part%02d.mkv max-size-time=1000000000 max-files=3",
             shown(dir.path())
         ));
-        pipeline.run(PATIENCE).expect_eos();
+        // Where fragments are finished beside the next ones, numbers may not return before: a file is still being recorded, and
+        // splitmuxsink fails over two elements of one name. The fourth and the fifth fragment wait for the first two.
+        let gates = [90, 120].map(|frame| (frame, Opener(Gate::default())));
+        let (held, count) = (gates.each_ref().map(|(frame, gate)| (*frame, gate.0.clone())), AtomicU64::new(0));
+        let source = pipeline.element("source").static_pad("src").unwrap();
+        source.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+            let n = count.fetch_add(1, Ordering::SeqCst);
+            held.iter().filter(|(frame, _)| *frame == n).for_each(|(_, gate)| gate.pass());
+            gst::PadProbeReturn::Ok
+        });
+        pipeline.set_state(gst::State::Playing).unwrap();
+        let split = pipeline.element("split").downcast::<gst::Bin>().unwrap();
+        for (fragment, (_, gate)) in gates.iter().enumerate() {
+            let gone = |kind| split.by_name(&format!("{kind}_{fragment}")).is_none();
+            wait_until("an earlier fragment is finished", || {
+                dir.path().join(format!("part0{fragment}.mkv")).exists() && gone("sink") && gone("muxer")
+            });
+            gate.open();
+        }
+        pipeline.wait(PATIENCE).expect_eos();
         pipeline.set_state(gst::State::Null).unwrap();
         // Five fragments, of which the last two replace the first two.
         assert_eq!(names(dir.path()), ["part00.mkv", "part01.mkv", "part02.mkv"], "{how}");

@@ -10,10 +10,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::TestPipeline;
+use common::process::alone;
 use gst::prelude::*;
 
 #[test]
 fn ten_minutes_of_a_clean_run_give_no_alarm_and_take_no_memory() {
+    alone!();
     // Small frames: how many of them wait in a queue on a busy machine must not look like a leak.
     let p = TestPipeline::parse(
         "videotestsrc is-live=true num-buffers=36000 ! video/x-raw,framerate=60/1,width=64,height=36 ! queue ! \

@@ -1,12 +1,14 @@
 //! What the analysis costs: time, memory and disk.
 #![cfg(feature = "full")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
+mod common;
 #[path = "common/memory.rs"]
 mod memory;
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use common::process::alone;
 use gststeady::logic::audio::analyze::{Analysis, Analyzer, Normalize, Options};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline_file::NewFile;
@@ -18,6 +20,7 @@ fn cpu_time() -> Duration {
 
 #[test]
 fn stereo_is_analysed_sixty_times_faster_than_it_plays_in_32_mib_and_40_kb_a_second() {
+    alone!();
     const SECONDS: usize = 240;
     const RATE: usize = 48_000;
     let mut noise = 1u32;

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use common::audio::{Fixtures, frames, render, tune};
+use common::process::alone;
 use common::{PATIENCE, TestPipeline};
 use gst::prelude::*;
 use gststeady::logic::audio::analyze::Analyzer;
@@ -82,6 +83,7 @@ fn ten_hours(path: &Path) -> u64 {
 
 #[test]
 fn ten_hours_are_analysed_in_flat_memory_and_drawn_to_the_last_frame() {
+    alone!();
     let files = Fixtures::new();
     let path = files.path("long.wav");
     let samples = ten_hours(&path);

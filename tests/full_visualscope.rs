@@ -14,12 +14,14 @@ mod scope;
 use std::time::Duration;
 
 use common::audio::Fixtures;
+use common::process::alone;
 use common::{PATIENCE, wait_until};
 use gst::prelude::*;
 use scope::{Audio, SMALL, begin, end, frames};
 
 #[test]
 fn a_song_of_a_minute_goes_through_a_player_without_stalling_the_audio() {
+    let _turn = player::turn();
     let files = Fixtures::new();
     let song = files.ogg(&files.wav(44_100, 60 * 44_100));
     let player = player::no_later_than_without_pictures(&song, 1, Duration::from_secs(150));
@@ -37,6 +39,7 @@ fn a_song_of_a_minute_goes_through_a_player_without_stalling_the_audio() {
 
 #[test]
 fn a_hundred_seeks_and_twenty_swaps_while_playing_end_well() {
+    let _turn = player::turn();
     let files = Fixtures::new();
     let player = player::Player::new(&files.wav(44_100, 30 * 44_100), "");
     player.playbin.set_state(gst::State::Playing).unwrap();
@@ -59,6 +62,7 @@ fn a_hundred_seeks_and_twenty_swaps_while_playing_end_well() {
 
 #[test]
 fn every_rate_and_buffer_size_gives_the_same_pictures() {
+    let _turn = player::turn();
     for rate in [8_000, 22_050, 44_100, 48_000, 96_000, 192_000] {
         let audio = Audio::tune(rate, rate as usize + 1);
         let seconds = frames("", SMALL, &audio, 44_100);
@@ -71,6 +75,8 @@ fn every_rate_and_buffer_size_gives_the_same_pictures() {
 
 #[test]
 fn ten_hours_flow_through_in_flat_memory() {
+    let _turn = player::turn();
+    alone!();
     let minute = Audio::tune(8_000, 8_000 * 60);
     let scope = pads::Between::new("visualscope");
     // Keeps nothing of what comes out.

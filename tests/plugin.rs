@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
 
+use common::process::alone;
 use gst::glib;
 use gst::prelude::*;
 
@@ -29,6 +30,7 @@ fn registering_twice_in_one_program_is_harmless() {
 
 #[test]
 fn a_second_copy_of_the_library_steps_back() {
+    alone!();
     common::init();
     let copy = common::plugin_folder().join("libgststeady.so");
     assert!(gst::Plugin::load_file(&copy).is_err());

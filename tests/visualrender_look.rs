@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use common::audio::{Fixtures, error_of, frames, pull, render, sink, write_wav};
 use common::media::convert;
+use common::process::alone;
 use common::{PATIENCE, TestPipeline};
 use gst::prelude::*;
 
@@ -241,14 +242,14 @@ fn a_progress_bar_grows_with_the_frames() {
 
 #[test]
 fn a_look_is_saved_and_loaded_as_a_preset() {
+    let home = tempfile::tempdir().unwrap();
+    alone!("XDG_DATA_HOME" = home.path().to_str().unwrap());
     common::init();
     let make = || gst::ElementFactory::make("visualrender").build().unwrap();
     let (saved, loaded) = (make(), make());
     saved.set_property("palette", "ember");
     saved.set_property_from_str("quality", "high");
     let presets = [&saved, &loaded].map(|element| element.dynamic_cast_ref::<gst::Preset>().unwrap());
-    let home = tempfile::tempdir().unwrap();
-    gst::Preset::set_app_dir(home.path()).unwrap();
     presets[0].save_preset("night").unwrap();
     presets[1].load_preset("night").unwrap();
     assert_eq!(loaded.property::<String>("palette"), "ember");

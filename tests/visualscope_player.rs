@@ -11,6 +11,7 @@ use gst::prelude::*;
 
 #[test]
 fn in_a_player_a_song_goes_through_without_stalling_the_audio() {
+    let _turn = player::turn();
     let files = Fixtures::new();
     let song = files.flac(&files.wav(44_100, 3 * 44_100));
     let player = player::no_later_than_without_pictures(&song, 3, PATIENCE);
@@ -25,6 +26,7 @@ fn in_a_player_a_song_goes_through_without_stalling_the_audio() {
 
 #[test]
 fn put_into_a_player_that_plays_it_shows_the_rest_of_the_song() {
+    let _turn = player::turn();
     let files = Fixtures::new();
     let player = player::Player::new(&files.wav(44_100, 4 * 44_100), "");
     player.playbin.set_state(gst::State::Playing).unwrap();
@@ -41,6 +43,7 @@ fn put_into_a_player_that_plays_it_shows_the_rest_of_the_song() {
 
 #[test]
 fn two_songs_without_a_pause_are_drawn_to_their_ends() {
+    let _turn = player::turn();
     let files = Fixtures::new();
     let (one, two) = (files.wav(44_100, 66_150), files.wav(44_100, 44_100));
     let player = player::Player::new(&one, "");
@@ -61,6 +64,7 @@ fn two_songs_without_a_pause_are_drawn_to_their_ends() {
 
 #[test]
 fn seeks_in_a_player_show_frames_from_the_new_place() {
+    let _turn = player::turn();
     let files = Fixtures::new();
     let player = player::Player::new(&files.wav(44_100, 10 * 44_100), "");
     player.playbin.set_state(gst::State::Paused).unwrap();

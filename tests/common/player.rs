@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 
@@ -12,6 +12,13 @@ const SLACK: i64 = 50_000_000;
 
 /// How much later with pictures than without, in ns.
 const MORE: i64 = 5_000_000;
+
+/// Held by each test of a binary that looks at how late things are: others beside it would make them late. Cargo runs one
+/// binary after the other; for cargo-nextest, which runs all tests at once, its settings keep the machine free.
+pub fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What reached a sink.
 #[derive(Debug, Default, Clone)]

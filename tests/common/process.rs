@@ -1,12 +1,43 @@
-//! Tests that need a process of their own: what they set up is read once and for the whole process, or they stop it.
+//! Tests that need a process of their own, whoever runs them: cargo runs many in one process, cargo-nextest one in each.
+//! They look at something that belongs to the whole process (its CPU time, its memory, the numbers in the names of
+//! elements), or change it (environment, folder, priority of reused threads), or stop the process.
 
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 const MARK: &str = "STEADY_TEST_IN_OWN_PROCESS";
+/// A process that hangs ends itself after this time, so that the test fails.
+const LIMIT: Duration = Duration::from_secs(if cfg!(feature = "full") { 1200 } else { 180 });
+
+/// Lets the rest of the calling test run in a process of its own, and ends the test here once it has passed there.
+/// Variables for its environment: `alone!("NAME" = "value")`.
+#[allow(unused_macros, reason = "each test binary uses a part of it")]
+macro_rules! alone {
+    ($($name:literal = $value:expr),*) => {
+        fn here() {}
+        if !$crate::common::process::is_own($crate::common::process::test_of(here), &[$(($name, $value)),*]) {
+            return;
+        }
+    };
+}
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
+pub(crate) use alone;
+
+/// The name of the test in which this function is defined, as the test runner knows it. A wrong one fails: no test passes.
+pub fn test_of<F>(_: F) -> &'static str {
+    let path = std::any::type_name::<F>();
+    let test = path.split_once("::").and_then(|(_binary, rest)| rest.rsplit_once("::"));
+    test.expect("a function in a function").0
+}
 
 /// Starts another process that runs only this test. None there.
 pub fn start(test: &str, variables: &[(&str, &str)]) -> Option<Child> {
     if std::env::var_os(MARK).is_some() {
+        std::thread::spawn(|| {
+            std::thread::sleep(LIMIT);
+            eprintln!("not done after {LIMIT:?}");
+            std::process::abort();
+        });
         return None;
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
@@ -19,14 +50,21 @@ pub fn start(test: &str, variables: &[(&str, &str)]) -> Option<Child> {
 pub fn expect_pass(child: Child) {
     let output = child.wait_with_output().unwrap();
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
-    assert!(output.status.success() && text.contains("test result: ok. 1 passed"), "{text}");
+    assert!(
+        output.status.success() && text.contains("test result: ok. 1 passed"),
+        "in a process of its own, which ended with {}:\n{text}",
+        output.status
+    );
 }
 
-/// Lets the rest of the calling test run in another process, with these variables. True there. Here it is false, once
-/// the test has passed there.
+/// Whether this is the process for the test, and has these variables. If not, the test has passed in one that is.
 #[must_use]
 #[track_caller]
 pub fn is_own(test: &str, variables: &[(&str, &str)]) -> bool {
+    let one_each = std::env::var_os("NEXTEST_EXECUTION_MODE").is_some_and(|mode| mode == "process-per-test");
+    if one_each && variables.is_empty() {
+        return true;
+    }
     let Some(child) = start(test, variables) else { return true };
     expect_pass(child);
     false

@@ -227,8 +227,15 @@ pub fn short_writes_are_completed(buffers: usize) {
 
 /// Resident pages of a file, as the kernel tells them.
 pub fn resident(file: &Path) -> u64 {
-    let output = std::process::Command::new("fincore").args(["-b", "-n", "-o", "RES"]).arg(file).output().unwrap();
-    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+    let mut fincore = std::process::Command::new("fincore");
+    fincore.env("LC_ALL", "C").args(["-b", "-n", "-o", "RES"]).arg(file);
+    let output = fincore.output().expect("fincore (in the package util-linux-extra, elsewhere in util-linux)");
+    let error = String::from_utf8_lossy(&output.stderr);
+    // A recording has its temporary name neither before it begins nor after it has ended.
+    if error.contains("No such file") {
+        return 0;
+    }
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or_else(|e| panic!("fincore: {e}: {error}"))
 }
 
 /// The page cache holds a few windows of a long recording, not all of it.
