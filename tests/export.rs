@@ -160,6 +160,29 @@ fn real_speech_and_real_music_make_correct_videos() {
 }
 
 #[test]
+fn where_ffmpeg_is_not_installed_the_other_aac_encoder_makes_a_video_that_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let [audio, ..] = media::four_containers(folder.path(), SAMPLES);
+    // All plugins of the system but one.
+    let system = media::output_of(Command::new("pkg-config").args(["--variable=pluginsdir", "gstreamer-1.0"]));
+    let plugins = folder.path().join("plugins");
+    std::fs::create_dir(&plugins).unwrap();
+    for entry in std::fs::read_dir(system.trim()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if name != "libgstlibav.so" {
+            std::os::unix::fs::symlink(&path, plugins.join(name)).unwrap();
+        }
+    }
+    let mut command = gst_steady();
+    command.env("GST_PLUGIN_SYSTEM_PATH", &plugins).env("GST_REGISTRY", folder.path().join("registry"));
+    let video = folder.path().join("a.mp4");
+    media::output_of(command.args(["export", "--progress", "none", "--size", SIZE]).arg(&audio).arg(&video));
+    let found = probe(&video);
+    assert_eq!((found.videos, found.audios, found.others, found.frames), (1, 1, 0, 48));
+}
+
+#[test]
 fn without_an_audio_codec_the_video_is_silent() {
     let folder = tempfile::tempdir().unwrap();
     let [audio, ..] = media::four_containers(folder.path(), SAMPLES);

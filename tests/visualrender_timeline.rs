@@ -82,3 +82,21 @@ fn beats_that_cannot_be_used_are_an_error_that_names_the_line() {
     std::fs::write(&beats, [0xff, 0xfe, 0, 1, 2]).unwrap();
     insta::assert_snapshot!(text(), @"“/songs/beats.txt” cannot be used as beats: line 1 does not begin with a time in seconds. Give a text with the time of each beat in seconds, one a line, in order.");
 }
+
+#[test]
+fn the_pictures_of_a_file_are_the_same_with_every_gstreamer() {
+    // AAC and Opus have other samples with other versions of their libraries.
+    let digests: Vec<String> = ["ffmpeg.mp3", "lame.mp3", "untagged.mp3", "vorbis.ogg"]
+        .iter()
+        .map(|name| {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/media").join(name);
+            let pipeline = render(&file, "num-buffers=1", SMALL);
+            pipeline.set_state(gst::State::Playing).unwrap();
+            assert_eq!(pull(&pipeline).len(), 1);
+            let render = pipeline.element("render");
+            let decoder: String = render.property::<gst::Structure>("stats").get("decoder").unwrap();
+            format!("{name} {decoder} {}", render.property::<String>("timeline-digest"))
+        })
+        .collect();
+    insta::assert_snapshot!(digests.join("\n"));
+}
