@@ -53,6 +53,7 @@ make_pristine() {
     {
         apt-config dump Acquire | grep -E '^Acquire::(https?::|Check-)' || true
         echo 'Acquire::Check-Valid-Until "false";'
+        echo 'quiet "2";'
     } >"$folder/$1/pristine.new/etc/apt/apt.conf.d/90host"
     mv "$folder/$1/pristine.new" "$folder/$1/pristine"
 }
@@ -319,4 +320,4 @@ case $command in
     newcomer) lock "$1" 8; newcomer "$1"; cat "$folder/$1/newcomer-summary" ;;
     inside) inside "$@" ;;
     *) exit 64 ;;
-esac
+esac; exit # at once, so that the script may be edited while it runs
