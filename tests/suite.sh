@@ -104,7 +104,7 @@ lock() {
 
 # enter SUITE own|newcomer|over COMMAND...: in namespaces of its own, so that whatever happens, nothing stays mounted and
 # no process stays. `over` lays an empty folder over the oldest suite's target, `own` has its own.
-enter() {
+enter() (
     STEADY_SUITE=$1
     kind=$2
     shift 2
@@ -118,7 +118,7 @@ enter() {
         environment="$environment $name"
     done
     unshare --mount --propagation private --pid --fork --kill-child -- sh "$0" inside "$STEADY_SUITE" "$kind" "$environment" "$PWD" "$@"
-}
+)
 
 # put FROM TO [ro]: a folder or a file of this machine, at a place in the root.
 put() {
@@ -320,4 +320,4 @@ case $command in
     newcomer) lock "$1" 8; newcomer "$1"; cat "$folder/$1/newcomer-summary" ;;
     inside) inside "$@" ;;
     *) exit 64 ;;
-esac; exit # at once, so that the script may be edited while it runs
+esac; exit # on the same line, so that the script may be edited while it runs
