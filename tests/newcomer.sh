@@ -20,12 +20,13 @@ done
 # typed COMMAND: in a terminal, with a yes to each question.
 typed() {
     log=/tmp/typed.log
+    rm -f $log
     : >$log
+    chown newcomer: $log
     mkfifo /tmp/keys
     exec 3<>/tmp/keys
     (cd $clone && exec su newcomer -l -c "cd $clone && exec script -qefc '$1' $log" <&3 >/dev/null 2>&1) &
     terminal=$!
-    chown newcomer: $log
     tail -n +1 -f $log &
     shown=$!
     answered=0

@@ -55,6 +55,8 @@ make_pristine() {
         echo 'Acquire::Check-Valid-Until "false";'
         echo 'quiet "2";'
     } >"$folder/$1/pristine.new/etc/apt/apt.conf.d/90host"
+    # A root that a power failure spoils is made anew.
+    echo force-unsafe-io >"$folder/$1/pristine.new/etc/dpkg/dpkg.cfg.d/90host"
     mv "$folder/$1/pristine.new" "$folder/$1/pristine"
 }
 
@@ -103,7 +105,7 @@ lock() {
 }
 
 # enter SUITE own|newcomer|over COMMAND...: in namespaces of its own, so that whatever happens, nothing stays mounted and
-# no process stays. `over` lays an empty folder over the oldest suite's target, `own` has its own.
+# no process stays. `over` lays an empty folder over the oldest suite's target, so that a run changes nothing in it.
 enter() (
     STEADY_SUITE=$1
     kind=$2
@@ -162,6 +164,8 @@ inside() {
         put "$toolchain" "$toolchain" ro
         mkdir -p "$cargo_home"
         put "$cargo_home" "$cargo_home"
+        # There, cargo would find the subcommands of rustup, which is not in here.
+        [ ! -d "$cargo_home/bin" ] || mount -t tmpfs none "$in$cargo_home/bin"
         nextest=$(command -v cargo-nextest || true)
         [ -z "$nextest" ] || put "$nextest" /usr/local/bin/cargo-nextest ro
         mkdir -p "$in$target"
@@ -188,9 +192,9 @@ inside() {
     env -i HOME=/root LANG=C.UTF-8 SHELL=/bin/bash "$@"
 }
 
-# What a suite that only runs must not have made.
+# What a suite that only runs must not have made; lists of dependencies (.d) are written even when nothing is built.
 compiled_here() {
-    find "$folder/$1/over/changes" -type f \( -path '*/deps/*' -o -path '*/examples/*' -o -path '*/build/*' \) ! -path '*/meson*' |
+    find "$folder/$1/over/changes" -type f \( -path '*/deps/*' -o -path '*/examples/*' -o -path '*/build/*' \) ! -name '*.d' |
         head -n 5
 }
 
@@ -202,16 +206,17 @@ one_suite() {
     version=$(gstreamer_of "$suite")
     drift=$(drift_of "$suite" "$version")
     say "$suite: GStreamer $version$drift"
-    kind=own STEADY_STEP=all
-    [ "$suite" = $oldest ] || [ "$build" = true ] || kind=over STEADY_STEP=run
+    kind=over STEADY_STEP=run
+    [ "$build" = false ] || kind=own
+    [ $kind = over ] && [ "$suite" != $oldest ] || STEADY_STEP=all
     export STEADY_STEP
     status=0
     (enter "$suite" $kind "$root/dev" --yes test "$@") || status=$?
     passed=0 failed=1
     [ ! -e "$folder/$suite/tmp/steady-result" ] || read -r passed failed <"$folder/$suite/tmp/steady-result"
     note=$drift
-    [ $kind = own ] || note="$note, binaries of $oldest"
-    if [ $kind = over ] && [ -n "$(compiled_here "$suite")" ]; then
+    [ $STEADY_STEP = all ] || note="$note, binaries of $oldest"
+    if [ $STEADY_STEP = run ] && [ -n "$(compiled_here "$suite")" ]; then
         compiled_here "$suite" >&2
         failed=$((failed + 1))
         note="$note, BUT SOMETHING WAS BUILT: were sources changed meanwhile?"
@@ -228,18 +233,16 @@ test_on() {
         is_known "$suite" || die "no suite $suite: there are $(printf '%s\n' "$known" | cut -d' ' -f1 | tr '\n' ' ')and all"
     done
     [ "$level" = quick ] || set -- "$level" "$@"
-    summaries=
     # All that will be needed is built first, so that the binaries are there for whoever runs them.
-    if [ "$build" = false ] && [ "$wanted" != $oldest ]; then
+    if [ "$build" = false ]; then
         lock $oldest 8
         make_root $oldest
         say "building on $oldest"
         (STEADY_STEP=build && export STEADY_STEP && enter $oldest own "$root/dev" --yes test "$@") || die "the build on $oldest failed"
     fi
     for suite in $wanted; do
-        if [ "$suite" = $oldest ] || [ "$build" = true ]; then lock "$suite" 8; else lock $oldest 8 -s; lock "$suite" 9; fi
+        if [ "$build" = true ] || [ "$suite" = $oldest ]; then lock "$suite" 8; else lock $oldest 8 -s; lock "$suite" 9; fi
         one_suite "$suite" "$build" "$@"
-        summaries="$summaries $folder/$suite/summary"
         [ "$level" != --full ] || newcomer "$suite"
     done
     say "summary"
