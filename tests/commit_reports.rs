@@ -7,10 +7,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use gststeady::logic::clock::{FakeClock, Nanos, SECOND};
-use gststeady::logic::commit::fake::FakeDirectory;
-use gststeady::logic::commit::faults::{Call, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::Directory;
-use gststeady::logic::commit::{Durability, OnExists, Report, Session, WriteError};
+use gststeady::logic::recording::storage::Directory;
+use gststeady::logic::recording::storage::fake::FakeDirectory;
+use gststeady::logic::recording::storage::faults::{Call, Faults, FaultyDirectory};
+use gststeady::logic::recording::{Durability, OnExists, Report, Session, WriteError};
 use recording::{THRESHOLD, UTC, options};
 
 const PATIENCE: Duration = Duration::from_secs(30);

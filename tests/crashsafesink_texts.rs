@@ -9,10 +9,10 @@ use std::sync::Arc;
 use common::bytes::pushed_to;
 use common::{PATIENCE, TestPipeline, wait_until};
 use gst::prelude::*;
-use gststeady::logic::commit::fake::{FakeDirectory, Limits};
-use gststeady::logic::commit::faults::{Call, Fault, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, Failure, OnExists, Options, begin};
+use gststeady::logic::recording::storage::fake::{FakeDirectory, Limits};
+use gststeady::logic::recording::storage::faults::{Call, Fault, Faults, FaultyDirectory};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, Failure, OnExists, Options, begin};
 
 /// The failure of a recording in `/recordings` whose `nth` call of a kind fails, and its warnings.
 fn failure(location: &str, disk: &FakeDirectory, fault: Option<(Call, u64, Errno)>) -> (Option<Failure>, Vec<String>) {

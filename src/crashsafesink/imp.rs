@@ -17,7 +17,7 @@ use gst_base::subclass::prelude::*;
 use super::settings::{PROPERTIES, Settings};
 use super::sink::{Active, failure, post_error, shown};
 use super::{advice, uri};
-use crate::logic::commit::{Lent, Session, WriteError};
+use crate::logic::recording::{Lent, Session, WriteError};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("crashsafesink", gst::DebugColorFlags::empty(), Some("Sink that loses no recording"))

@@ -3,7 +3,7 @@
 use gst::prelude::*;
 
 use super::CrashSafeSink;
-use crate::logic::commit::{Failure, FailureKind, Finished, Kept, Leftover};
+use crate::logic::recording::{Failure, FailureKind, Finished, Kept, Leftover};
 
 /// Posts an element message; the caller holds no lock.
 fn post(sink: &CrashSafeSink, structure: gst::Structure) {

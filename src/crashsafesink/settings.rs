@@ -7,7 +7,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::{Durability, OnExists, PageCache};
-use crate::logic::commit;
+use crate::logic::recording;
 
 const DEFAULT_FLUSH_THRESHOLD: u64 = 4 * 1024 * 1024;
 const DEFAULT_FLUSH_INTERVAL: gst::ClockTime = gst::ClockTime::from_seconds(2);
@@ -49,20 +49,20 @@ impl Default for Settings {
 
 impl Settings {
     /// The part that the recording itself needs.
-    pub fn options(&self) -> commit::Options {
-        commit::Options {
+    pub fn options(&self) -> recording::Options {
+        recording::Options {
             threshold: self.flush_threshold,
             interval: self.flush_interval.nseconds(),
             durability: match self.durability {
-                Durability::Sync => commit::Durability::Sync,
-                Durability::Flush => commit::Durability::Flush,
+                Durability::Sync => recording::Durability::Sync,
+                Durability::Flush => recording::Durability::Flush,
             },
             digest: self.blake3,
             bounded_cache: self.page_cache == PageCache::Bounded,
             on_exists: match self.on_exists {
-                OnExists::Error => commit::OnExists::Error,
-                OnExists::Replace => commit::OnExists::Replace,
-                OnExists::Number => commit::OnExists::Number,
+                OnExists::Error => recording::OnExists::Error,
+                OnExists::Replace => recording::OnExists::Replace,
+                OnExists::Number => recording::OnExists::Number,
             },
         }
     }

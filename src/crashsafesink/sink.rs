@@ -14,8 +14,8 @@ use super::imp::CAT;
 use super::settings::Settings;
 use super::{CrashSafeSink, messages};
 use crate::logic::clock::{MonotonicClock, Nanos, SECOND};
-use crate::logic::commit::storage::Errno;
-use crate::logic::commit::{self, Durability, Failure, Report, Session, WriteError, fs};
+use crate::logic::recording::storage::Errno;
+use crate::logic::recording::{self, Durability, Failure, Report, Session, WriteError, storage::fs};
 
 /// Wall clock in seconds since 1970, for names of leftovers only.
 fn utc() -> u64 {
@@ -69,7 +69,7 @@ impl Active {
         let location = settings.location.as_deref().unwrap_or(Path::new(""));
         let options = settings.options();
         let mut begun =
-            commit::begin(location, options, &fs::open_directory, salt(), utc()).map_err(|f| messages::error(&f))?;
+            recording::begin(location, options, &fs::open_directory, salt(), utc()).map_err(|f| messages::error(&f))?;
         if let Some(leftover) = &begun.leftover {
             gst::warning!(
                 CAT,

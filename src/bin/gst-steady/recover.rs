@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use gst::prelude::*;
 use gst_pbutils::prelude::*;
-use gststeady::logic::commit::recover::{Outcome, Unfinished, find};
+use gststeady::logic::recording::recover::{Outcome, Unfinished, find};
 use serde_json::json;
 
 use super::failure::{Failure, Stage};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::logic::commit::slab::PAGE;
+use crate::logic::recording::write_buffer::PAGE;
 
 /// Numbers of cached pages, and whether each is dirty.
 #[derive(Debug, Clone, Default)]

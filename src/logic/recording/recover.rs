@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::fs::open_directory;
 use super::names::{MARKER, is_temporary};
 use super::publish::move_no_replace;
+use super::storage::fs::open_directory;
 use super::storage::{Directory, Errno, File, again};
 
 /// An unfinished recording.

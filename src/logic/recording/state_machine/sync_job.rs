@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::logic::commit::slab::PAGE;
-use crate::logic::commit::storage::{Errno, File, again};
+use crate::logic::recording::storage::{Errno, File, again};
+use crate::logic::recording::write_buffer::PAGE;
 
 /// One window to bring to safety, without the recording's lock.
 pub struct SyncJob {

@@ -12,9 +12,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::failure::Failure;
-use super::recording::{Counters, Finished, Kept, Recording, SyncJob};
-use super::slab::Lent;
+use super::state_machine::{Counters, Finished, Kept, Recording, SyncJob};
 use super::storage::Directory;
+use super::write_buffer::Lent;
 use crate::logic::clock::{Clock, Nanos, SECOND};
 
 /// Accepted bytes that wait longer than this for the disk are worth a warning.

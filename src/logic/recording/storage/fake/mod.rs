@@ -3,7 +3,7 @@
 //! What was synced is there after a cut. Of everything since, any subset may be: each write, wholly or up to some byte, and
 //! each change of a name, in any combination that a name's history allows.
 
-mod cache;
+mod page_cache;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::storage::{Directory, Errno, File, FileId, Kind, Stat};
-use cache::PageCache;
+use super::{Directory, Errno, File, FileId, Kind, Stat};
+use page_cache::PageCache;
 
 #[derive(Debug, Clone, Default)]
 struct Inode {

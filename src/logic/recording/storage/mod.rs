@@ -1,5 +1,9 @@
 //! What a recording asks of a directory and a file: the seam at which faults, delays and power cuts are put in by tests.
 
+pub mod fake;
+pub mod faults;
+pub mod fs;
+
 use std::ffi::OsStr;
 use std::io::IoSlice;
 use std::ops::Range;
@@ -83,7 +87,7 @@ pub trait File: Send + Sync {
 }
 
 /// Repeats a call for as long as a signal interrupts it.
-pub(super) fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+pub(in crate::logic::recording) fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
     loop {
         match call() {
             Err(Errno::INTR) => {}

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 
 use super::{LARGE, Recording};
 use crate::logic::clock::Nanos;
-use crate::logic::commit::failure::{Failure, FailureKind};
-use crate::logic::commit::held::HELD_BUDGET;
-use crate::logic::commit::options::Durability;
-use crate::logic::commit::storage::{Errno, again};
+use crate::logic::recording::failure::{Failure, FailureKind};
+use crate::logic::recording::options::Durability;
+use crate::logic::recording::pending_overwrites::HELD_BUDGET;
+use crate::logic::recording::storage::{Errno, again};
 
 impl Recording {
     pub(super) fn append(&mut self, data: &[&[u8]], len: usize) -> Result<(), Failure> {

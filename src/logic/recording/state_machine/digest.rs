@@ -1,6 +1,6 @@
 //! The BLAKE3 digest of a recording: taken as bytes come, and from the file itself where bytes were overwritten.
 
-use crate::logic::commit::storage::{Errno, File, again};
+use crate::logic::recording::storage::{Errno, File, again};
 
 /// Bytes read back at a time.
 const CHUNK: usize = 1 << 20;

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use super::Recording;
 use crate::logic::clock::Nanos;
-use crate::logic::commit::begin::move_aside;
-use crate::logic::commit::failure::{Failure, FailureKind};
-use crate::logic::commit::options::Durability;
-use crate::logic::commit::publish::{publish, rescue};
-use crate::logic::commit::storage::{Errno, again};
+use crate::logic::recording::begin::move_aside;
+use crate::logic::recording::failure::{Failure, FailureKind};
+use crate::logic::recording::options::Durability;
+use crate::logic::recording::publish::{publish, rescue};
+use crate::logic::recording::storage::{Errno, again};
 
 /// A finished recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +173,7 @@ impl Recording {
     }
 
     /// Ends it as failed after a defect of this program; nothing is known about the last sync.
-    pub(in crate::logic::commit) fn abandon(&mut self) {
+    pub(in crate::logic::recording) fn abandon(&mut self) {
         let failure = Failure::new(FailureKind::Sync, "The recording has been abandoned.", &self.temporary_path());
         self.failed.get_or_insert(failure);
         self.sync_broken = true;

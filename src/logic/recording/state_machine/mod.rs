@@ -12,9 +12,9 @@
 mod counters;
 mod digest;
 mod ending;
-mod job;
 mod output;
 mod pieces;
+mod sync_job;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -23,14 +23,14 @@ use std::sync::atomic::Ordering;
 
 pub use counters::Counters;
 pub use ending::{Finished, Kept};
-pub use job::SyncJob;
+pub use sync_job::SyncJob;
 
 use super::failure::Failure;
-use super::held::Held;
 use super::names::Names;
 use super::options::{Durability, Options};
-use super::slab::{Lent, PAGE, Slab};
+use super::pending_overwrites::Held;
 use super::storage::{Directory, Errno, File, FileId};
+use super::write_buffer::{Lent, PAGE, Slab};
 use crate::logic::clock::{Nanos, SECOND};
 use digest::Digest;
 use pieces::Pieces;

@@ -8,7 +8,7 @@ use super::failure::{Failure, FailureKind};
 use super::names::Names;
 use super::options::{OnExists, Options};
 use super::publish::{Method, move_no_replace};
-use super::recording::Recording;
+use super::state_machine::Recording;
 use super::storage::{Directory, Errno, File, Kind, Stat, again};
 
 /// An earlier recording that nobody was writing any more, set aside under another name.

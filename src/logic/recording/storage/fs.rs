@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{self as rfs, Advice, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::retry_on_intr;
 
-use super::storage::{Directory, Errno, File, FileId, Kind, Stat};
+use super::{Directory, Errno, File, FileId, Kind, Stat};
 use crate::sys;
 
 /// Opens a directory to record into.
