@@ -1,4 +1,5 @@
 //! The promises of a recording when the process or the power ends after any operation.
+#![cfg(feature = "fake-storage")]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 #[path = "common/recording.rs"]
 mod recording;

@@ -1,4 +1,5 @@
 //! The promises of a recording when calls fail: every call once, each in every way.
+#![cfg(feature = "fake-storage")]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 #[path = "common/recording.rs"]
 mod recording;

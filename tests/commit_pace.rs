@@ -1,4 +1,5 @@
 //! A recording and its disk at different speeds: who waits for whom, and what is in the page cache meanwhile.
+#![cfg(feature = "fake-storage")]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 #[path = "common/gate.rs"]
 mod gate;

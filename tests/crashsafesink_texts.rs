@@ -1,5 +1,5 @@
 //! What `crashsafesink` says to people, word for word: what happened, why, what to do next.
-#![cfg(feature = "plugin")]
+#![cfg(all(feature = "plugin", feature = "fake-storage"))]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 mod common;
 

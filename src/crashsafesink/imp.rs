@@ -17,7 +17,7 @@ use gst_base::subclass::prelude::*;
 use super::settings::{PROPERTIES, Settings};
 use super::sink::{Active, failure, post_error, shown};
 use super::{advice, uri};
-use crate::logic::recording::{Lent, Session, WriteError};
+use crate::logic::recording::{LentBytes, Session, WriteError};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("crashsafesink", gst::DebugColorFlags::empty(), Some("Sink that loses no recording"))
@@ -143,7 +143,7 @@ impl CrashSafeSink {
         let sync_after = buffer.flags().contains(gst::BufferFlags::SYNC_AFTER);
         if buffer.n_memory() == 1 {
             let map = self.readable(buffer.peek_memory(0), buffer)?;
-            let lend = || Some(Box::new(buffer.clone().into_mapped_buffer_readable().ok()?) as Lent);
+            let lend = || Some(Box::new(buffer.clone().into_mapped_buffer_readable().ok()?) as LentBytes);
             let accept =
                 |session: &Session| session.gather(&map) || !is_pooled(buffer) && session.borrow(map.len(), lend);
             if !sync_after && matches!(&*self.state(), State::Recording(active) if accept(&active.session)) {

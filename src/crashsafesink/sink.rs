@@ -15,7 +15,7 @@ use super::settings::Settings;
 use super::{CrashSafeSink, messages};
 use crate::logic::clock::{MonotonicClock, Nanos, SECOND};
 use crate::logic::recording::storage::Errno;
-use crate::logic::recording::{self, Durability, Failure, Report, Session, WriteError, storage::fs};
+use crate::logic::recording::{self, Durability, Failure, Notice, Session, WriteError, storage::fs};
 
 /// Wall clock in seconds since 1970, for names of leftovers only.
 fn utc() -> u64 {
@@ -214,10 +214,10 @@ struct Reporter {
 }
 
 impl Reporter {
-    fn report(&mut self, report: Report) {
+    fn report(&mut self, notice: Notice) {
         let Some(sink) = self.sink.upgrade() else { return };
-        match report {
-            Report::Flushed { bytes, took } => {
+        match notice {
+            Notice::Flushed { bytes, took } => {
                 gst::debug!(CAT, obj = sink, "flushed {bytes} bytes in {}", gst::ClockTime::from_nseconds(took));
                 self.bytes += bytes;
                 // At most one message a second.
@@ -227,8 +227,8 @@ impl Reporter {
                     messages::flushed(&sink, std::mem::take(&mut self.bytes), position);
                 }
             }
-            Report::Failed(failure) => post_error(&sink, messages::error(&failure)),
-            Report::LowSpace { available } => {
+            Notice::Failed(failure) => post_error(&sink, messages::error(&failure)),
+            Notice::LowSpace { available } => {
                 gst::element_warning!(
                     sink,
                     gst::ResourceError::NoSpaceLeft,
@@ -244,7 +244,7 @@ impl Reporter {
                     end_pipeline(&sink);
                 }
             }
-            Report::Slow { age } => gst::element_warning!(
+            Notice::Slow { age } => gst::element_warning!(
                 sink,
                 gst::ResourceError::Write,
                 (

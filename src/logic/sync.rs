@@ -9,5 +9,10 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
 /// Locks, also after a panic elsewhere: every critical section here leaves plain values that are always valid.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    unpoisoned(mutex.lock())
+}
+
+/// What a lock or a wait gives, also after a panic elsewhere, as [`lock`].
+pub(crate) fn unpoisoned<T>(result: std::sync::LockResult<T>) -> T {
+    result.unwrap_or_else(|poisoned| poisoned.into_inner())
 }

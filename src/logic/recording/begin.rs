@@ -1,24 +1,18 @@
 //! From a location to an open, locked temporary file whose name survives a power cut.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::failure::{Failure, FailureKind};
-use super::names::Names;
-use super::options::{OnExists, Options};
-use super::publish::{Method, move_no_replace};
-use super::state_machine::Recording;
-use super::storage::{Directory, Errno, File, Kind, Stat, again};
+use rustix::io::retry_on_intr;
 
-/// An earlier recording that nobody was writing any more, set aside under another name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leftover {
-    /// Where it is now.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-}
+use super::failure::{Failure, FailureKind};
+use super::leftover::{Leftover, busy, set_aside};
+use super::names::{NameError, Names};
+use super::options::{OnExists, Options};
+use super::rename::{Method, move_no_replace};
+use super::state_machine::Recording;
+use super::storage::{Directory, Errno, File, FileKind, Stat, locks_unsupported};
 
 /// A recording that has begun, and what the user should hear about it.
 pub struct Begun {
@@ -47,31 +41,32 @@ pub fn begin(
 ) -> Result<Begun, Failure> {
     let names = Names::new(location).map_err(|e| {
         let kind = match e {
-            super::NameError::Empty => FailureKind::NotFound,
+            NameError::Empty => FailureKind::NotFound,
             _ => FailureKind::OpenWrite,
         };
         Failure::new(kind, e.to_string(), location)
     })?;
-    let directory = again(|| open_directory(names.directory())).map_err(|errno| directory_failure(&names, errno))?;
+    let directory =
+        retry_on_intr(|| open_directory(names.directory())).map_err(|errno| directory_failure(&names, errno))?;
     check_target(&*directory, &names, options.on_exists)?;
 
     let temporary = names.temporary();
     let mut leftover = None;
     let mut warnings = Vec::new();
     for attempt in 0..ATTEMPTS {
-        if let Some(found) = set_aside_leftover(&*directory, &names, utc)? {
+        if let Some(found) = set_aside(&*directory, &names, utc)? {
             leftover = Some(found);
         }
         let newborn = names.newborn(salt.wrapping_add(attempt));
         let path = names.path(&newborn);
-        let file = match again(|| directory.create(&newborn)) {
+        let file = match retry_on_intr(|| directory.create(&newborn)) {
             Ok(file) => file,
             Err(Errno::EXIST) => continue,
             Err(errno) => return Err(create_failure(&names, &path, errno)),
         };
         match adopt(&*directory, &*file, &newborn, &temporary, &names, &mut warnings) {
             Ok(true) => {
-                let stat = again(|| file.stat()).map_err(|e| {
+                let stat = retry_on_intr(|| file.stat()).map_err(|e| {
                     let _ = directory.unlink(&temporary);
                     let path = names.path(&temporary);
                     Failure::io(FailureKind::OpenWrite, &format!("look at {}", path.display()), &path, e)
@@ -102,7 +97,7 @@ fn adopt(
     warnings: &mut Vec<String>,
 ) -> Result<bool, Failure> {
     let path = names.path(temporary);
-    match again(|| file.lock()) {
+    match retry_on_intr(|| file.lock()) {
         Ok(()) => {}
         Err(e) if locks_unsupported(e) => warnings.push(format!(
             "The file system of {} has no locks: nothing keeps a second recorder from taking this recording for a leftover. \
@@ -121,11 +116,11 @@ fn adopt(
              name.",
             path.display()
         )),
-        Ok(Method::Rename | Method::Link { .. }) => {}
+        Ok(Method::Rename | Method::Link) => {}
         Err(Errno::EXIST) => return Ok(false),
         Err(errno) => return Err(create_failure(names, &path, errno)),
     }
-    match again(|| directory.sync()) {
+    match retry_on_intr(|| directory.sync()) {
         // File systems that cannot sync a directory say EINVAL; there is nothing more to be had from them.
         Ok(()) | Err(Errno::INVAL) => Ok(true),
         Err(errno) => {
@@ -134,10 +129,6 @@ fn adopt(
             Err(Failure::io(FailureKind::Sync, &what, &path, errno))
         }
     }
-}
-
-pub(super) fn locks_unsupported(errno: Errno) -> bool {
-    matches!(errno, Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL)
 }
 
 fn directory_failure(names: &Names, errno: Errno) -> Failure {
@@ -168,16 +159,16 @@ fn check_target(directory: &dyn Directory, names: &Names, on_exists: OnExists) -
         let text = format!("{} is {what}, not a regular file. Choose another location.", path.display());
         Err(Failure::new(FailureKind::OpenWrite, text, &path))
     };
-    match again(|| directory.stat(names.target())) {
+    match retry_on_intr(|| directory.stat(names.target())) {
         Err(Errno::NOENT) => Ok(()),
         Err(errno) => {
             let what = format!("look at {}", path.display());
             Err(Failure::io(FailureKind::OpenWrite, &what, &path, errno))
         }
-        Ok(Stat { kind: Kind::Directory, .. }) => refuse("a directory"),
-        Ok(Stat { kind: Kind::Symlink, .. }) => refuse("a symbolic link"),
-        Ok(Stat { kind: Kind::Special, .. }) => refuse("a pipe, socket or device"),
-        Ok(Stat { kind: Kind::File, .. }) if on_exists == OnExists::Error => {
+        Ok(Stat { kind: FileKind::Directory, .. }) => refuse("a directory"),
+        Ok(Stat { kind: FileKind::Symlink, .. }) => refuse("a symbolic link"),
+        Ok(Stat { kind: FileKind::Special, .. }) => refuse("a pipe, socket or device"),
+        Ok(Stat { kind: FileKind::File, .. }) if on_exists == OnExists::Error => {
             let text = format!(
                 "{} exists already and stays as it is. Choose another location, or use on-exists=replace or \
                  on-exists=number.",
@@ -186,87 +177,5 @@ fn check_target(directory: &dyn Directory, names: &Names, on_exists: OnExists) -
             Err(Failure::new(FailureKind::OpenWrite, text, &path))
         }
         Ok(_) => Ok(()),
-    }
-}
-
-fn busy(names: &Names, temporary: &OsString) -> Failure {
-    let path = names.path(temporary);
-    let text = format!(
-        "Another recorder is writing {}: {} is locked. Choose another location, or wait until it has finished.",
-        names.path(names.target()).display(),
-        path.display()
-    );
-    Failure::new(FailureKind::Busy, text, &path)
-}
-
-/// Moves what is under the temporary name out of the way, unless somebody is writing it. Nothing is changed in it.
-fn set_aside_leftover(directory: &dyn Directory, names: &Names, utc: u64) -> Result<Option<Leftover>, Failure> {
-    let temporary = names.temporary();
-    let path = names.path(&temporary);
-    let failed = |what: &str, errno| {
-        Failure::io(
-            FailureKind::OpenWrite,
-            &format!("{what} the unfinished recording {}", path.display()),
-            &path,
-            errno,
-        )
-    };
-    let seen = match again(|| directory.stat(&temporary)) {
-        Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(failed("look at", errno)),
-        Ok(seen) => seen,
-    };
-    if seen.kind != Kind::File {
-        let text = format!(
-            "{} should be the file to record into, but it is a link, directory or device. Move it away, or choose another \
-             location.",
-            path.display()
-        );
-        return Err(Failure::new(FailureKind::OpenWrite, text, &path));
-    }
-    let file = match again(|| directory.open(&temporary)) {
-        Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(failed("open", errno)),
-        Ok(file) => file,
-    };
-    match again(|| file.lock()) {
-        Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Err(busy(names, &temporary)),
-        Err(e) if locks_unsupported(e) => {
-            let text = format!(
-                "{} is there already and the file system has no locks that would tell whether it is still being written. \
-                 Move it away, or choose another location.",
-                path.display()
-            );
-            return Err(Failure::new(FailureKind::Busy, text, &path));
-        }
-        Err(errno) => return Err(failed("lock", errno)),
-    }
-    // Between the look and the lock its recorder may have finished it: then the name is free or means another file.
-    let stat = again(|| file.stat()).map_err(|e| failed("look at", e))?;
-    match again(|| directory.stat(&temporary)) {
-        Ok(now) if now.id == stat.id => {}
-        Ok(_) | Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(failed("look at", errno)),
-    }
-    let aside = move_aside(directory, names, &temporary, utc).map_err(|e| failed("set aside", e))?;
-    Ok(Some(Leftover { path: names.path(&aside), bytes: stat.size }))
-}
-
-/// Gives a temporary file the first free name that tells when it was set aside.
-pub(super) fn move_aside(
-    directory: &dyn Directory,
-    names: &Names,
-    from: &OsString,
-    utc: u64,
-) -> Result<OsString, Errno> {
-    let mut n = 0;
-    loop {
-        let aside = names.aside(utc, n);
-        match move_no_replace(directory, from, &aside) {
-            Ok(_) => return Ok(aside),
-            Err(Errno::EXIST) => n += 1,
-            Err(errno) => return Err(errno),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Overwrites of bytes already accepted, held back until what they announce is on disk.
+//! Overwrites of bytes already accepted, held back until what they announce is on the disk.
 //!
 //! Muxers go back to patch sizes and indexes. mp4mux in `first-moov-then-finalise` mode, for one, first spoils the old
 //! index's name, then turns the whole file into one `mdat`, and only then appends the new index: written in that order, a
@@ -13,8 +13,9 @@
 
 use std::collections::VecDeque;
 
-/// The most bytes held; one more overwrite and all of them are applied, after a flush (and a sync where syncs are wanted).
-pub const HELD_BUDGET: usize = 64 * 1024;
+/// The most bytes held back. An overwrite beyond that makes all of them be applied, after a flush (and a sync where syncs are
+/// wanted).
+const BUDGET: usize = 64 * 1024;
 /// What one entry counts in addition to its bytes, so that a flood of tiny ones is bounded too.
 const ENTRY_COST: usize = 32;
 /// How many appended buffers show that the muxer has moved on.
@@ -30,12 +31,12 @@ pub(super) struct Overwrite {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct PendingOverwrites {
     entries: VecDeque<Overwrite>,
     cost: usize,
 }
 
-impl Held {
+impl PendingOverwrites {
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -46,7 +47,7 @@ impl Held {
 
     /// Whether an overwrite of `len` bytes can be held in addition.
     pub fn has_room(&self, len: usize) -> bool {
-        self.cost + len + ENTRY_COST <= HELD_BUDGET
+        self.cost + len + ENTRY_COST <= BUDGET
     }
 
     pub fn push(&mut self, offset: u64, data: Vec<u8>) {
@@ -98,31 +99,31 @@ mod tests {
 
     #[test]
     fn an_overwrite_settles_after_two_appends_and_waits_for_its_flush() {
-        let mut held = Held::default();
-        held.push(8, vec![1]);
-        held.note_append();
-        held.note_flush(100);
-        assert!(held.due(u64::MAX).is_none() && held.settled().is_none(), "one buffer may be the final index");
-        held.note_append();
-        assert!(held.settled().is_some() && held.due(u64::MAX).is_none());
-        held.note_flush(200);
-        assert!(held.due(199).is_none());
-        assert_eq!(held.due(200).unwrap().offset, 8);
+        let mut pending = PendingOverwrites::default();
+        pending.push(8, vec![1]);
+        pending.note_append();
+        pending.note_flush(100);
+        assert!(pending.due(u64::MAX).is_none() && pending.settled().is_none(), "one buffer may be the final index");
+        pending.note_append();
+        assert!(pending.settled().is_some() && pending.due(u64::MAX).is_none());
+        pending.note_flush(200);
+        assert!(pending.due(199).is_none());
+        assert_eq!(pending.due(200).unwrap().offset, 8);
     }
 
     #[test]
     fn order_is_kept_and_tiny_entries_count() {
-        let mut held = Held::default();
+        let mut pending = PendingOverwrites::default();
         let mut n = 0;
-        while held.has_room(1) {
-            held.push(n, vec![0]);
+        while pending.has_room(1) {
+            pending.push(n, vec![0]);
             n += 1;
         }
-        assert!(n <= (HELD_BUDGET / ENTRY_COST) as u64);
+        assert!(n <= (BUDGET / ENTRY_COST) as u64);
         for expected in 0..n {
-            assert_eq!(held.front().unwrap().offset, expected);
-            held.pop();
+            assert_eq!(pending.front().unwrap().offset, expected);
+            pending.pop();
         }
-        assert!(held.is_empty() && held.has_room(HELD_BUDGET - ENTRY_COST));
+        assert!(pending.is_empty() && pending.has_room(BUDGET - ENTRY_COST));
     }
 }

@@ -1,51 +1,15 @@
-//! Giving a complete file its name, without ever replacing one that must stay.
+//! Giving a complete file its name.
 
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;
 
-use super::begin::locks_unsupported;
+use rustix::io::retry_on_intr;
+
 use super::failure::{Failure, FailureKind};
 use super::names::Names;
 use super::options::OnExists;
-use super::storage::{Directory, Errno, File, FileId, again};
-
-/// What this file system can do towards a name that must not be taken from anyone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
-    /// One atomic rename.
-    Rename,
-    /// A second name, then the first one taken away; `both` when that failed and the file now has two.
-    Link { both: bool },
-    /// An empty file created under the name, then replaced: the name is incomplete for an instant.
-    Placeholder,
-}
-
-/// Moves `from` to `to` unless `to` is taken (EEXIST), by the best means that there is.
-pub(super) fn move_no_replace(directory: &dyn Directory, from: &OsStr, to: &OsStr) -> Result<Method, Errno> {
-    match again(|| directory.rename_no_replace(from, to)) {
-        Ok(()) => return Ok(Method::Rename),
-        Err(e) if !unsupported(e) => return Err(e),
-        Err(_) => {}
-    }
-    match again(|| directory.link(from, to)) {
-        Ok(()) => return Ok(Method::Link { both: again(|| directory.unlink(from)).is_err() }),
-        Err(e) if !unsupported(e) && !matches!(e, Errno::PERM | Errno::MLINK) => return Err(e),
-        Err(_) => {}
-    }
-    drop(again(|| directory.create(to))?);
-    match again(|| directory.rename(from, to)) {
-        Ok(()) => Ok(Method::Placeholder),
-        Err(errno) => {
-            // The empty file is ours: it was created with O_EXCL just now.
-            let _ = directory.unlink(to);
-            Err(errno)
-        }
-    }
-}
-
-fn unsupported(errno: Errno) -> bool {
-    matches!(errno, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
-}
+use super::rename::move_no_replace;
+use super::storage::{Directory, Errno, File, FileId, locks_unsupported};
 
 /// Gives the file under `temporary` its final name and returns that.
 pub(super) fn publish(
@@ -58,7 +22,7 @@ pub(super) fn publish(
     let mut n = 0;
     loop {
         let result = match on_exists {
-            OnExists::Replace => again(|| directory.rename(temporary, &target)),
+            OnExists::Replace => retry_on_intr(|| directory.rename(temporary, &target)),
             OnExists::Error | OnExists::Number => move_no_replace(directory, temporary, &target).map(|_| ()),
         };
         let path = names.path(&target);
@@ -106,13 +70,13 @@ pub(super) fn rescue(
     let mut n = 0;
     let (name, copy) = loop {
         let name = names.aside(utc, n);
-        match again(|| directory.create(&name)) {
+        match retry_on_intr(|| directory.create(&name)) {
             Ok(copy) => break (name, copy),
             Err(Errno::EXIST) => n += 1,
             Err(errno) => return Err(failed(errno)),
         }
     };
-    match again(|| copy.lock()) {
+    match retry_on_intr(|| copy.lock()) {
         Ok(()) => {}
         Err(e) if locks_unsupported(e) => {}
         Err(errno) => return Err(failed(errno)),
@@ -120,13 +84,13 @@ pub(super) fn rescue(
     let mut buffer = vec![0; 1 << 20];
     let mut offset = 0;
     loop {
-        let read = again(|| file.read_at(&mut buffer, offset)).map_err(failed)?;
+        let read = retry_on_intr(|| file.read_at(&mut buffer, offset)).map_err(failed)?;
         if read == 0 {
             break;
         }
         let mut rest = &buffer[..read];
         while !rest.is_empty() {
-            let written = again(|| copy.write_at(&[std::io::IoSlice::new(rest)], offset)).map_err(failed)?;
+            let written = retry_on_intr(|| copy.write_at(&[std::io::IoSlice::new(rest)], offset)).map_err(failed)?;
             if written == 0 {
                 return Err(failed(Errno::IO));
             }
@@ -135,9 +99,9 @@ pub(super) fn rescue(
         }
     }
     if durable {
-        again(|| copy.sync_data()).map_err(failed)?;
-        again(|| directory.sync()).map_err(failed)?;
+        retry_on_intr(|| copy.sync_data()).map_err(failed)?;
+        retry_on_intr(|| directory.sync()).map_err(failed)?;
     }
-    let id = again(|| copy.stat()).map_err(failed)?.id;
+    let id = retry_on_intr(|| copy.stat()).map_err(failed)?.id;
     Ok((name, copy, id))
 }

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use rustix::io::retry_on_intr;
+
 use super::names::{MARKER, is_temporary};
-use super::publish::move_no_replace;
+use super::rename::move_no_replace;
 use super::storage::fs::open_directory;
-use super::storage::{Directory, Errno, File, again};
+use super::storage::{Directory, Errno, File};
 
 /// An unfinished recording.
 pub struct Unfinished {
@@ -86,8 +88,8 @@ fn look_at(folder: &Path, name: &OsStr, now: SystemTime) -> Result<Option<Unfini
     let is_target =
         fs::symlink_metadata(&target).is_ok_and(|other| (other.dev(), other.ino()) == (metadata.dev(), metadata.ino()));
     // A file that cannot be opened cannot be locked either; it is shown, and acting on it will say why it failed.
-    let (file, locked) = match again(|| directory.open(name)) {
-        Ok(file) => match again(|| file.lock()) {
+    let (file, locked) = match retry_on_intr(|| directory.open(name)) {
+        Ok(file) => match retry_on_intr(|| file.lock()) {
             Err(Errno::WOULDBLOCK) => (None, true),
             _ => (Some(file), false),
         },
@@ -114,7 +116,7 @@ impl Unfinished {
         let (from, to) = (name(&self.path), name(&self.target));
         let Some(file) = &self.file else { return self.not_ours() };
         if self.is_target {
-            return match again(|| self.directory.unlink(&from)) {
+            return match retry_on_intr(|| self.directory.unlink(&from)) {
                 Ok(()) | Err(Errno::NOENT) => self.synced(Outcome::ExtraNameRemoved),
                 Err(errno) => failed("take the extra name away", errno),
             };
@@ -122,7 +124,7 @@ impl Unfinished {
         if self.bytes == 0 {
             return Outcome::Empty;
         }
-        if let Err(errno) = again(|| file.sync_data()) {
+        if let Err(errno) = retry_on_intr(|| file.sync_data()) {
             return failed("sync it", errno);
         }
         match move_no_replace(&*self.directory, &from, &to) {
@@ -137,7 +139,7 @@ impl Unfinished {
         if self.file.is_none() {
             return self.not_ours();
         }
-        match again(|| self.directory.unlink(self.path.file_name().unwrap_or_default())) {
+        match retry_on_intr(|| self.directory.unlink(self.path.file_name().unwrap_or_default())) {
             Ok(()) | Err(Errno::NOENT) => self.synced(Outcome::Deleted),
             Err(errno) => failed("delete it", errno),
         }
@@ -148,7 +150,7 @@ impl Unfinished {
     }
 
     fn synced(&self, outcome: Outcome) -> Outcome {
-        match again(|| self.directory.sync()) {
+        match retry_on_intr(|| self.directory.sync()) {
             Ok(()) | Err(Errno::INVAL) => outcome,
             Err(errno) => failed("make the change of names durable", errno),
         }

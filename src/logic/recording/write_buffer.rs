@@ -1,29 +1,30 @@
-//! Bytes accepted and not yet given to the kernel, so that small writes become large ones: copies of small buffers in one that is
-//! reused, then larger ones as they are.
+//! Bytes accepted and not yet given to the kernel, so that small writes become large ones: copies of small buffers in one that
+//! is reused, followed by larger ones that were lent.
 
 use std::io::IoSlice;
 
-/// Where page-sized pieces of a file begin; writes that end there spare the kernel half pages.
+/// Size of the kernel's pages; a write that ends where one does spares the kernel half pages.
 pub(super) const PAGE: u64 = 4096;
 
-/// Lent bytes go out from here on: twice as much costs the kernel hardly less per byte, and the one push that writes twice as long.
+/// Lent bytes are written from this size on: twice as much would hardly cost the kernel less per byte, and would take the one
+/// push that writes twice as long.
 const BATCH: usize = 128 * 1024;
 
 /// Bytes that their owner lends until they are written.
-pub type Lent = Box<dyn AsRef<[u8]> + Send>;
+pub type LentBytes = Box<dyn AsRef<[u8]> + Send>;
 
 /// A contiguous run of bytes that belongs at `offset`.
 #[derive(Default)]
-pub(super) struct Slab {
+pub(super) struct WriteBuffer {
     data: Vec<u8>,
     /// Follows `data`.
-    lent: Vec<Lent>,
+    lent: Vec<LentBytes>,
     lent_len: usize,
     capacity: usize,
     offset: u64,
 }
 
-impl Slab {
+impl WriteBuffer {
     pub fn new(capacity: usize) -> Self {
         Self { capacity: capacity.max(1), ..Self::default() }
     }
@@ -32,7 +33,7 @@ impl Slab {
         self.offset
     }
 
-    /// All of it in order, with room for as many more.
+    /// All of it in order, with room for `more` slices.
     pub fn slices(&self, more: usize) -> Vec<IoSlice<'_>> {
         let mut slices = Vec::with_capacity(1 + self.lent.len() + more);
         slices.push(IoSlice::new(&self.data));
@@ -48,8 +49,8 @@ impl Slab {
         self.len() == 0
     }
 
-    /// Room for copies until the slab should go out: to its capacity, and then back to a page boundary of the file. None behind
-    /// what is lent.
+    /// Room for copies before the buffer should be written: up to its capacity, rounded down to a page boundary of the file.
+    /// There is none after lent bytes.
     pub fn room(&self) -> usize {
         if !self.lent.is_empty() {
             return 0;
@@ -60,7 +61,7 @@ impl Slab {
         limit.saturating_sub(self.data.len())
     }
 
-    /// Whether `len` more bytes may be lent and the slab still waits for more.
+    /// Whether `len` more bytes may be lent without the buffer having to be written.
     pub fn may_borrow(&self, len: usize) -> bool {
         self.len() + len < self.capacity.min(BATCH)
     }
@@ -73,8 +74,8 @@ impl Slab {
         self.data.extend_from_slice(bytes);
     }
 
-    /// Appends as it is.
-    pub fn borrow(&mut self, bytes: Lent) {
+    /// Appends without copying.
+    pub fn borrow(&mut self, bytes: LentBytes) {
         self.lent_len += (*bytes).as_ref().len();
         self.lent.push(bytes);
     }
@@ -87,7 +88,7 @@ impl Slab {
         self.lent_len = 0;
     }
 
-    /// The next byte belongs at `offset`; the slab is empty.
+    /// The next byte belongs at `offset`; the buffer is empty.
     pub fn restart_at(&mut self, offset: u64) {
         debug_assert!(self.is_empty());
         self.offset = offset;

@@ -2,47 +2,24 @@
 //!
 //! The second thread is the caller's ([`Session::run_background`]); it flushes what has waited for an interval and syncs
 //! full windows, so the writing thread waits for the disk only when two windows are not safe yet. One lock guards the
-//! recording. It is held while bytes go to the kernel, never during a background sync, and never while something is reported.
+//! recording. It is held while bytes go to the kernel, never during a background sync, and never while a notice is given.
 //! A second one, inside it, guards the slot in which the writer leaves a job, so that the job starts while the writer goes on
 //! with a large buffer.
 
+mod background;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+pub use background::Notice;
 
 use super::failure::Failure;
 use super::state_machine::{Counters, Finished, Kept, Recording, SyncJob};
 use super::storage::Directory;
-use super::write_buffer::Lent;
-use crate::logic::clock::{Clock, Nanos, SECOND};
-
-/// Accepted bytes that wait longer than this for the disk are worth a warning.
-const SLOW: Nanos = 10 * SECOND;
-
-/// What the background thread has to say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// A window is safe.
-    Flushed {
-        /// Bytes in it.
-        bytes: u64,
-        /// How long that took.
-        took: Nanos,
-    },
-    /// The recording has failed and takes no more.
-    Failed(Failure),
-    /// The file system has less room than it should keep.
-    LowSpace {
-        /// Bytes left.
-        available: u64,
-    },
-    /// Bytes waited for longer than 10 s to be flushed or synced.
-    Slow {
-        /// How long.
-        age: Nanos,
-    },
-}
+use super::write_buffer::LentBytes;
+use crate::logic::clock::{Clock, Nanos};
+use crate::logic::sync::unpoisoned;
 
 /// Why bytes were not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +33,11 @@ pub enum WriteError {
 struct Shared {
     /// None once finished or kept.
     recording: Option<Recording>,
-    /// A job is in the slot or being run.
+    /// A job is in the slot or under way.
     syncing: bool,
     /// No further jobs.
     closing: bool,
-    /// The failure has been handed out.
+    /// The failure has been handed out to one caller.
     reported: bool,
 }
 
@@ -88,7 +65,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Shares `recording`; less than `min_free` bytes left on its file system are reported.
+    /// Shares `recording`; a notice is given when less than `min_free` bytes are left on its file system.
     pub fn new(recording: Recording, clock: Arc<dyn Clock>, min_free: u64) -> Self {
         Self {
             work: Condvar::new(),
@@ -105,7 +82,7 @@ impl Session {
         }
     }
 
-    /// The figures.
+    /// Its figures, which may be read at any time.
     pub fn counters(&self) -> &Counters {
         &self.counters
     }
@@ -132,15 +109,15 @@ impl Session {
         }
     }
 
-    /// Accepts one small buffer if that takes neither input nor output nor a wait, as for nearly every one; see
+    /// Accepts one small buffer if that takes neither the disk nor a wait, as is so for nearly every one; see
     /// [`Recording::gather`].
     pub fn gather(&self, data: &[u8]) -> bool {
         let Ok(mut shared) = self.shared.try_lock() else { return false };
         shared.recording.as_mut().is_some_and(|recording| recording.gather(data))
     }
 
-    /// Accepts one large buffer as it is; see [`Recording::borrow`].
-    pub fn borrow(&self, len: usize, data: impl FnOnce() -> Option<Lent>) -> bool {
+    /// Accepts one large buffer without copying it; see [`Recording::borrow`].
+    pub fn borrow(&self, len: usize, data: impl FnOnce() -> Option<LentBytes>) -> bool {
         let Ok(mut shared) = self.shared.try_lock() else { return false };
         shared.recording.as_mut().is_some_and(|recording| recording.borrow(len, self.clock.now(), data))
     }
@@ -162,7 +139,7 @@ impl Session {
                 Ok(taken) => *done += taken,
                 Err(failure) => return Err(shared.hand_out(failure)),
             }
-            // A job that does nothing is there to be reported, and the background thread comes by once an interval.
+            // A job without work on the disk only leads to a notice, and the background thread looks by once an interval.
             if recording.jobs_use_the_disk() || recording.interval().is_none() {
                 self.offer_job(&mut shared);
             }
@@ -230,87 +207,8 @@ impl Session {
         (kept, failure)
     }
 
-    /// The background thread's work; returns when the recording ends or has failed. `report` is called without locks.
-    pub fn run_background(&self, report: &mut dyn FnMut(Report)) {
-        // First looked at after the first window: before it a pipeline may not be ready to be ended.
-        let mut low = false;
-        let mut warned = false;
-        loop {
-            let mut shared = self.lock();
-            if shared.closing {
-                return;
-            }
-            let now = self.clock.now();
-            let Some(recording) = shared.recording.as_mut() else { return };
-            if let Err(failure) = recording.tick(now) {
-                return self.report_failure(shared, failure, report);
-            }
-            if recording.failure().is_some() {
-                return;
-            }
-            // Without one: the first byte from here on cannot be due before an interval has passed, so the writer need not
-            // tell of it.
-            let deadline = recording.deadline().or(recording.interval().map(|interval| now.saturating_add(interval)));
-            self.offer_job(&mut shared);
-            drop(shared);
-            let Some(job) = self.wait_for_job(now, deadline) else { continue };
-            let started = self.clock.now();
-            let bytes = job.bytes();
-            let result = job.run();
-            let done = self.clock.now();
-            let took = done.saturating_sub(started);
-            let mut shared = self.lock();
-            shared.syncing = false;
-            self.progress.notify_all();
-            let Some(recording) = shared.recording.as_mut() else { return };
-            if let Err(failure) = recording.job_done(job, result, done) {
-                return self.report_failure(shared, failure, report);
-            }
-            // The next one is not to wait for reports.
-            self.offer_job(&mut shared);
-            drop(shared);
-            let age = took.max(self.counters.max_flush_age.load(Ordering::Relaxed));
-            if age > SLOW && !std::mem::replace(&mut warned, true) {
-                report(Report::Slow { age });
-            }
-            low = self.check_space(low, report);
-            report(Report::Flushed { bytes, took });
-        }
-    }
-
-    /// The background thread has died: no job of its will ever end.
-    pub fn abandon(&self) {
-        let mut shared = self.lock();
-        (shared.syncing, shared.reported) = (false, true);
-        if let Some(recording) = &mut shared.recording {
-            recording.abandon();
-        }
-        self.progress.notify_all();
-    }
-
-    fn report_failure(&self, mut shared: MutexGuard<'_, Shared>, failure: Failure, report: &mut dyn FnMut(Report)) {
-        self.retract_job(&mut shared);
-        if let WriteError::Failed(Some(failure)) = shared.hand_out(failure) {
-            drop(shared);
-            report(Report::Failed(failure));
-        }
-    }
-
-    /// Whether space is low; reported when it becomes so, and again only after it has been twice the limit.
-    fn check_space(&self, was_low: bool, report: &mut dyn FnMut(Report)) -> bool {
-        if self.min_free == 0 {
-            return false;
-        }
-        let Ok(available) = self.directory.free_space() else { return was_low };
-        if available < self.min_free && !was_low {
-            report(Report::LowSpace { available });
-            return true;
-        }
-        was_low && available < self.min_free.saturating_mul(2)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.shared.lock())
     }
 
     /// Puts the next job, if there is one, where the background thread finds it.
@@ -336,23 +234,8 @@ impl Session {
         }
     }
 
-    /// The job in the slot, waiting for one until `deadline`.
-    fn wait_for_job(&self, now: Nanos, deadline: Option<Nanos>) -> Option<SyncJob> {
-        let mut slot = self.slot();
-        let nothing = |slot: &mut Slot| slot.job.is_none() && !slot.closing;
-        slot = match deadline {
-            Some(deadline) => {
-                let wait = Duration::from_nanos(deadline.saturating_sub(now).max(1));
-                let result = self.work.wait_timeout_while(slot, wait, nothing);
-                result.unwrap_or_else(PoisonError::into_inner).0
-            }
-            None => self.work.wait_while(slot, nothing).unwrap_or_else(PoisonError::into_inner),
-        };
-        slot.job.take()
-    }
-
     fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        unpoisoned(self.slot.lock())
     }
 
     fn wait_for_progress<'a>(
@@ -361,7 +244,7 @@ impl Session {
     ) -> Result<MutexGuard<'a, Shared>, WriteError> {
         let interrupted = || self.interrupted.load(Ordering::SeqCst);
         if !interrupted() {
-            shared = self.progress.wait(shared).unwrap_or_else(PoisonError::into_inner);
+            shared = unpoisoned(self.progress.wait(shared));
         }
         if interrupted() { Err(WriteError::Interrupted) } else { Ok(shared) }
     }
@@ -374,7 +257,7 @@ impl Session {
         self.slot().closing = true;
         self.work.notify_one();
         while shared.syncing {
-            shared = self.progress.wait(shared).unwrap_or_else(PoisonError::into_inner);
+            shared = unpoisoned(self.progress.wait(shared));
         }
         shared
     }

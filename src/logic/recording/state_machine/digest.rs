@@ -1,6 +1,8 @@
 //! The BLAKE3 digest of a recording: taken as bytes come, and from the file itself where bytes were overwritten.
 
-use crate::logic::recording::storage::{Errno, File, again};
+use rustix::io::retry_on_intr;
+
+use crate::logic::recording::storage::{Errno, File};
 
 /// Bytes read back at a time.
 const CHUNK: usize = 1 << 20;
@@ -36,7 +38,7 @@ impl Digest {
         let mut chunk = vec![0; CHUNK];
         let mut offset = 0;
         while offset < end {
-            match again(|| file.read_at(&mut chunk, offset))? {
+            match retry_on_intr(|| file.read_at(&mut chunk, offset))? {
                 // Somebody has cut the file.
                 0 => return Err(Errno::IO),
                 n => {

@@ -3,13 +3,15 @@
 use std::io::IoSlice;
 use std::path::PathBuf;
 
+use rustix::io::retry_on_intr;
+
 use super::Recording;
 use crate::logic::clock::Nanos;
-use crate::logic::recording::begin::move_aside;
 use crate::logic::recording::failure::{Failure, FailureKind};
 use crate::logic::recording::options::Durability;
 use crate::logic::recording::publish::{publish, rescue};
-use crate::logic::recording::storage::{Errno, again};
+use crate::logic::recording::rename::move_aside;
+use crate::logic::recording::storage::Errno;
 
 /// A finished recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,21 +36,6 @@ pub struct Kept {
 }
 
 impl Recording {
-    /// Makes everything accepted safe now, settled or not; for a buffer that asks for it. No job may be under way.
-    pub fn make_safe(&mut self, now: Nanos) -> Result<(), Failure> {
-        if let Some(failure) = &self.failed {
-            return Err(failure.clone());
-        }
-        self.flush(now)?;
-        self.sync()?;
-        if !self.held.is_empty() {
-            self.apply_all()?;
-            self.sync()?;
-        }
-        self.publish_counters();
-        Ok(())
-    }
-
     /// Ends the recording under its final name. No job may be under way. On failure the temporary file stays.
     pub fn finish(&mut self, utc: u64, now: Nanos) -> Result<Finished, Failure> {
         if let Some(failure) = &self.failed {
@@ -67,7 +54,7 @@ impl Recording {
         if durable {
             self.sync()?;
         }
-        if !self.held.is_empty() {
+        if !self.pending.is_empty() {
             self.apply_all()?;
             if durable {
                 self.sync()?;
@@ -82,7 +69,7 @@ impl Recording {
             None => None,
         };
         let mut rescued = None;
-        match again(|| self.directory.stat(&self.temporary)) {
+        match retry_on_intr(|| self.directory.stat(&self.temporary)) {
             Ok(stat) if stat.id == self.id => {}
             Ok(_) | Err(Errno::NOENT) => {
                 rescued = Some(self.temporary_path());
@@ -98,7 +85,7 @@ impl Recording {
         let path = self.names.path(&target);
         self.temporary = target;
         if durable {
-            match again(|| self.directory.sync()) {
+            match retry_on_intr(|| self.directory.sync()) {
                 Ok(()) | Err(Errno::INVAL) => {}
                 Err(errno) => {
                     let what = format!("make the name {} durable", path.display());
@@ -114,8 +101,8 @@ impl Recording {
     /// The result is that of this call; a failure before it has been told already.
     pub fn keep(&mut self, aside: bool, utc: u64, now: Nanos) -> (Option<Kept>, Result<(), Failure>) {
         if !self.has_data() {
-            if again(|| self.directory.stat(&self.temporary)).is_ok_and(|stat| stat.id == self.id) {
-                let _ = again(|| self.directory.unlink(&self.temporary));
+            if retry_on_intr(|| self.directory.stat(&self.temporary)).is_ok_and(|stat| stat.id == self.id) {
+                let _ = retry_on_intr(|| self.directory.unlink(&self.temporary));
             }
             return (None, Ok(()));
         }
@@ -124,7 +111,7 @@ impl Recording {
             result = self.keep_data(now);
         } else if self.options.durability == Durability::Sync && !self.sync_broken {
             // What reached the kernel before the failure; a second failure says nothing new.
-            let _ = again(|| self.file.sync_data());
+            let _ = retry_on_intr(|| self.file.sync_data());
         }
         if aside {
             match move_aside(&*self.directory, &self.names, &self.temporary, utc) {
@@ -147,10 +134,10 @@ impl Recording {
         }
         // Those that have not settled may be half of something, and the file is better off without them.
         let mut applied = false;
-        while let Some(entry) = self.held.settled() {
+        while let Some(entry) = self.pending.settled() {
             let (offset, data) = (entry.offset, entry.data.clone());
             self.put(&mut [IoSlice::new(&data)], offset)?;
-            self.held.pop();
+            self.pending.pop();
             applied = true;
         }
         if applied && durable {

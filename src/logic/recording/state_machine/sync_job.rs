@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::logic::recording::storage::{Errno, File, again};
+use rustix::io::retry_on_intr;
+
+use crate::logic::recording::storage::{Errno, File};
 use crate::logic::recording::write_buffer::PAGE;
 
 /// One window to bring to safety, without the recording's lock.
@@ -20,9 +22,9 @@ impl SyncJob {
     /// Does it. Errors are final: a kernel that failed to write pages back may have dropped them.
     pub fn run(&self) -> Result<(), Errno> {
         if self.sync {
-            again(|| self.file.sync_data())?;
+            retry_on_intr(|| self.file.sync_data())?;
         } else if self.let_go && !self.pages().is_empty() {
-            match again(|| self.file.write_back(self.pages())) {
+            match retry_on_intr(|| self.file.write_back(self.pages())) {
                 // Not every file system knows ranges; the cache then stays with the kernel.
                 Ok(()) | Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::SPIPE) => {}
                 Err(errno) => return Err(errno),

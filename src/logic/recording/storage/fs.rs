@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rustix::fs::{self as rfs, Advice, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
 use rustix::io::retry_on_intr;
 
-use super::{Directory, Errno, File, FileId, Kind, Stat};
+use super::{Directory, Errno, File, FileId, FileKind, Stat};
 use crate::sys;
 
 /// Opens a directory to record into.
@@ -28,10 +28,10 @@ struct FsFile(OwnedFd);
 
 fn stat_of(stat: &rfs::Stat) -> Stat {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
-        FileType::RegularFile => Kind::File,
-        FileType::Directory => Kind::Directory,
-        FileType::Symlink => Kind::Symlink,
-        _ => Kind::Special,
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Directory,
+        FileType::Symlink => FileKind::Symlink,
+        _ => FileKind::Special,
     };
     Stat { id: FileId { device: stat.st_dev, inode: stat.st_ino }, kind, size: stat.st_size.max(0) as u64 }
 }

@@ -1,8 +1,11 @@
-//! What a recording asks of a directory and a file: the seam at which faults, delays and power cuts are put in by tests.
+//! The directory and the file that a recording needs, as traits: the real ones are in [`fs`], and tests put faults, delays and
+//! power cuts in their place.
 
+#[cfg(any(test, feature = "fake-storage"))]
 pub mod fake;
+#[cfg(any(test, feature = "fake-storage"))]
 pub mod faults;
-pub mod fs;
+pub(crate) mod fs;
 
 use std::ffi::OsStr;
 use std::io::IoSlice;
@@ -11,7 +14,7 @@ use std::sync::Arc;
 
 pub use rustix::io::Errno;
 
-/// What tells one file from every other on the machine while it exists: device and inode.
+/// Device and inode, which tell one file from every other on the machine while it exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId {
     /// The file system.
@@ -20,9 +23,9 @@ pub struct FileId {
     pub inode: u64,
 }
 
-/// What a name refers to, symbolic links not followed.
+/// The kind of thing a name refers to; symbolic links are not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A regular file.
     File,
     /// A directory.
@@ -38,8 +41,8 @@ pub enum Kind {
 pub struct Stat {
     /// Which file it is.
     pub id: FileId,
-    /// What it is.
-    pub kind: Kind,
+    /// What kind of file it is.
+    pub kind: FileKind,
     /// Its size in bytes.
     pub size: u64,
 }
@@ -50,7 +53,7 @@ pub trait Directory: Send + Sync {
     fn create(&self, name: &OsStr) -> Result<Arc<dyn File>, Errno>;
     /// Opens what is there for locking and reading, never following a symbolic link and never waiting for a FIFO.
     fn open(&self, name: &OsStr) -> Result<Arc<dyn File>, Errno>;
-    /// What `name` is, links not followed.
+    /// Looks at what `name` is; symbolic links are not followed.
     fn stat(&self, name: &OsStr) -> Result<Stat, Errno>;
     /// Renames atomically, replacing `to`.
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
@@ -80,18 +83,13 @@ pub trait File: Send + Sync {
     fn stat(&self) -> Result<Stat, Errno>;
     /// Writes back the dirty pages of a range, for the sake of the page cache only.
     fn write_back(&self, range: Range<u64>) -> Result<(), Errno>;
-    /// Lets go of the clean cached pages of a range. Advice: cannot fail in a way that matters.
+    /// Lets go of the clean cached pages of a range. Only advice, so it cannot fail in a way that matters.
     fn drop_cache(&self, range: Range<u64>);
     /// Closes, reporting a late error. Without effect while someone else still holds the file.
     fn close(self: Arc<Self>) -> Result<(), Errno>;
 }
 
-/// Repeats a call for as long as a signal interrupts it.
-pub(in crate::logic::recording) fn again<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            result => return result,
-        }
-    }
+/// Whether `errno` is how a file system without locks refuses one.
+pub(super) fn locks_unsupported(errno: Errno) -> bool {
+    matches!(errno, Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL)
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Directory, Errno, File, FileId, Kind, Stat};
+use super::{Directory, Errno, File, FileId, FileKind, Stat};
 use page_cache::PageCache;
 
 #[derive(Debug, Clone, Default)]
@@ -197,7 +197,7 @@ impl Directory for FakeDirectory {
         let disk = lock(&self.disk);
         let inode = *disk.live.get(name).ok_or(Errno::NOENT)?;
         let id = FileId { device: 1, inode: inode as u64 };
-        Ok(Stat { id, kind: Kind::File, size: disk.sizes[inode] })
+        Ok(Stat { id, kind: FileKind::File, size: disk.sizes[inode] })
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
@@ -300,7 +300,7 @@ impl File for FakeFile {
 
     fn stat(&self) -> Result<Stat, Errno> {
         let size = lock(&self.disk).sizes[self.inode];
-        Ok(Stat { id: FileId { device: 1, inode: self.inode as u64 }, kind: Kind::File, size })
+        Ok(Stat { id: FileId { device: 1, inode: self.inode as u64 }, kind: FileKind::File, size })
     }
 
     fn write_back(&self, range: Range<u64>) -> Result<(), Errno> {
