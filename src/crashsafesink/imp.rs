@@ -14,9 +14,9 @@ use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 use gst_base::subclass::prelude::*;
 
-use super::settings::{PROPERTIES, Settings};
-use super::sink::{Active, failure, post_error, shown};
-use super::{advice, uri};
+use super::active_recording::{Active, failure, post_error, shown};
+use super::properties::{PROPERTIES, Settings};
+use super::{muxer_advice, uri};
 use crate::logic::recording::{LentBytes, Session, WriteError};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -231,7 +231,7 @@ impl CrashSafeSink {
     /// Warns if the muxer, as it is set up now, leaves nothing playable after a kill.
     fn advise(&self) {
         let pad = self.obj().static_pad("sink").expect("a pad of the template");
-        let advice = advice::unreadable_until_finished(&pad);
+        let advice = muxer_advice::unreadable_until_finished(&pad);
         let given = std::mem::replace(&mut *self.advice(), advice.clone());
         if let Some(advice) = advice.filter(|advice| given.as_ref() != Some(advice)) {
             gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{advice}"));

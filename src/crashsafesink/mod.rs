@@ -3,11 +3,11 @@
 use gst::glib;
 use gst::prelude::*;
 
-mod advice;
+mod active_recording;
 mod imp;
 mod messages;
-mod settings;
-mod sink;
+mod muxer_advice;
+mod properties;
 mod uri;
 
 glib::wrapper! {

@@ -11,7 +11,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::imp::CAT;
-use super::settings::Settings;
+use super::properties::Settings;
 use super::{CrashSafeSink, messages};
 use crate::logic::clock::{MonotonicClock, Nanos, SECOND};
 use crate::logic::recording::storage::Errno;
