@@ -1,21 +1,18 @@
-//! The life of the current recording: opening, the background thread, finishing, keeping.
+//! One recording from its opening to its end, with its background thread.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use gst::glib;
-use gst::prelude::*;
-
-use super::imp::CAT;
+use super::element::CAT;
 use super::properties::Settings;
-use super::{CrashSafeSink, messages};
-use crate::logic::clock::{MonotonicClock, Nanos, SECOND};
-use crate::logic::recording::storage::Errno;
-use crate::logic::recording::{self, Durability, Failure, Notice, Session, WriteError, storage::fs};
+use super::transient_errors::TransientErrors;
+use super::{CrashSafeSink, background, messages};
+use crate::logic::clock::MonotonicClock;
+use crate::logic::recording::storage::{Errno, fs};
+use crate::logic::recording::{self, Durability, Session};
 
 /// Wall clock in seconds since 1970, for names of leftovers only.
 fn utc() -> u64 {
@@ -29,41 +26,14 @@ fn salt() -> u64 {
 }
 
 /// A recording and its background thread.
-pub(super) struct Active {
+pub(super) struct ActiveRecording {
     pub session: Arc<Session>,
     durability: Durability,
     thread: JoinHandle<()>,
-    patience: Arc<Patience>,
+    transient: Arc<TransientErrors>,
 }
 
-/// Waits between tries of a write that failed for a passing reason; a state change or flush ends it.
-#[derive(Default)]
-struct Patience {
-    ended: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Patience {
-    /// Between two tries.
-    const PAUSE: Duration = Duration::from_millis(20);
-
-    fn set_ended(&self, ended: bool) {
-        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = ended;
-        self.changed.notify_all();
-    }
-
-    /// Tells whether to try again after `failures` failures, having waited.
-    fn retry(&self, failures: u32, limit: Duration) -> bool {
-        if Self::PAUSE * failures > limit {
-            return false;
-        }
-        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        let wait = self.changed.wait_timeout_while(ended, Self::PAUSE, |ended| !*ended);
-        !*wait.unwrap_or_else(PoisonError::into_inner).0
-    }
-}
-
-impl Active {
+impl ActiveRecording {
     /// Opens a recording as the settings say and starts its background thread.
     pub fn open(sink: &CrashSafeSink, settings: &Settings) -> Result<Self, gst::ErrorMessage> {
         let location = settings.location.as_deref().unwrap_or(Path::new(""));
@@ -83,15 +53,15 @@ impl Active {
         for warning in &begun.warnings {
             gst::element_warning!(sink, gst::ResourceError::Settings, ("{}", warning));
         }
-        let patience = Arc::new(Patience::default());
+        let transient = Arc::new(TransientErrors::default());
         if let limit @ 1.. = settings.max_transient_error_timeout {
-            let (patience, limit) = (patience.clone(), Duration::from_millis(limit as u64));
-            let retry = move |errno, failures| errno == Errno::ACCESS && patience.retry(failures, limit);
+            let (transient, limit) = (transient.clone(), Duration::from_millis(limit as u64));
+            let retry = move |errno, failures| errno == Errno::ACCESS && transient.retry(failures, limit);
             begun.recording.set_retry(Box::new(retry));
         }
         static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(Arc::default);
         let session = Arc::new(Session::new(begun.recording, CLOCK.clone(), settings.min_free_space));
-        let thread = spawn_background(sink, &session, settings).map_err(|error| {
+        let thread = background::spawn(sink, &session, settings).map_err(|error| {
             session.keep(false, utc());
             gst::error_msg!(
                 gst::ResourceError::OpenWrite,
@@ -109,15 +79,15 @@ impl Active {
             settings.durability
         );
         messages::started(sink, location, session.temporary_path());
-        Ok(Self { session, durability: options.durability, thread, patience })
+        Ok(Self { session, durability: options.durability, thread, transient })
     }
 
     /// What [`Session::interrupt`] does, and the same for retries.
     pub fn interrupter(&self) -> impl Fn(bool) + use<> {
-        let (session, patience) = (self.session.clone(), self.patience.clone());
+        let (session, transient) = (self.session.clone(), self.transient.clone());
         move |interrupted| {
             // First: a retry waits with the session's lock held.
-            patience.set_ended(interrupted);
+            transient.set_ended(interrupted);
             session.interrupt(interrupted);
         }
     }
@@ -146,12 +116,12 @@ impl Active {
             }
             Err(error) => {
                 self.keep(sink, false);
-                Err(failure(error).map(|f| messages::error(&f)))
+                Err(error.unreported().map(|f| messages::error(&f)))
             }
         }
     }
 
-    /// Ends it without its final name and says where it is; returns an error not posted before.
+    /// Ends it without its final name and tells the application where it is; returns an error not posted before.
     pub fn keep(self, sink: &CrashSafeSink, aside: bool) -> Option<gst::ErrorMessage> {
         let (kept, failure) = self.session.keep(aside, utc());
         let _ = self.thread.join();
@@ -168,114 +138,4 @@ impl Active {
         }
         failure.map(|f| messages::error(&f))
     }
-}
-
-/// The failure inside an error of a session, unless it has been posted already.
-pub(super) fn failure(error: WriteError) -> Option<Failure> {
-    match error {
-        WriteError::Failed(failure) => failure,
-        WriteError::Interrupted => None,
-    }
-}
-
-fn spawn_background(
-    sink: &CrashSafeSink,
-    session: &Arc<Session>,
-    settings: &Settings,
-) -> std::io::Result<JoinHandle<()>> {
-    let (session, weak) = (session.clone(), sink.downgrade());
-    let (limit, eos) = (settings.min_free_space, settings.eos_on_low_space);
-    std::thread::Builder::new().name("crashsafesink".into()).spawn(move || {
-        let mut reporter =
-            Reporter { sink: weak.clone(), session: session.clone(), limit, eos, last_message: None, bytes: 0 };
-        let run = AssertUnwindSafe(|| session.run_background(&mut |report| reporter.report(report)));
-        if catch_unwind(run).is_err() {
-            session.abandon();
-            if let Some(sink) = weak.upgrade() {
-                gst::element_error!(
-                    sink,
-                    gst::LibraryError::Failed,
-                    ("The thread that syncs the recording has panicked.")
-                );
-            }
-        }
-    })
-}
-
-/// Turns what the background thread has to say into log lines and messages.
-struct Reporter {
-    sink: glib::WeakRef<CrashSafeSink>,
-    session: Arc<Session>,
-    limit: u64,
-    eos: bool,
-    last_message: Option<std::time::Instant>,
-    /// Flushed since the last message.
-    bytes: u64,
-}
-
-impl Reporter {
-    fn report(&mut self, notice: Notice) {
-        let Some(sink) = self.sink.upgrade() else { return };
-        match notice {
-            Notice::Flushed { bytes, took } => {
-                gst::debug!(CAT, obj = sink, "flushed {bytes} bytes in {}", gst::ClockTime::from_nseconds(took));
-                self.bytes += bytes;
-                // At most one message a second.
-                if self.last_message.is_none_or(|last| last.elapsed().as_nanos() as Nanos >= SECOND) {
-                    self.last_message = Some(std::time::Instant::now());
-                    let position = self.session.counters().position.load(Ordering::Relaxed);
-                    messages::flushed(&sink, std::mem::take(&mut self.bytes), position);
-                }
-            }
-            Notice::Failed(failure) => post_error(&sink, messages::error(&failure)),
-            Notice::LowSpace { available } => {
-                gst::element_warning!(
-                    sink,
-                    gst::ResourceError::NoSpaceLeft,
-                    (
-                        "Only {} MiB are left where {} is being recorded. Free some space, or end the recording while its \
-                         index still fits.",
-                        available >> 20,
-                        self.session.temporary_path().display()
-                    )
-                );
-                messages::low_space(&sink, available, self.limit);
-                if self.eos {
-                    end_pipeline(&sink);
-                }
-            }
-            Notice::Slow { age } => gst::element_warning!(
-                sink,
-                gst::ResourceError::Write,
-                (
-                    "Recorded data waited {} s for the disk; a power cut in that time would have lost it. Use a faster disk, \
-                     or a shorter flush-interval.",
-                    age / SECOND
-                )
-            ),
-        }
-    }
-}
-
-/// Sends EOS to the outermost bin, as `gst-launch-1.0 -e` does on Ctrl-C, from a thread of its own.
-fn end_pipeline(sink: &CrashSafeSink) {
-    sink.call_async(|sink| {
-        let mut top: gst::Object = sink.clone().upcast();
-        while let Some(parent) = top.parent() {
-            top = parent;
-        }
-        if let Ok(top) = top.downcast::<gst::Element>() {
-            top.send_event(gst::event::Eos::new());
-        }
-    });
-}
-
-/// Posts an error; the caller holds no lock.
-pub(super) fn post_error(sink: &CrashSafeSink, error: gst::ErrorMessage) {
-    sink.post_error_message(error);
-}
-
-/// A path for people.
-pub(super) fn shown(path: Option<&PathBuf>) -> Option<String> {
-    path.map(|p| p.display().to_string())
 }

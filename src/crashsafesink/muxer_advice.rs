@@ -1,12 +1,27 @@
 //! A warning for muxer settings whose file cannot be played until it is finished.
 
 use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::element::CrashSafeSink;
 
 /// Elements between the muxer and the sink that are looked through.
 const HOPS: usize = 16;
 
+impl CrashSafeSink {
+    /// Warns if the muxer, as it is set up now, leaves nothing playable after a kill.
+    pub(super) fn advise(&self) {
+        let pad = self.obj().static_pad("sink").expect("a pad of the template");
+        let advice = unreadable_until_finished(&pad);
+        let given = std::mem::replace(&mut *self.given_advice(), advice.clone());
+        if let Some(advice) = advice.filter(|advice| given.as_ref() != Some(advice)) {
+            gst::element_imp_warning!(self, gst::ResourceError::Settings, ("{advice}"));
+        }
+    }
+}
+
 /// Why a kill would leave an unplayable file, if the muxer upstream of `pad` is set up like that.
-pub(super) fn unreadable_until_finished(pad: &gst::Pad) -> Option<String> {
+fn unreadable_until_finished(pad: &gst::Pad) -> Option<String> {
     let mut pad = pad.clone();
     for _ in 0..HOPS {
         let element = pad.peer()?.parent_element()?;

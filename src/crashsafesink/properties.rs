@@ -1,4 +1,4 @@
-//! The property values and their specifications.
+//! The properties: their types, values and specifications.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -6,8 +6,49 @@ use std::sync::LazyLock;
 use gst::glib;
 use gst::prelude::*;
 
-use super::{Durability, OnExists, PageCache};
 use crate::logic::recording;
+
+/// How safe written data is; the `durability` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCrashSafeSinkDurability")]
+pub enum Durability {
+    /// On the disk, with the file's name: survives a power cut.
+    #[default]
+    #[enum_value(name = "Sync: on the disk, survives a power cut", nick = "sync")]
+    Sync,
+    /// With the kernel: survives a kill, not a power cut.
+    #[enum_value(name = "Flush: with the kernel, survives a kill but not a power cut", nick = "flush")]
+    Flush,
+}
+
+/// What happens when the location exists already; the `on-exists` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCrashSafeSinkOnExists")]
+pub enum OnExists {
+    /// The element fails and leaves the file alone.
+    #[default]
+    #[enum_value(name = "Error: fail and leave the file alone", nick = "error")]
+    Error,
+    /// The finished recording replaces it atomically.
+    #[enum_value(name = "Replace: replace it atomically once finished", nick = "replace")]
+    Replace,
+    /// The finished recording gets the first free one of `out-1.mp4`, `out-2.mp4`, …
+    #[enum_value(name = "Number: use the first free of out-1.mp4, out-2.mp4, …", nick = "number")]
+    Number,
+}
+
+/// How much of the file stays in the kernel's page cache; the `page-cache` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstCrashSafeSinkPageCache")]
+pub enum PageCache {
+    /// About two windows of it; with [`Durability::Flush`] only while the disk keeps up, since nobody waits for it then.
+    #[default]
+    #[enum_value(name = "Bounded: let go of what is on the disk", nick = "bounded")]
+    Bounded,
+    /// As much as the kernel likes.
+    #[enum_value(name = "Keep: leave it to the kernel", nick = "keep")]
+    Keep,
+}
 
 const DEFAULT_FLUSH_THRESHOLD: u64 = 4 * 1024 * 1024;
 const DEFAULT_FLUSH_INTERVAL: gst::ClockTime = gst::ClockTime::from_seconds(2);

@@ -4,7 +4,7 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Session, Shared, Slot, WriteError};
+use super::{Session, Shared, Slot};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::recording::failure::Failure;
 use crate::logic::recording::state_machine::SyncJob;
@@ -98,7 +98,7 @@ impl Session {
 
     fn report_failure(&self, mut shared: MutexGuard<'_, Shared>, failure: Failure, notify: &mut dyn FnMut(Notice)) {
         self.retract_job(&mut shared);
-        if let WriteError::Failed(Some(failure)) = shared.hand_out(failure) {
+        if let Some(failure) = shared.hand_out(failure).unreported() {
             drop(shared);
             notify(Notice::Failed(failure));
         }

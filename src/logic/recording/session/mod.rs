@@ -30,6 +30,16 @@ pub enum WriteError {
     Failed(Option<Failure>),
 }
 
+impl WriteError {
+    /// The failure that has not been reported yet, if this is one.
+    pub fn unreported(self) -> Option<Failure> {
+        match self {
+            WriteError::Failed(failure) => failure,
+            WriteError::Interrupted => None,
+        }
+    }
+}
+
 struct Shared {
     /// None once finished or kept.
     recording: Option<Recording>,
@@ -200,11 +210,7 @@ impl Session {
         let Some(mut recording) = shared.recording.take() else { return (None, None) };
         let (kept, result) = recording.keep(aside, utc, now);
         let failure = result.and(recording.close()).err();
-        let failure = match failure.map(|failure| shared.hand_out(failure)) {
-            Some(WriteError::Failed(failure)) => failure,
-            _ => None,
-        };
-        (kept, failure)
+        (kept, failure.and_then(|failure| shared.hand_out(failure).unreported()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
