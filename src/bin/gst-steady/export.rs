@@ -16,8 +16,8 @@ use gststeady::logic::render::{programme, scene};
 use super::args::Export;
 use super::failure::{Failure, Stage};
 use super::preflight::{self, AudioFacts};
-use super::progress::Reporter;
-use super::run::{self, Ended, Job};
+use super::progress::{Ended, Reporter};
+use super::run::{self, Job};
 use super::{check, interrupt, registry};
 
 /// Runs the whole export, or prints it.
@@ -81,7 +81,7 @@ fn request(args: &Export) -> Result<Request, Failure> {
     })
 }
 
-/// The properties that say how it looks, where they are not to be what they are by default.
+/// The properties that say how it looks, as far as the user has chosen them.
 fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
     if let Some(asked) = &args.palette {
         Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;

@@ -14,33 +14,16 @@ use gst::prelude::*;
 use super::failure::{self, Failure, Stage};
 use super::interrupt;
 use super::preflight::AudioFacts;
-use super::progress::{Reporter, Status, Step};
+use super::progress::{Ended, Reporter, Status, Step};
 use super::sound;
 
-/// What to run.
+/// A planned export and the files it concerns.
 pub struct Job<'a> {
     /// The pipeline, a word of `gst-launch-1.0` each.
     pub tokens: &'a [String],
     pub audio: &'a Path,
     pub video: &'a Path,
     pub facts: &'a AudioFacts,
-}
-
-/// How a run that made a file ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Ctrl-C or SIGTERM ended it early; the file is whole as far as it goes.
-    pub interrupted: bool,
-    /// Frames that the renderer delivered.
-    pub rendered: u64,
-    /// Samples per channel that were analysed, and their rate in Hz.
-    pub samples: u64,
-    pub rate: u32,
-    /// Size of the file.
-    pub bytes: u64,
-    pub took: Duration,
-    /// What each `bufferhealth` has to say: label and structure.
-    pub health: Vec<(String, gst::Structure)>,
 }
 
 /// How long an interrupted pipeline may take to finish its file before it is told to stop.

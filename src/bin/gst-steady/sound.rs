@@ -1,11 +1,13 @@
 //! Keeps the sound of an export to the samples that the renderer draws: those that were encoded, one after the other.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
 
 use gststeady::glue::encoded::Encoded;
 use gststeady::logic::audio::gapless::Gapless;
+
+use super::lock::lock;
 
 /// The decoded sound on its way to the encoder.
 struct Sound {
@@ -49,10 +51,6 @@ pub fn keep_to_encoded(convert: &gst::Element, pipeline: &gst::Pipeline, gapless
         if info.data.is_some() { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
     });
     Some(())
-}
-
-fn lock(sound: &Mutex<Sound>) -> MutexGuard<'_, Sound> {
-    sound.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn format_of(pad: &gst::Pad) -> Option<gst_audio::AudioInfo> {
