@@ -19,7 +19,7 @@ fn utc() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
-/// Tells recordings of live processes apart.
+/// A number that tells the recordings of live processes apart.
 fn salt() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     u64::from(std::process::id()) << 32 | COUNT.fetch_add(1 << 8, Ordering::Relaxed)
@@ -82,7 +82,7 @@ impl ActiveRecording {
         Ok(Self { session, durability: options.durability, thread, transient })
     }
 
-    /// What [`Session::interrupt`] does, and the same for retries.
+    /// A function that ends waits for the disk and between retries, or allows them again; to be called without the state's lock.
     pub fn interrupter(&self) -> impl Fn(bool) + use<> {
         let (session, transient) = (self.session.clone(), self.transient.clone());
         move |interrupted| {

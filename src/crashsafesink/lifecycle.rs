@@ -112,7 +112,7 @@ impl CrashSafeSink {
     pub(super) fn stop_recording(&self) {
         let finish_on_stop = self.settings().finish_on_stop;
         if finish_on_stop && self.session().is_some_and(|session| session.has_data()) {
-            // Whatever went wrong has been posted, and the file is kept.
+            // A failure has been posted, and the file is kept.
             let _ = self.finish();
         }
         if let Some(error) = self.keep() {

@@ -41,7 +41,7 @@ pub enum OnExists {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstCrashSafeSinkPageCache")]
 pub enum PageCache {
-    /// About two windows of it; with [`Durability::Flush`] only while the disk keeps up, since nobody waits for it then.
+    /// About two windows of it; with [`Durability::Flush`] only while the disk keeps up, since no one waits for it then.
     #[default]
     #[enum_value(name = "Bounded: let go of what is on the disk", nick = "bounded")]
     Bounded,

@@ -22,7 +22,7 @@ impl TransientErrors {
         self.changed.notify_all();
     }
 
-    /// Tells whether to try again after `failures` failures, having waited.
+    /// Waits, then returns whether to try again after `failures` failures.
     pub fn retry(&self, failures: u32, limit: Duration) -> bool {
         if Self::PAUSE * failures > limit {
             return false;

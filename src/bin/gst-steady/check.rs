@@ -49,7 +49,7 @@ pub fn streams(path: &Path) -> Result<Vec<FoundStream>, Failure> {
         else {
             return;
         };
-        // What fails here shows as a stream with no frames.
+        // A failure here shows as a stream with no frames.
         if pipeline.add(&sink).is_ok()
             && let Some(sink_pad) = sink.static_pad("sink")
         {

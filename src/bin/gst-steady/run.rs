@@ -1,7 +1,7 @@
 //! Runs the pipeline of an export: watches the bus, the frames and Ctrl-C.
 //!
 //! An element that fails posts its error and then sends EOS downstream, which would make the muxer finish and the sink
-//! commit half a video. So the first error closes a gate in front of the sink: a bus sync handler runs in the failing
+//! give half a video its name. So the first error closes a gate in front of the sink: a bus sync handler runs in the failing
 //! thread, before that EOS, and a pad probe drops EOS from then on. The sink then keeps its temporary file.
 
 use std::path::Path;
@@ -101,7 +101,7 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
         .map_err(|e| Failure::new(Stage::MissingPlugin, format!("the pipeline cannot be built: {e}")))?
         .downcast::<gst::Pipeline>()
         .map_err(|_| internal("the export is not a pipeline"))?;
-    // What the sink posts while it stops is still wanted.
+    // The messages that the sink posts while it stops are still wanted.
     pipeline.set_auto_flush_bus(false);
     let render = by_factory(&pipeline, "visualrender")?;
     let sink = by_factory(&pipeline, "crashsafesink")?;

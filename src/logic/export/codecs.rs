@@ -54,7 +54,7 @@ struct Encoder {
     settings: fn(&EncodeSize) -> Vec<(&'static str, String)>,
 }
 
-/// What an encoder's settings depend on.
+/// The size and rate of the pictures, on which the settings of encoders depend.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodeSize {
     /// Width in pixels.
@@ -141,7 +141,7 @@ const AAC: &[Encoder] = &[
         settings: |_| vec![("bitrate", "192000".into())],
     },
 ];
-/// The priming of AAC, which most players do not know of, is 1024 samples: 23 ms at this rate, 46 at half of it.
+/// The priming of AAC, which most players do not skip, is 1024 samples: 23 ms at 44.1 kHz, 46 ms at half of that.
 const AAC_RATES: &str = "audio/x-raw,rate=[44100,96000]";
 const OPUS: &[Encoder] = &[Encoder {
     factory: "opusenc",
@@ -264,7 +264,7 @@ impl AudioCodec {
     /// All of them, for messages.
     pub const ALL: [AudioCodec; 4] = [AudioCodec::Aac, AudioCodec::Opus, AudioCodec::Flac, AudioCodec::None];
 
-    /// What the sound has to be, encoder and parser; `None` for [`AudioCodec::None`].
+    /// The caps the encoder needs, the encoder and its parser; `None` for [`AudioCodec::None`].
     pub fn encoder(self, size: &EncodeSize, installed: &dyn Fn(&str) -> bool) -> Result<Option<Vec<Node>>, NoEncoder> {
         let (table, parser) = match self {
             AudioCodec::Aac => (AAC, "aacparse"),

@@ -1,4 +1,4 @@
-//! From what a user asks for to a pipeline, and from the finished file back to whether it is what was asked for.
+//! Plans the pipeline of an export, and checks that the finished file is what was asked for.
 
 pub mod codecs;
 pub mod launch;

@@ -2,7 +2,7 @@
 
 use crate::logic::clock::{MILLISECOND, Nanos};
 
-/// What a demuxer found in one stream.
+/// One stream as a demuxer found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundStream {
     /// Video or audio.
@@ -26,7 +26,7 @@ pub enum StreamKind {
     Other,
 }
 
-/// What the file has to be.
+/// The file as it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// Video frames, exactly.
@@ -89,8 +89,10 @@ pub fn problems(expected: &Expected, found: &[FoundStream]) -> Vec<String> {
             wrong.push(format!("it has {} audio streams instead of {}", streams.len(), u8::from(wanted.is_some())));
         }
     }
-    if !others.is_empty() {
-        wrong.push(format!("it has {} streams that are neither video nor audio", others.len()));
+    match others.len() {
+        0 => {}
+        1 => wrong.push("it has a stream that is neither video nor audio".into()),
+        n => wrong.push(format!("it has {n} streams that are neither video nor audio")),
     }
     wrong
 }
@@ -154,7 +156,7 @@ mod tests {
         assert_eq!(with(&[audio()]), "it has 0 video streams instead of one");
         assert_eq!(
             with(&[video(), audio(), FoundStream { kind: StreamKind::Other, ..video() }]),
-            "it has 1 streams that are neither video nor audio"
+            "it has a stream that is neither video nor audio"
         );
     }
 }

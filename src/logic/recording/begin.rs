@@ -14,11 +14,11 @@ use super::rename::{Method, move_no_replace};
 use super::state_machine::Recording;
 use super::storage::{Directory, Errno, File, FileKind, Stat, locks_unsupported};
 
-/// A recording that has begun, and what the user should hear about it.
+/// A recording that has begun, with what the user should know about it.
 pub struct Begun {
     /// The recording.
     pub recording: Recording,
-    /// What was in the way of its temporary name.
+    /// An earlier recording that had its temporary name.
     pub leftover: Option<Leftover>,
     /// Guarantees that do not hold on this file system.
     pub warnings: Vec<String>,
@@ -27,7 +27,7 @@ pub struct Begun {
 /// Opens the directory that a recording is made in.
 pub type OpenDirectory<'a> = &'a dyn Fn(&Path) -> Result<Arc<dyn Directory>, Errno>;
 
-/// How often the start is tried again when other recorders come and go under its feet.
+/// How often the start is tried when other recorders come and go meanwhile.
 const ATTEMPTS: u64 = 16;
 
 /// Starts recording to `location`. `salt` is unique among live processes and their recordings, `utc` is the wall clock in
@@ -101,7 +101,7 @@ fn adopt(
         Ok(()) => {}
         Err(e) if locks_unsupported(e) => warnings.push(format!(
             "The file system of {} has no locks: nothing keeps a second recorder from taking this recording for a leftover. \
-             Let only one record there, or choose another place.",
+             Let only one recorder write there, or choose another place.",
             path.display()
         )),
         Err(errno) => {
@@ -121,7 +121,7 @@ fn adopt(
         Err(errno) => return Err(create_failure(names, &path, errno)),
     }
     match retry_on_intr(|| directory.sync()) {
-        // File systems that cannot sync a directory say EINVAL; there is nothing more to be had from them.
+        // EINVAL is what file systems say that cannot sync a directory, and there is no other means.
         Ok(()) | Err(Errno::INVAL) => Ok(true),
         Err(errno) => {
             let _ = directory.unlink(temporary);

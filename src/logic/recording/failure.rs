@@ -1,10 +1,10 @@
-//! One way to fail, with a text for the user (what happened, why, what to do) and one for the log (where, errno).
+//! The failure of a recording, with a text for the user (what happened, why, what to do) and one for the log (where, errno).
 
 use std::path::Path;
 
 use super::storage::Errno;
 
-/// What sort of failure it is; elements map each to one error code.
+/// The sorts of failure, each of which is one error code of the element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
     /// No location, or its directory is missing.
@@ -60,7 +60,7 @@ impl Failure {
         }
     }
 
-    /// The same failure with where the data is now.
+    /// The same failure, telling the user also where the data is now.
     pub(super) fn with_data_at(mut self, path: &Path) -> Self {
         self.text = format!("{} What was recorded so far is in {}.", self.text.trim_end(), path.display());
         self
@@ -75,7 +75,7 @@ fn advice(errno: Errno) -> &'static str {
             "It has reached the largest size that the file system or the process limit (ulimit -f) allows: raise the limit, or \
              record into several files with splitmuxsink."
         }
-        Errno::ROFS => "Record to another one, or look in the system log why it became so.",
+        Errno::ROFS => "Record to another one, or look in the system log for the reason.",
         Errno::ACCESS | Errno::PERM => "Choose a place that this user may write to, or change its permissions.",
         Errno::NAMETOOLONG => "Choose a shorter name.",
         Errno::MFILE | Errno::NFILE => "Raise the limit (ulimit -n) or record fewer at a time.",

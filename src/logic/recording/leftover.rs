@@ -1,4 +1,4 @@
-//! An earlier recording that was interrupted and has the temporary name that a new one needs.
+//! Sets aside an earlier recording that was interrupted and still has the temporary name.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use super::names::Names;
 use super::rename::move_aside;
 use super::storage::{Directory, Errno, FileKind, locks_unsupported};
 
-/// An earlier recording that nobody was writing any more, set aside under another name.
+/// An earlier recording that was no longer being written and has been set aside under another name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     /// Where it is now.
@@ -19,7 +19,7 @@ pub struct Leftover {
     pub bytes: u64,
 }
 
-/// Moves what is under the temporary name out of the way, unless somebody is writing it. Nothing is changed in it.
+/// Moves the file under the temporary name out of the way, unless it is being written. Its contents stay as they are.
 pub(super) fn set_aside(directory: &dyn Directory, names: &Names, utc: u64) -> Result<Option<Leftover>, Failure> {
     let temporary = names.temporary();
     let path = names.path(&temporary);

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-/// What every temporary name carries before its extension.
+/// The mark that every temporary name carries before its extension.
 pub const MARKER: &str = ".recording";
 /// The longest name the common file systems take, in bytes.
 const NAME_MAX: usize = 255;
@@ -126,7 +126,7 @@ impl Names {
             let hash = format!("-{:08x}", fnv1a(self.name.as_bytes()));
             let keep = NAME_MAX.saturating_sub(infix.len() + extension.len() + hash.len());
             if keep == 0 {
-                // An "extension" that fills the name is no extension: cut the whole name instead.
+                // An "extension" that fills the name is not worth keeping: the whole name is cut instead.
                 let keep = NAME_MAX - infix.len() - hash.len();
                 result = self.name.as_bytes()[..boundary(self.name.as_bytes(), keep)].to_vec();
                 result.extend_from_slice(hash.as_bytes());

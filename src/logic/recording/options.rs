@@ -1,8 +1,8 @@
-//! How to record.
+//! The options of a recording.
 
 use crate::logic::clock::Nanos;
 
-/// What "safe" means.
+/// The meaning of "safe".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
     /// With the kernel: survives the death of the process.
@@ -22,16 +22,16 @@ pub enum OnExists {
     Number,
 }
 
-/// How to record.
+/// The options of a recording.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Bytes in one window, at least 1.
     pub threshold: u64,
     /// The longest that accepted bytes wait for a flush; 0 for as long as it takes to fill a window.
     pub interval: Nanos,
-    /// What a window must reach before it is forgotten.
+    /// How far a window must get before its bytes count as safe.
     pub durability: Durability,
-    /// Whether pages that are safe are let go from the page cache.
+    /// Whether the page cache lets go of pages that are safe.
     pub bounded_cache: bool,
     /// Whether the finished file's BLAKE3 digest is wanted.
     pub digest: bool,

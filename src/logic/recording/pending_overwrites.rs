@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 /// The most bytes held back. An overwrite beyond that makes all of them be applied, after a flush (and a sync where syncs are
 /// wanted).
 const BUDGET: usize = 64 * 1024;
-/// What one entry counts in addition to its bytes, so that a flood of tiny ones is bounded too.
+/// The cost of an entry in addition to its bytes, so that a flood of tiny ones is bounded too.
 const ENTRY_COST: usize = 32;
 /// How many appended buffers show that the muxer has moved on.
 const SETTLED_AFTER: u8 = 2;

@@ -54,7 +54,7 @@ pub(super) fn publish(
     }
 }
 
-/// Copies a recording whose name somebody has taken away or put on another file, while its descriptor still has the bytes.
+/// Copies a recording whose name was removed or given to another file; its descriptor still has the bytes.
 pub(super) fn rescue(
     directory: &dyn Directory,
     names: &Names,

@@ -1,4 +1,4 @@
-//! What interrupted recordings have left: finding it, telling whether somebody still writes it, and giving it its name.
+//! Finds what interrupted recordings have left, tells whether it is still being written, and gives it its name.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -23,18 +23,18 @@ pub struct Unfinished {
     pub target: PathBuf,
     /// Its size.
     pub bytes: u64,
-    /// Since it was last written.
+    /// Time since it was last written.
     pub age: Duration,
-    /// Somebody is writing it now.
+    /// Whether it is being written now.
     pub locked: bool,
-    /// It is the target under its old name: a recording that was interrupted between getting the one and losing the other.
+    /// Whether it is the target under a second name: the recording was interrupted between getting the one and losing the other.
     pub is_target: bool,
     directory: Arc<dyn Directory>,
-    /// Holds the lock, if it was free: nobody else takes the file while this value lives.
+    /// Holds the lock, if that was free: nothing else takes the file while this value lives.
     file: Option<Arc<dyn File>>,
 }
 
-/// What became of a file.
+/// The outcome of an attempt to finish or delete an unfinished recording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It has its name.
@@ -43,7 +43,7 @@ pub enum Outcome {
     ExtraNameRemoved,
     /// It is gone.
     Deleted,
-    /// Somebody is writing it, so it was left alone.
+    /// It is being written, so it was left alone.
     Locked,
     /// It has no bytes, so no name was given to it.
     Empty,
@@ -69,7 +69,7 @@ pub fn find(path: &Path, now: SystemTime) -> std::io::Result<Vec<Unfinished>> {
     names.sort();
     let mut found = Vec::new();
     for (folder, name) in names {
-        // One that has been finished meanwhile is no longer there.
+        // One that has been finished meanwhile is left out.
         if let Ok(one) = look_at(&folder, &name, now) {
             found.extend(one);
         }
@@ -110,7 +110,7 @@ fn target_of(name: &OsStr) -> OsString {
 }
 
 impl Unfinished {
-    /// Gives it its name, unless that is taken. Doing it twice does no more than doing it once.
+    /// Gives it its name, unless that is taken. Calling it again changes nothing.
     pub fn finish(&self) -> Outcome {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
         let (from, to) = (name(&self.path), name(&self.target));

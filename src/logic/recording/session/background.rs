@@ -104,7 +104,7 @@ impl Session {
         }
     }
 
-    /// Whether space is low; reported when it becomes so, and again only after it has been twice the limit.
+    /// Returns whether space is low. A notice is given when it becomes so, and again only after there was twice the limit.
     fn check_space(&self, was_low: bool, notify: &mut dyn FnMut(Notice)) -> bool {
         if self.min_free == 0 {
             return false;

@@ -57,7 +57,7 @@ struct Slot {
     closing: bool,
 }
 
-/// See the module. Lock order: `shared`, `slot`.
+/// A shared recording; see the module's documentation. Lock order: `shared`, `slot`.
 pub struct Session {
     shared: Mutex<Shared>,
     slot: Mutex<Slot>,
@@ -154,7 +154,7 @@ impl Session {
                 self.offer_job(&mut shared);
             }
             if *done < total {
-                // One window at a time: the others want the lock too.
+                // The lock is let go of after each window, since others want it too.
                 drop(shared);
                 if self.interrupted.load(Ordering::SeqCst) {
                     return Err(WriteError::Interrupted);
@@ -183,7 +183,7 @@ impl Session {
     /// Ends waits for the disk, now and until called with `false`.
     pub fn interrupt(&self, interrupted: bool) {
         self.interrupted.store(interrupted, Ordering::SeqCst);
-        // With the lock, so that nobody is between looking at the flag and waiting.
+        // Under the lock, so that no thread is between looking at the flag and waiting.
         let _shared = self.lock();
         self.progress.notify_all();
     }
@@ -229,7 +229,7 @@ impl Session {
         }
     }
 
-    /// Takes a job back that nobody has begun.
+    /// Takes a job back that the background thread has not begun.
     fn retract_job(&self, shared: &mut Shared) {
         if let Some(job) = self.slot().job.take() {
             shared.syncing = false;
@@ -255,7 +255,7 @@ impl Session {
         if interrupted() { Err(WriteError::Interrupted) } else { Ok(shared) }
     }
 
-    /// No further jobs; waits for the one under way, which nothing can cut short.
+    /// Stops offering jobs and waits for the one under way, which nothing can cut short.
     fn close_down(&self) -> MutexGuard<'_, Shared> {
         let mut shared = self.lock();
         shared.closing = true;
@@ -270,7 +270,7 @@ impl Session {
 }
 
 impl Shared {
-    /// A failure is handed to exactly one caller.
+    /// Hands a failure to the first caller that asks, and only to that one.
     fn hand_out(&mut self, failure: Failure) -> WriteError {
         WriteError::Failed((!std::mem::replace(&mut self.reported, true)).then_some(failure))
     }

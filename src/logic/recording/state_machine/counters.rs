@@ -1,8 +1,8 @@
-//! Figures about a recording.
+//! The figures of a recording.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Figures that anyone may read at any time.
+/// Figures that any thread may read at any time.
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Bytes accepted, overwrites included.
@@ -13,16 +13,16 @@ pub struct Counters {
     pub writes: AtomicU64,
     /// Sync calls made, of the file only.
     pub syncs: AtomicU64,
-    /// Bytes accepted and not yet safe, held overwrites excepted.
+    /// Bytes accepted and not yet safe, pending overwrites excepted.
     pub unsafe_bytes: AtomicU64,
-    /// Bytes in held overwrites.
+    /// Bytes in pending overwrites.
     pub held_bytes: AtomicU64,
     /// The longest that an accepted byte waited for a flush.
     pub max_flush_age: AtomicU64,
 }
 
 impl Counters {
-    /// Bytes were accepted. Only the owner of the recording writes, so nothing needs to be read and written in one step.
+    /// Counts accepted bytes. Only the owner of the recording writes figures, so adding need not be atomic.
     pub(super) fn accept(&self, bytes: u64, position: u64, unsafe_bytes: u64) {
         self.bytes.store(self.bytes.load(Ordering::Relaxed) + bytes, Ordering::Relaxed);
         self.position.store(position, Ordering::Relaxed);

@@ -10,7 +10,7 @@ const CHUNK: usize = 1 << 20;
 #[derive(Default)]
 pub(super) struct Digest {
     hasher: blake3::Hasher,
-    /// Where the bytes hashed so far end; behind the file's end after a hole.
+    /// Where the bytes hashed so far end; below the end of the file once that has a hole.
     hashed: u64,
     overwritten: bool,
 }
@@ -24,12 +24,12 @@ impl Digest {
         }
     }
 
-    /// What was hashed is not what the file holds.
+    /// Bytes that were hashed are about to change.
     pub fn overwrite(&mut self) {
         self.overwritten = true;
     }
 
-    /// The digest of a file of `end` bytes, all of them written.
+    /// The digest of the file, all of whose `end` bytes have been written.
     pub fn finish(&self, file: &dyn File, end: u64) -> Result<String, Errno> {
         if self.hashed == end && !self.overwritten {
             return Ok(self.hasher.finalize().to_hex().to_string());
@@ -39,7 +39,7 @@ impl Digest {
         let mut offset = 0;
         while offset < end {
             match retry_on_intr(|| file.read_at(&mut chunk, offset))? {
-                // Somebody has cut the file.
+                // Something has truncated the file.
                 0 => return Err(Errno::IO),
                 n => {
                     hasher.update(&chunk[..n]);

@@ -96,9 +96,9 @@ impl Recording {
         Ok(Finished { path, bytes: self.end, blake3, rescued })
     }
 
-    /// Ends the recording without its final name: what is there is written, made safe and left under the temporary name, or,
-    /// with `aside`, under one that frees the temporary name. Nothing was accepted: nothing stays. No job may be under way.
-    /// The result is that of this call; a failure before it has been told already.
+    /// Ends the recording without its final name: its bytes are written, made safe and left under the temporary name or, with
+    /// `aside`, under one that frees the temporary name. If nothing was accepted, no file stays. No job may be under way. An
+    /// earlier failure, which has been reported, is not part of the result.
     pub fn keep(&mut self, aside: bool, utc: u64, now: Nanos) -> (Option<Kept>, Result<(), Failure>) {
         if !self.has_data() {
             if retry_on_intr(|| self.directory.stat(&self.temporary)).is_ok_and(|stat| stat.id == self.id) {
@@ -110,7 +110,7 @@ impl Recording {
         if self.failed.is_none() {
             result = self.keep_data(now);
         } else if self.options.durability == Durability::Sync && !self.sync_broken {
-            // What reached the kernel before the failure; a second failure says nothing new.
+            // For the sake of what reached the kernel before the failure; a second failure says nothing new.
             let _ = retry_on_intr(|| self.file.sync_data());
         }
         if aside {
@@ -132,7 +132,7 @@ impl Recording {
         if durable {
             self.sync()?;
         }
-        // Those that have not settled may be half of something, and the file is better off without them.
+        // Those that have not settled may be half of a change, and the file is better off without them.
         let mut applied = false;
         while let Some(entry) = self.pending.settled() {
             let (offset, data) = (entry.offset, entry.data.clone());
@@ -146,7 +146,7 @@ impl Recording {
         Ok(())
     }
 
-    /// Closes the file and reports a late error of the file system's.
+    /// Closes the file and reports an error that the file system has kept until then.
     pub fn close(self) -> Result<(), Failure> {
         let path = self.temporary_path();
         match self.file.close() {
@@ -159,7 +159,7 @@ impl Recording {
         }
     }
 
-    /// Ends it as failed after a defect of this program; nothing is known about the last sync.
+    /// Marks it as failed after a defect of this program: nothing is known about the last sync.
     pub(in crate::logic::recording) fn abandon(&mut self) {
         let failure = Failure::new(FailureKind::Sync, "The recording has been abandoned.", &self.temporary_path());
         self.failed.get_or_insert(failure);

@@ -1,4 +1,4 @@
-//! Parts of a buffer that comes in several memories.
+//! Parts of a buffer that consists of several memories.
 
 /// Some bytes of a buffer, in pieces. Nearly every buffer is one piece, and then there is nothing to allocate.
 pub(super) enum Pieces<'a> {

@@ -1,4 +1,4 @@
-//! What is done for a window without the recording's lock.
+//! The work on a window that is done without the recording's lock.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ pub struct SyncJob {
 }
 
 impl SyncJob {
-    /// Does it. Errors are final: a kernel that failed to write pages back may have dropped them.
+    /// Does the work. Errors are final: a kernel that failed to write pages back may have dropped them.
     pub fn run(&self) -> Result<(), Errno> {
         if self.sync {
             retry_on_intr(|| self.file.sync_data())?;
         } else if self.let_go && !self.pages().is_empty() {
             match retry_on_intr(|| self.file.write_back(self.pages())) {
-                // Not every file system knows ranges; the cache then stays with the kernel.
+                // Not every file system can write a range back; the pages are then left to the kernel.
                 Ok(()) | Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::SPIPE) => {}
                 Err(errno) => return Err(errno),
             }
@@ -36,12 +36,13 @@ impl SyncJob {
         Ok(())
     }
 
-    /// The range but for the page that the next window will still touch: once let go, it would have to be read back first.
+    /// The range without its last, incomplete page: the next window goes on there, and a page that was let go of would have to
+    /// be read back first.
     pub(super) fn pages(&self) -> Range<u64> {
         self.range.start..self.range.end / PAGE * PAGE
     }
 
-    /// Appended bytes below this offset are safe once it has succeeded.
+    /// Appended bytes below this offset are safe once the job has succeeded.
     pub fn end(&self) -> u64 {
         self.range.end
     }

@@ -11,12 +11,12 @@ use crate::logic::recording::options::Durability;
 use crate::logic::recording::storage::Errno;
 use crate::logic::recording::write_buffer::PAGE;
 
-/// How long the pages of a recording that is faster than the disk are left to the kernel before the disk is tried again. Long,
-/// since each try costs the time of writing two windows back; short beside the hours that a recording may take.
+/// How long the pages of a recording that is faster than the disk are left to the kernel before the disk is tried again. Long
+/// enough, since each try costs the time of writing two windows back, and short beside the hours that a recording may take.
 const LEFT_FOR: Nanos = SECOND;
 
-/// Nanoseconds in which a byte would have to come for a stream to outrun any disk: a gigabyte a second. At that speed something
-/// is copied rather than recorded, and not even tried to be kept out of the page cache.
+/// Nanoseconds per byte below which a stream outruns any disk: a gigabyte a second. At that speed a file is being copied rather
+/// than a recording made, and nothing is done to keep it out of the page cache.
 const OUTRUNS_DISKS: Nanos = 1;
 
 impl Recording {
@@ -47,7 +47,7 @@ impl Recording {
         self.pending.note_flush(self.end);
         if self.options.durability == Durability::Flush {
             self.safe = self.end;
-            // What this writes is part of the window, so that the next one begins with all its room.
+            // The overwrites written here belong to this window, so that the next one begins with all its room.
             self.apply_due(now)?;
         }
         let window = std::mem::take(&mut self.dirty);
@@ -124,7 +124,7 @@ impl Recording {
                 drop(job);
                 if self.failed.is_none() {
                     self.apply_due(now)?;
-                    // Overwrites fill windows too; a full one must become a job, or nobody would make room again.
+                    // Overwrites fill windows too, and a full one that did not become a job would never make room again.
                     self.flush_if_full(now)?;
                 }
                 self.publish_counters();

@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::io::IoSlice;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::{Directory, Errno, File, Stat};
+use crate::logic::sync::unpoisoned;
 
 /// The calls that can be made to fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,12 +51,12 @@ impl Call {
     ];
 }
 
-/// What happens to a call.
+/// The fate of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// It does not take place and fails.
     Fail(Errno),
-    /// A write takes only so many bytes, at least one.
+    /// A write takes only this many bytes, at least one.
     Short(usize),
 }
 
@@ -82,11 +83,11 @@ impl Faults {
 
     /// All calls, in order.
     pub fn log(&self) -> Vec<Call> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        unpoisoned(self.log.lock()).clone()
     }
 
     fn check(&self, call: Call) -> Result<Option<usize>, Errno> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).push(call);
+        unpoisoned(self.log.lock()).push(call);
         let n = self.counts[call as usize].fetch_add(1, Ordering::SeqCst) + 1;
         match (self.decide)(call, n) {
             Some(Fault::Fail(errno)) => Err(errno),

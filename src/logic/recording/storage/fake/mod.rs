@@ -1,52 +1,23 @@
 //! A directory in memory that knows two images: the live one, which a process sees, and what a power cut may leave of it.
 //!
-//! What was synced is there after a cut. Of everything since, any subset may be: each write, wholly or up to some byte, and
-//! each change of a name, in any combination that a name's history allows.
+//! After a cut, everything that was synced is there. Of everything since, any subset may be: each write, wholly or up to some
+//! byte, and each change of a name, in any combination that a name's history allows.
 
+mod disk;
+mod file;
 mod page_cache;
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::IoSlice;
-use std::ops::Range;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Directory, Errno, File, FileId, FileKind, Stat};
-use page_cache::PageCache;
+use disk::{Disk, Inode, NameChange, apply, lock, put};
+use file::FakeFile;
 
-#[derive(Debug, Clone, Default)]
-struct Inode {
-    live: Vec<u8>,
-    durable: Vec<u8>,
-    /// Writes since the last sync.
-    pending: Vec<(u64, Vec<u8>)>,
-    cache: PageCache,
-    locked: bool,
-}
-
-#[derive(Debug, Clone)]
-enum NameChange {
-    Put(OsString, usize),
-    Move(OsString, OsString),
-    Remove(OsString),
-}
-
-#[derive(Debug, Default)]
-struct Disk {
-    inodes: Vec<Inode>,
-    live: BTreeMap<OsString, usize>,
-    durable: BTreeMap<OsString, usize>,
-    pending: Vec<NameChange>,
-    /// Whether file contents are kept at all; without, only sizes and names are.
-    discard: bool,
-    sizes: Vec<u64>,
-    /// Bytes taken from the space left; what is written takes none.
-    taken: u64,
-}
-
-/// What this file system cannot do.
+/// The things that a file system cannot do.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Limits {
     /// Renaming without replacing fails with EINVAL, as on NFS.
@@ -63,61 +34,25 @@ pub struct FakeDirectory {
     sync_takes: Duration,
 }
 
-struct FakeFile {
-    disk: Arc<Mutex<Disk>>,
-    inode: usize,
-    /// This handle's own claim to the lock.
-    owns_lock: AtomicUsize,
-    sync_takes: Duration,
-}
-
-fn lock(disk: &Mutex<Disk>) -> MutexGuard<'_, Disk> {
-    disk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn apply(names: &mut BTreeMap<OsString, usize>, change: &NameChange) {
-    match change {
-        NameChange::Put(name, inode) => {
-            names.insert(name.clone(), *inode);
-        }
-        NameChange::Move(from, to) => {
-            if let Some(inode) = names.remove(from) {
-                names.insert(to.clone(), inode);
-            }
-        }
-        NameChange::Remove(name) => {
-            names.remove(name);
-        }
-    }
-}
-
-fn put(bytes: &mut Vec<u8>, offset: u64, data: &[u8]) {
-    let (start, end) = (offset as usize, offset as usize + data.len());
-    if bytes.len() < end {
-        bytes.resize(end, 0);
-    }
-    bytes[start..end].copy_from_slice(data);
-}
-
 impl FakeDirectory {
     /// An empty directory on a file system with limits.
     pub fn with_limits(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// An empty directory that keeps no contents and whose syncs of data take so long.
+    /// An empty directory that keeps no contents, in which a sync of data takes `sync_takes`.
     pub fn discarding(sync_takes: Duration) -> Self {
         let directory = Self { sync_takes, ..Self::default() };
         lock(&directory.disk).discard = true;
         directory
     }
 
-    /// Somebody else fills the disk, or tidies up: so much is left.
+    /// Sets the free space, as other processes would that write or delete.
     pub fn set_free_space(&self, bytes: u64) {
         lock(&self.disk).taken = u64::MAX - bytes;
     }
 
-    /// A file that is already there, durably.
+    /// Adds a file that is there already, durably.
     pub fn plant(&self, name: &str, content: &[u8]) {
         let mut disk = lock(&self.disk);
         let inode = Inode { live: content.to_vec(), durable: content.to_vec(), ..Inode::default() };
@@ -171,7 +106,7 @@ impl FakeDirectory {
 
     fn file(&self, inode: usize) -> Arc<dyn File> {
         let (disk, sync_takes) = (self.disk.clone(), self.sync_takes);
-        Arc::new(FakeFile { disk, inode, owns_lock: AtomicUsize::new(0), sync_takes })
+        Arc::new(FakeFile { disk, inode, owns_lock: AtomicBool::new(false), sync_takes })
     }
 }
 
@@ -250,79 +185,5 @@ impl Directory for FakeDirectory {
 
     fn free_space(&self) -> Result<u64, Errno> {
         Ok(u64::MAX - lock(&self.disk).taken)
-    }
-}
-
-impl File for FakeFile {
-    fn write_at(&self, data: &[IoSlice<'_>], offset: u64) -> Result<usize, Errno> {
-        let mut disk = lock(&self.disk);
-        let total: usize = data.iter().map(|piece| piece.len()).sum();
-        disk.sizes[self.inode] = disk.sizes[self.inode].max(offset + total as u64);
-        disk.inodes[self.inode].cache.written(offset..offset + total as u64);
-        if !disk.discard {
-            let bytes = data.iter().flat_map(|piece| piece.iter().copied()).collect::<Vec<_>>();
-            let inode = &mut disk.inodes[self.inode];
-            put(&mut inode.live, offset, &bytes);
-            inode.pending.push((offset, bytes));
-        }
-        Ok(total)
-    }
-
-    fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, Errno> {
-        let disk = lock(&self.disk);
-        let rest = disk.inodes[self.inode].live.get(offset as usize..).unwrap_or_default();
-        let n = rest.len().min(into.len());
-        into[..n].copy_from_slice(&rest[..n]);
-        Ok(n)
-    }
-
-    fn sync_data(&self) -> Result<(), Errno> {
-        if !self.sync_takes.is_zero() {
-            std::thread::sleep(self.sync_takes);
-        }
-        let mut disk = lock(&self.disk);
-        let inode = &mut disk.inodes[self.inode];
-        inode.durable = inode.live.clone();
-        inode.pending.clear();
-        inode.cache.written_back(0..u64::MAX);
-        Ok(())
-    }
-
-    fn lock(&self) -> Result<(), Errno> {
-        let inode = &mut lock(&self.disk).inodes[self.inode];
-        if inode.locked && self.owns_lock.load(Ordering::SeqCst) == 0 {
-            return Err(Errno::WOULDBLOCK);
-        }
-        inode.locked = true;
-        self.owns_lock.store(1, Ordering::SeqCst);
-        Ok(())
-    }
-
-    fn stat(&self) -> Result<Stat, Errno> {
-        let size = lock(&self.disk).sizes[self.inode];
-        Ok(Stat { id: FileId { device: 1, inode: self.inode as u64 }, kind: FileKind::File, size })
-    }
-
-    fn write_back(&self, range: Range<u64>) -> Result<(), Errno> {
-        lock(&self.disk).inodes[self.inode].cache.written_back(range);
-        Ok(())
-    }
-
-    fn drop_cache(&self, range: Range<u64>) {
-        let mut disk = lock(&self.disk);
-        let size = disk.sizes[self.inode];
-        disk.inodes[self.inode].cache.let_go(range, size);
-    }
-
-    fn close(self: Arc<Self>) -> Result<(), Errno> {
-        Ok(())
-    }
-}
-
-impl Drop for FakeFile {
-    fn drop(&mut self) {
-        if *self.owns_lock.get_mut() == 1 {
-            lock(&self.disk).inodes[self.inode].locked = false;
-        }
     }
 }

@@ -10,22 +10,22 @@ use crate::logic::recording::write_buffer::PAGE;
 pub(super) struct PageCache(BTreeMap<u64, bool>);
 
 impl PageCache {
-    /// Bytes were written.
+    /// Marks the pages of a range as written to.
     pub fn written(&mut self, range: Range<u64>) {
         for page in range.start / PAGE..range.end.div_ceil(PAGE) {
             self.0.insert(page, true);
         }
     }
 
-    /// What is dirty in a range is on the disk as well.
+    /// Marks the pages of a range as written back.
     pub fn written_back(&mut self, range: Range<u64>) {
         for (_, dirty) in self.0.range_mut(range.start / PAGE..range.end.div_ceil(PAGE)) {
             *dirty = false;
         }
     }
 
-    /// As `POSIX_FADV_DONTNEED`: clean pages that lie in the range as a whole go, and the last one of a file of so many bytes
-    /// when the range reaches its end.
+    /// As `POSIX_FADV_DONTNEED`: clean pages that lie in the range as a whole go, and so does the last one of a file of `size`
+    /// bytes when the range reaches its end.
     pub fn let_go(&mut self, range: Range<u64>, size: u64) {
         let end = if range.end >= size { range.end.div_ceil(PAGE) } else { range.end / PAGE };
         let first = range.start.div_ceil(PAGE);
