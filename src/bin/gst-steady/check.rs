@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
-use gststeady::logic::export::verify::{FoundStream, StreamKind};
+use gststeady::logic::export::{FoundStream, StreamKind};
 
 use super::failure::{Failure, Stage};
 use super::lock::lock;

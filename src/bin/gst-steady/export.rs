@@ -4,10 +4,9 @@ use std::path::Path;
 
 use gststeady::logic::audio::gapless::{Gapless, SkippedBy};
 use gststeady::logic::clock::Nanos;
-use gststeady::logic::export::codecs::AudioCodec;
-use gststeady::logic::export::launch;
-use gststeady::logic::export::plan::{Plan, PlanError, Request, default_video, launch_path};
-use gststeady::logic::export::verify::{Expected, problems};
+use gststeady::logic::export::{
+    self, AudioCodec, Expected, Plan, PlanError, Request, default_video, launch_path, problems,
+};
 use gststeady::logic::frame_grid::FrameGrid;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
@@ -26,7 +25,7 @@ pub fn run(args: &Export) -> Result<(), Failure> {
     let plugin_is_installed = registry::init()?;
     let facts = preflight::inspect(&request.audio)?;
     let plan = request.plan(&registry::has).map_err(plan_failure)?;
-    let tokens = launch::tokens(&plan.chains);
+    let tokens = export::tokens(&plan.chains);
 
     if args.dry_run {
         print_dry_run(&request, &plan, &facts, &tokens, plugin_is_installed);

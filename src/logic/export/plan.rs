@@ -7,7 +7,7 @@ use super::launch::{Chain, Node};
 use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 
 /// The highest frame rate, in frames per second.
-pub const MAX_FPS: u32 = 240;
+const MAX_FPS: u32 = 240;
 
 /// The export that the user asked for.
 #[derive(Debug, Clone)]
