@@ -9,10 +9,10 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
 /// Locks, also after a panic elsewhere: every critical section here leaves plain values that are always valid.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    unpoisoned(mutex.lock())
+    mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// What a lock or a wait gives, also after a panic elsewhere, as [`lock`].
+/// Unwraps the result of a lock or a wait, also after a panic elsewhere; for the standard library's own types.
 pub(crate) fn unpoisoned<T>(result: std::sync::LockResult<T>) -> T {
     result.unwrap_or_else(|poisoned| poisoned.into_inner())
 }
