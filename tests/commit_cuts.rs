@@ -1,4 +1,5 @@
 //! The promises of a recording when the process or the power ends after any operation.
+#![cfg(feature = "fake-storage")]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 #[path = "common/recording.rs"]
 mod recording;
@@ -7,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gststeady::logic::commit::fake::FakeDirectory;
-use gststeady::logic::commit::faults::{Fault, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, OnExists, begin};
+use gststeady::logic::recording::storage::fake::FakeDirectory;
+use gststeady::logic::recording::storage::faults::{Fault, Faults, FaultyDirectory};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, OnExists, begin};
 use recording::{Dice, Run, THRESHOLD, UTC, content, options, record};
 
 /// Runs with everything failing from operation `k` on, which is what the end of the process or of the power looks like.

@@ -1,4 +1,5 @@
 //! The promises of a recording when calls fail: every call once, each in every way.
+#![cfg(feature = "fake-storage")]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 #[path = "common/recording.rs"]
 mod recording;
@@ -7,10 +8,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gststeady::logic::clock::MILLISECOND;
-use gststeady::logic::commit::fake::{FakeDirectory, Limits};
-use gststeady::logic::commit::faults::{Call, Fault, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, FailureKind, OnExists, Options, begin};
+use gststeady::logic::recording::storage::fake::{FakeDirectory, Limits};
+use gststeady::logic::recording::storage::faults::{Call, Fault, Faults, FaultyDirectory};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, FailureKind, OnExists, Options, begin};
 use recording::{Dice, Run, THRESHOLD, UTC, content, options, record, write_all};
 
 #[test]

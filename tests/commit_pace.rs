@@ -1,4 +1,5 @@
 //! A recording and its disk at different speeds: who waits for whom, and what is in the page cache meanwhile.
+#![cfg(feature = "fake-storage")]
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 #[path = "common/gate.rs"]
 mod gate;
@@ -12,10 +13,10 @@ use std::time::{Duration, Instant};
 
 use gate::{Gate, Opener};
 use gststeady::logic::clock::{Clock, MILLISECOND, MonotonicClock, Nanos};
-use gststeady::logic::commit::fake::FakeDirectory;
-use gststeady::logic::commit::faults::{Call, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::Directory;
-use gststeady::logic::commit::{Durability, OnExists, Options, Recording, Session, SyncJob, WriteError};
+use gststeady::logic::recording::storage::Directory;
+use gststeady::logic::recording::storage::fake::FakeDirectory;
+use gststeady::logic::recording::storage::faults::{Call, Faults, FaultyDirectory};
+use gststeady::logic::recording::{Durability, OnExists, Options, Recording, Session, SyncJob, WriteError};
 use recording::{THRESHOLD, UTC, options};
 
 const DEFAULTS: Options = Options {

@@ -5,11 +5,11 @@
 
 pub mod audio;
 pub mod clock;
-pub mod commit;
 pub mod export;
 pub mod frame_grid;
 pub mod health;
 pub mod memory;
 pub mod queue;
+pub mod recording;
 pub mod render;
 pub(crate) mod sync;

@@ -11,3 +11,8 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
+
+/// Unwraps the result of a lock or a wait, also after a panic elsewhere; for the standard library's own types.
+pub(crate) fn unpoisoned<T>(result: std::sync::LockResult<T>) -> T {
+    result.unwrap_or_else(|poisoned| poisoned.into_inner())
+}

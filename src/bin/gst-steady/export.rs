@@ -4,10 +4,9 @@ use std::path::Path;
 
 use gststeady::logic::audio::gapless::{Gapless, SkippedBy};
 use gststeady::logic::clock::Nanos;
-use gststeady::logic::export::codecs::AudioCodec;
-use gststeady::logic::export::launch;
-use gststeady::logic::export::plan::{Plan, PlanError, Request, default_video, launch_path};
-use gststeady::logic::export::verify::{Expected, problems};
+use gststeady::logic::export::{
+    self, AudioCodec, Expected, Plan, PlanError, Request, default_video, launch_path, problems,
+};
 use gststeady::logic::frame_grid::FrameGrid;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
@@ -16,8 +15,8 @@ use gststeady::logic::render::{programme, scene};
 use super::args::Export;
 use super::failure::{Failure, Stage};
 use super::preflight::{self, AudioFacts};
-use super::progress::Reporter;
-use super::run::{self, Ended, Job};
+use super::progress::{Ended, Reporter};
+use super::run::{self, Job};
 use super::{check, interrupt, registry};
 
 /// Runs the whole export, or prints it.
@@ -26,7 +25,7 @@ pub fn run(args: &Export) -> Result<(), Failure> {
     let plugin_is_installed = registry::init()?;
     let facts = preflight::inspect(&request.audio)?;
     let plan = request.plan(&registry::has).map_err(plan_failure)?;
-    let tokens = launch::tokens(&plan.chains);
+    let tokens = export::tokens(&plan.chains);
 
     if args.dry_run {
         print_dry_run(&request, &plan, &facts, &tokens, plugin_is_installed);
@@ -81,7 +80,7 @@ fn request(args: &Export) -> Result<Request, Failure> {
     })
 }
 
-/// The properties that say how it looks, where they are not to be what they are by default.
+/// The properties that say how it looks, as far as the user has chosen them.
 fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
     if let Some(asked) = &args.palette {
         Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
