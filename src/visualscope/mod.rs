@@ -5,8 +5,8 @@ mod imp;
 mod output;
 mod properties;
 mod queue;
-mod run;
 mod settings;
+mod stretch;
 mod task;
 mod worker;
 

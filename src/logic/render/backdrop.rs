@@ -1,7 +1,7 @@
 //! What is behind everything: a vertical gradient that is nearly black, a colour, or nothing.
 
+use super::field::Grid;
 use super::palette::{Rgb, from_hex, parse_hex};
-use super::soft::Grid;
 
 /// The default: #0b0d12 at the top to #05060a at the bottom.
 const TOP: u32 = 0x0b_0d12;

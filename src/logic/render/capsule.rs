@@ -1,8 +1,8 @@
 //! Upright bars with round ends, at whole pixels across and parts of a pixel in height.
 
-use super::draw::cover;
+use super::field::Grid;
 use super::math::ease;
-use super::soft::Grid;
+use super::shapes::cover;
 
 /// The height over each column of nodes of a smooth outline through the middles of bars `width` pixels wide, the first
 /// one at `left` and one each `pitch`.

@@ -1,9 +1,9 @@
 //! A line at the lower edge that says how far the music is, over any scene.
 
 use super::canvas::Canvas;
-use super::draw::{Pixel, cover, over, pixel, span};
 use super::palette::{self, from_hex};
 use super::scene::{Frame, Look, Reach, Scene, Scratch};
+use super::shapes::{Pixel, cover, over, pixel, span};
 use crate::logic::audio::features::Window;
 
 /// Margin at the sides and below, and half the line's thickness, in units of the shorter side.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::backdrop::Background;
 use super::canvas::Canvas;
 use super::cover::Cover;
+use super::field::Rows;
 use super::palette::Palette;
 use super::progress_bar::WithProgress;
-use super::soft::Rows;
 use super::transparent::Transparent;
 use crate::logic::audio::features::{HOPS_PER_SECOND, Hop, Info, Window};
 

@@ -4,12 +4,12 @@ use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Ends, outline};
-use crate::logic::render::draw::{Pixel, over, pixel, span};
+use crate::logic::render::field::{Grid, Layer, Node, node};
+use crate::logic::render::glyphs::Line;
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
 use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
-use crate::logic::render::soft::{Grid, Layer, Node, node};
-use crate::logic::render::text::Line;
+use crate::logic::render::shapes::{Pixel, over, pixel, span};
 
 /// Bars to one side of the one in the middle.
 const SIDE: usize = 14;

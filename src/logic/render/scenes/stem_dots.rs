@@ -3,11 +3,11 @@
 use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::draw::{Pixel, annulus, cover, over, pixel, span};
+use crate::logic::render::field::{Grid, Layer, Node, node};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
 use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
-use crate::logic::render::soft::{Grid, Layer, Node, node};
+use crate::logic::render::shapes::{Pixel, annulus, cover, over, pixel, span};
 
 /// How many hops back a wedge looks for where its dot was.
 const SMEAR: [i64; 4] = [3, 6, 11, 18];

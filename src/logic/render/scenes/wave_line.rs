@@ -3,12 +3,12 @@
 use crate::logic::audio::features::{FULL, WAVE_POINTS, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::draw::{Pixel, cover, over, pixel, span};
+use crate::logic::render::field::{Grid, Layer, Node, node};
+use crate::logic::render::glyphs::Line;
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
 use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
-use crate::logic::render::soft::{Grid, Layer, Node, node};
-use crate::logic::render::text::Line;
+use crate::logic::render::shapes::{Pixel, cover, over, pixel, span};
 
 /// The line and its ghosts: how many hops ago each of them was.
 const AGES: [i64; 7] = [0, 2, 4, 7, 11, 16, 22];

@@ -2,9 +2,9 @@
 
 use crate::logic::render::backdrop::light;
 use crate::logic::render::cover::Cover;
-use crate::logic::render::draw::{Pixel, span};
+use crate::logic::render::field::Grid;
 use crate::logic::render::math::ease;
-use crate::logic::render::soft::Grid;
+use crate::logic::render::shapes::{Pixel, span};
 
 /// Pixels on the longer side of what is seen out of focus.
 const BLURRED: u32 = 12;

@@ -1,6 +1,6 @@
 //! The haze behind everything, and nodes from planes of colour.
 
-use crate::logic::render::soft::{Node, node};
+use crate::logic::render::field::{Node, node};
 
 #[derive(Clone, Copy)]
 pub struct Blob {

@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::logic::render::backdrop::light;
+use crate::logic::render::field::Grid;
 use crate::logic::render::math::chance;
 use crate::logic::render::palette;
 use crate::logic::render::scene::Look;
-use crate::logic::render::soft::Grid;
 
 const COLOURS: usize = 256;
 

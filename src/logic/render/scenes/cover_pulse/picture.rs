@@ -4,9 +4,9 @@ use super::glow::{Echo, Light, Lit, lay, lay_backwards, light_up};
 use super::haze::{Blob, haze, pack};
 use super::ring::{Ring, STEPS};
 use super::{CoverPulse, ECHOES, orb};
-use crate::logic::render::draw::{annulus, cover, over};
+use crate::logic::render::field::{Layer, Node};
 use crate::logic::render::math::{cosine, sine};
-use crate::logic::render::soft::{Layer, Node};
+use crate::logic::render::shapes::{annulus, cover, over};
 
 pub struct Picture<'a> {
     pub scene: &'a CoverPulse,

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 
-use super::draw::{Pixel, over, pixel, span};
 use super::palette::{self, Rgb};
 use super::scene::Look;
+use super::shapes::{Pixel, over, pixel, span};
 
 /// Inter SemiBold 4.0, under the SIL Open Font License: Latin, Greek and Cyrillic.
 static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
