@@ -15,8 +15,10 @@ use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
+use gststeady::logic::render::look::Look;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, find};
+use gststeady::logic::render::scene::{Frame, HopTime, Scene, Scratch};
+use gststeady::logic::render::scenes;
 use image::{DynamicImage, RgbaImage, imageops};
 
 type Failure = Box<dyn std::error::Error>;
@@ -115,7 +117,7 @@ struct Painter<'a> {
 
 impl<'a> Painter<'a> {
     fn new(song: &'a Song, scene: &str, size: (u32, u32)) -> Result<Self, Failure> {
-        let scene = find(scene)?.prepare(&look(size)?);
+        let scene = scenes::find(scene)?.prepare(&look(size)?);
         Ok(Self { song, scene, scratch: Scratch::default(), size })
     }
 

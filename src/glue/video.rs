@@ -3,7 +3,7 @@
 use gst::prelude::*;
 
 use crate::logic::frame_grid::FrameGrid;
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 const DEFAULT_SIZE: (i32, i32) = (1280, 720);
 const DEFAULT_FPS: i32 = 30;

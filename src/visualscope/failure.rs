@@ -6,7 +6,7 @@ use crate::glue::look::LookFailure;
 use crate::glue::painter::FrameFailure;
 use crate::glue::text::timeline_reason;
 use crate::logic::audio::timeline_file::OpenError;
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
-use gststeady::logic::render::scene::scenes;
+use gststeady::logic::render::scenes;
 use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
@@ -77,7 +77,7 @@ fn compare(song: &Path, (w, h): (u32, u32)) -> Result<Vec<serde_json::Value>, Fa
     if Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         drawers.push(("showcqt".to_owned(), Drawer::Ffmpeg));
     }
-    drawers.extend(scenes().iter().map(|scene| ours(scene.name)));
+    drawers.extend(scenes::all().iter().map(|scene| ours(scene.name)));
     let mut costs = vec![Vec::new(); drawers.len()];
     for _ in 0..ROUNDS {
         for ((_, drawer), costs) in drawers.iter().zip(&mut costs) {

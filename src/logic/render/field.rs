@@ -5,8 +5,8 @@
 //! slow gradients neither band nor crawl. One pass writes every pixel, crisp shapes are drawn on top.
 
 use super::canvas::Canvas;
+use super::look::{Look, Quality};
 use super::math::whole;
-use super::scene::{Look, Quality};
 
 /// Red, green, blue and alpha at a node, premultiplied, in four lanes of 16 bits from the lowest, 1.0 = [`Grid::one`].
 pub type Node = u64;

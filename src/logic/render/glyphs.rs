@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 
-use super::palette::{self, Rgb};
-use super::scene::Look;
+use super::colour::{Rgb, from_hex, mix};
+use super::look::Look;
 use super::shapes::{Pixel, over, pixel, span};
 
 /// Inter SemiBold 4.0, under the SIL Open Font License: Latin, Greek and Cyrillic.
@@ -77,8 +77,8 @@ impl Line {
 
     /// Title and artist of a look, if it has them, around the middle of the picture from `baseline` on.
     pub fn below(look: &Look, baseline: f32, unit: f32, tint: Rgb) -> Vec<Self> {
-        let white = palette::from_hex(0xf4f6fa);
-        let quiet = palette::mix(palette::mix(white, tint, 0.35), palette::from_hex(0x10131a), 0.1);
+        let white = from_hex(0xf4f6fa);
+        let quiet = mix(mix(white, tint, 0.35), from_hex(0x10131a), 0.1);
         let (middle, room) = (0.5 * look.width() as f32, 0.9 * look.width() as f32);
         let line = |text: &Option<String>, baseline: f32, size: f32, colour: Rgb| {
             text.as_deref().and_then(|text| Self::new(text, (middle, baseline), size * unit, room, pixel(colour)))

@@ -1,6 +1,6 @@
 //! Crisp shapes on one row of pixels. Edges are softened by the part of a pixel that a shape covers.
 
-use super::palette::Rgb;
+use super::colour::Rgb;
 
 /// An RGBA pixel, premultiplied.
 pub type Pixel = [u8; 4];

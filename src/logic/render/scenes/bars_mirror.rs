@@ -4,10 +4,11 @@ use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Ends, outline};
+use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::{Grid, Layer, Node, node};
+use crate::logic::render::look::Look;
 use crate::logic::render::math::{ease, fall, sine};
-use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, cover, over, over_all, pixel, span};
 
 /// Most bars in a picture.
@@ -73,11 +74,11 @@ impl BarsMirror {
             // Dark glass swallows more the deeper it goes.
             glass.push((256.0 * MIRROR_LIGHT * (1.0 - ease(t as f32 * 1.25))) as u32);
             for b in 0..bars {
-                let shade = palette::mix(from_hex(0x0b0d12), colour_of(b), 0.62 + 0.38 * (t * 2.2).min(1.0));
-                lit.push(pixel(palette::mix(shade, white, 0.34 * t * t)));
+                let shade = mix(from_hex(0x0b0d12), colour_of(b), 0.62 + 0.38 * (t * 2.2).min(1.0));
+                lit.push(pixel(mix(shade, white, 0.34 * t * t)));
             }
         }
-        let caps = (0..bars).map(|b| pixel(palette::mix(colour_of(b), white, 0.55))).collect();
+        let caps = (0..bars).map(|b| pixel(mix(colour_of(b), white, 0.55))).collect();
         let colours: Vec<[f32; 3]> = (0..grid.columns())
             .map(|c| {
                 let across = (pitch * bars as i32) as f32;

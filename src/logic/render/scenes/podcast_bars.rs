@@ -4,11 +4,12 @@ use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Ends, outline};
+use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::{Grid, Layer, Node, node};
 use crate::logic::render::glyphs::Line;
+use crate::logic::render::look::Look;
 use crate::logic::render::math::{ease, fall, sine};
-use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, over, pixel, span};
 
 /// Bars to one side of the one in the middle.
@@ -65,7 +66,7 @@ impl PodcastBars {
             ends: Ends::new(width),
             colours: std::array::from_fn(|b| {
                 let colour = hue((b as f32 - SIDE as f32) / SIDE as f32);
-                pixel(palette::mix(colour, from_hex(0xffffff), 0.16))
+                pixel(mix(colour, from_hex(0xffffff), 0.16))
             }),
             glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
             text,

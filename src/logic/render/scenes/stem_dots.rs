@@ -3,10 +3,11 @@
 use crate::logic::audio::features::{BANDS, FULL, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
+use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::{Grid, Layer, Node, node};
+use crate::logic::render::look::Look;
 use crate::logic::render::math::{ease, fall, sine};
-use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, annulus, cover, over, pixel, span};
 
 /// How many hops back a wedge looks for where its dot was.
@@ -79,15 +80,15 @@ impl StemDots {
             tallest: (floor - 0.12 * h).min(1.1 * w).max(4.0),
             stem: ((unit * 0.0026) as i32).max(1),
             head: (unit * 0.0086).min(0.42 * pitch).max(1.0),
-            colours: (0..stems).map(|s| pixel(palette::mix(dark, hue(part(s)), 0.72))).collect(),
+            colours: (0..stems).map(|s| pixel(mix(dark, hue(part(s)), 0.72))).collect(),
             shaded: (0..stems * PARTS)
                 .map(|i| {
                     // Dim at the floor, bright at the head.
                     let shown = 0.24 + 0.52 * (i % PARTS) as f64 / PARTS as f64;
-                    pixel(palette::mix(dark, hue(part(i / PARTS)), shown))
+                    pixel(mix(dark, hue(part(i / PARTS)), shown))
                 })
                 .collect(),
-            heads: (0..stems).map(|s| pixel(palette::mix(hue(part(s)), white, 0.45))).collect(),
+            heads: (0..stems).map(|s| pixel(mix(hue(part(s)), white, 0.45))).collect(),
             lights: (0..stems).map(|s| light(grid, hue(part(s)))).collect(),
             glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
         }

@@ -3,11 +3,12 @@
 use crate::logic::audio::features::{FULL, WAVE_POINTS, Window};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
+use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::{Grid, Layer, Node, node};
 use crate::logic::render::glyphs::Line;
+use crate::logic::render::look::Look;
 use crate::logic::render::math::{ease, fall, sine};
-use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, cover, over, pixel, span};
 
 /// The line and its ghosts: how many hops ago each of them was.
@@ -60,7 +61,7 @@ impl WaveLine {
             points: ((150.0 * w / unit) as usize).clamp(96, POINTS),
             thick: (unit * 0.0024).max(0.7),
             glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
-            line: (0..look.width()).map(|x| pixel(palette::mix(hue(x as f32), white, 0.62))).collect(),
+            line: (0..look.width()).map(|x| pixel(mix(hue(x as f32), white, 0.62))).collect(),
             text,
         }
     }

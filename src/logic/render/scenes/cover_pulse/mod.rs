@@ -9,13 +9,14 @@ mod place;
 mod ring;
 
 use crate::logic::audio::features::{FULL, Window};
-use crate::logic::render::backdrop::{Backdrop, Background, light};
+use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
+use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::Grid;
 use crate::logic::render::glyphs::Line;
+use crate::logic::render::look::{Background, Look};
 use crate::logic::render::math::{chance, cosine, sine};
-use crate::logic::render::palette;
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, pixel};
 use art::Art;
 use glow::{Echo, SHADES, Shades};
@@ -76,15 +77,15 @@ impl CoverPulse {
         let angle = |(x, y)| (libm::atan2f(x, y) / std::f32::consts::PI * (STEPS - 1) as f32 + 0.5) as u32;
         let angles = quarter().map(angle).collect();
         let hue = |t: f32| look.palette.at(t);
-        let white = palette::from_hex(0xffffff);
-        let dark = palette::from_hex(0x07090e);
+        let white = from_hex(0xffffff);
+        let dark = from_hex(0x07090e);
         // Whoever asks for a colour, or for nothing, wants no haze and no blurred cover over it.
         let has_haze = look.background == Background::Dark;
         let mut shades = Box::new([[0.0; SHADES * SHADES]; 3]);
         for i in 0..SHADES * SHADES {
             let (out, band) = ((i % SHADES) as f32 / SHADES as f32, (i / SHADES) as f32 / SHADES as f32);
             let colour = hue(0.14 + 0.5 * band + 0.34 * out);
-            let shade = light(grid, palette::mix(dark, colour, f64::from(0.30 + 0.70 * out * out)));
+            let shade = light(grid, mix(dark, colour, f64::from(0.30 + 0.70 * out * out)));
             shades.iter_mut().zip(shade).for_each(|(shades, shade)| shades[i] = shade);
         }
         Self {
@@ -105,11 +106,11 @@ impl CoverPulse {
                 let colour = light(grid, hue(0.2 + 0.3 * i as f32 + 0.1 * chance(look.seed, i as u64, 90)));
                 if has_haze { colour } else { [0.0; 3] }
             }),
-            line: std::array::from_fn(|i| pixel(palette::mix(hue(0.45 + 0.5 * i as f32 / STEPS as f32), white, 0.35))),
+            line: std::array::from_fn(|i| pixel(mix(hue(0.45 + 0.5 * i as f32 / STEPS as f32), white, 0.35))),
             rail: pixel(dark),
-            track: pixel(palette::mix(dark, hue(0.5), 0.30)),
-            progress: pixel(palette::mix(hue(0.6), white, 0.25)),
-            head: pixel(palette::mix(hue(0.6), white, 0.75)),
+            track: pixel(mix(dark, hue(0.5), 0.30)),
+            progress: pixel(mix(hue(0.6), white, 0.25)),
+            head: pixel(mix(hue(0.6), white, 0.75)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Where things are in pictures of different shapes.
 
 use crate::logic::render::glyphs::Line;
-use crate::logic::render::scene::Look;
+use crate::logic::render::look::Look;
 
 /// Where the disc is, and the text if there is some.
 pub struct Place {
