@@ -51,7 +51,7 @@ pub enum Quality {
     #[enum_value(name = "Soft parts half as fine", nick = "fast")]
     Fast,
     #[default]
-    #[enum_value(name = "As fine as one sees", nick = "balanced")]
+    #[enum_value(name = "As fine as the eye can tell", nick = "balanced")]
     Balanced,
     #[enum_value(name = "Soft parts twice as fine", nick = "high")]
     High,
@@ -103,7 +103,7 @@ impl Default for LookSettings {
 }
 
 impl LookSettings {
-    /// What is wrong with the settings, before anything is drawn.
+    /// Finds what is wrong with the settings before anything is drawn.
     pub fn check(&self) -> Result<(), LookFailure> {
         self.look(MIN_SIDE, MIN_SIDE, &Tags::default()).map(drop)
     }
@@ -118,7 +118,7 @@ impl LookSettings {
         Ok(self.scene()?.prepare(&self.look(width, height, tags)?))
     }
 
-    /// How any scene is to look; as [`prepare`](Self::prepare).
+    /// The look that these settings describe, for any scene; arguments as of [`prepare`](Self::prepare).
     pub fn look(&self, width: u32, height: u32, tags: &Tags) -> Result<Look, LookFailure> {
         self.scene()?;
         let mut look = Look::new(width, height).map_err(LookFailure::Size)?;

@@ -1,4 +1,4 @@
-//! What a picture costs: every scene of `visualrender` against the visualisers of GStreamer and ffmpeg's showcqt.
+//! The cost of a picture: every scene of `visualrender` against the visualisers of GStreamer and ffmpeg's showcqt.
 //!
 //! `cargo bench --bench visual [-- SONG [OUT.json]]` runs all of them in turn, several rounds, on one core, and prints
 //! milliseconds of CPU time per picture *delivered* (some peers deliver more or fewer than the frame rate asks for) and
@@ -144,7 +144,7 @@ fn run(
     }
 }
 
-/// How many seconds of audio are decoded and analysed in a second of CPU time.
+/// Seconds of audio that are decoded and analysed in a second of CPU time.
 fn analysis(song: &Path) -> Result<f64, Failure> {
     let render = gst::ElementFactory::make("visualrender")
         .property("audio-location", song.to_str().ok_or("a path that is not UTF-8")?)

@@ -1,4 +1,4 @@
-//! What is behind everything: a vertical gradient that is nearly black, a colour, or nothing.
+//! The background as nodes of a field: a vertical gradient that is nearly black, a colour, or nothing.
 
 use super::colour::{self, Rgb, from_hex};
 use super::field::Grid;

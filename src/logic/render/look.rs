@@ -11,12 +11,12 @@ pub const MIN_SIDE: u32 = 16;
 /// The longest side of a picture in pixels.
 pub const MAX_SIDE: u32 = 16_384;
 
-/// How finely everything soft is worked out, before it is interpolated. What is crisp is always drawn at full size.
+/// How finely soft parts are worked out before they are interpolated; crisp ones are always drawn at full size.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Quality {
     /// Half as finely.
     Fast,
-    /// So finely that one hardly sees a difference.
+    /// So finely that more would hardly be seen.
     #[default]
     Balanced,
     /// Twice as finely.
@@ -30,13 +30,13 @@ pub enum Quality {
 pub struct Look {
     width: u32,
     height: u32,
-    /// Whatever a scene chooses by chance, it chooses by this.
+    /// Decides everything that a scene leaves to chance.
     pub seed: u64,
-    /// Where a scene takes its colours from.
+    /// The colours of a scene.
     pub palette: Palette,
-    /// What is behind everything.
+    /// Behind everything else.
     pub background: Background,
-    /// How finely it is drawn.
+    /// How finely soft parts are drawn.
     pub quality: Quality,
     /// Whether a line at the lower edge says how far the music is.
     pub progress_bar: bool,
@@ -48,7 +48,7 @@ pub struct Look {
     pub cover: Option<Arc<Cover>>,
 }
 
-/// Why a [`Look`] cannot be.
+/// Why there is no such [`Look`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LookError {
     /// A side is too short or too long.
@@ -88,7 +88,7 @@ impl Look {
     }
 }
 
-/// What is behind everything.
+/// The background, behind everything else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Background {
     /// A vertical gradient that is nearly black.
@@ -100,11 +100,11 @@ pub enum Background {
     Transparent,
 }
 
-/// Not the name of a background.
+/// A background that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("“{asked}” is no background; it can be dark, transparent or a colour such as #101820")]
 pub struct UnknownBackground {
-    /// What was asked for.
+    /// The text that was given.
     pub asked: String,
 }
 

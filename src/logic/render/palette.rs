@@ -11,15 +11,15 @@ use super::cover::Cover;
 use super::cover_colours;
 
 /// Entries of a baked palette.
-pub const ENTRIES: usize = 1024;
-/// The most colours that a palette can be made of by its user.
+const ENTRIES: usize = 1024;
+/// The most colours that a user can make a palette of.
 pub const MOST_COLOURS: usize = 5;
-/// The palette that takes its colours from the cover.
-pub const OF_COVER: &str = "cover";
+/// The name of the palette that takes its colours from the cover.
+const OF_COVER: &str = "cover";
 /// A built-in gradient.
 #[derive(Debug)]
 pub struct PaletteInfo {
-    /// What it is asked for by.
+    /// Its name in settings.
     pub name: &'static str,
     /// One line for people.
     pub description: &'static str,
@@ -33,7 +33,7 @@ pub struct PaletteInfo {
     names()
 )]
 pub struct UnknownPalette {
-    /// What was asked for.
+    /// The name that was given.
     pub asked: String,
 }
 
@@ -99,12 +99,12 @@ static PALETTES: &[PaletteInfo] = &[
     },
 ];
 
-/// A gradient baked to [`ENTRIES`] colours. Cloning is cheap.
+/// A gradient baked to 1024 colours. Cloning is cheap.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Palette(Arc<[Rgb]>);
 
 impl Palette {
-    /// What `text` asks for: a built-in palette, the colours of `cover`, or a list of colours, from quiet to loud.
+    /// The palette called `text`: a built-in one, the colours of `cover`, or a list of colours, from quiet to loud.
     ///
     /// Without a cover the colours of the cover are the default palette.
     pub fn parse(text: &str, cover: Option<&Cover>) -> Result<Self, UnknownPalette> {
@@ -140,7 +140,7 @@ impl Palette {
     }
 
     /// Entry `i`, the last one for anything past the end.
-    pub fn entry(&self, i: usize) -> Rgb {
+    fn entry(&self, i: usize) -> Rgb {
         self.0[i.min(ENTRIES - 1)]
     }
 

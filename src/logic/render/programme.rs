@@ -6,8 +6,8 @@ use super::scene::{Frame, Reach, Scene, Scratch};
 use super::scenes::{self, SceneInfo, UnknownScene};
 use crate::logic::audio::features::Window;
 
-/// The scenes called `list`, names or indices with commas between them. Where it names none: all there are, in the order
-/// of the registry from `first` on.
+/// The scenes in `list`, names or indices with commas between them; if it is empty all of them, in the order of the
+/// registry from `first` on.
 pub fn find_all(list: &str, first: &SceneInfo) -> Result<Vec<&'static SceneInfo>, UnknownScene> {
     let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.is_empty() {
@@ -27,24 +27,24 @@ pub struct Programme {
 }
 
 impl Programme {
-    /// The first of `scenes` from frame 0 on, and the next at each of `cuts`, which are in order; behind the last scene the
+    /// The first of `scenes` from frame 0 on, and the next at each of `cuts`, which are in order; after the last scene the
     /// first comes again.
     pub fn new(scenes: Vec<&'static SceneInfo>, cuts: Vec<u64>) -> Self {
         debug_assert!(!scenes.is_empty() && cuts.is_sorted(), "no scenes, or cuts out of order");
         Self { scenes, cuts }
     }
 
-    /// What frame `n` shows.
+    /// The scene that frame `n` shows.
     pub fn scene(&self, n: u64) -> &'static SceneInfo {
         self.scenes[self.place(n)]
     }
 
-    /// Where in the list that is.
+    /// Its place in the list.
     fn place(&self, n: u64) -> usize {
         self.cuts.partition_point(|&cut| cut <= n) % self.scenes.len()
     }
 
-    /// Prepares those scenes that are shown for a look, each of them once.
+    /// Prepares the scenes that are shown for a look, each of them once.
     pub fn prepare(self, look: &Look) -> Box<dyn Scene> {
         Box::new(self.switched(look))
     }
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn each_frame_has_the_scene_behind_the_last_cut_and_the_list_begins_anew() {
+    fn each_frame_has_the_scene_after_the_last_cut_and_the_list_begins_anew() {
         let programme = Programme::new(find_all("1,2", &scenes::all()[0]).unwrap(), vec![30, 90, 91]);
         let shown = [0, 29, 30, 89, 90, 91, 5000].map(|n| programme.scene(n).name);
         assert_eq!(shown.map(|name| name == "bars-mirror"), [true, true, false, false, true, false, false]);

@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::colour::{from_hex, mix};
 use super::look::Look;
 use super::scene::{Frame, Reach, Scene, Scratch};
-use super::shapes::{Pixel, cover, over, pixel, span};
+use super::shapes::{Pixel, coverage, over, pixel, span};
 use crate::logic::audio::features::Window;
 
 /// Margin at the sides and below, and half the line's thickness, in units of the shorter side.
@@ -59,8 +59,8 @@ impl Scene for WithProgress {
                 let x = x as f32 + 0.5;
                 // The line has round ends.
                 let dx = (self.left - x).max(x - self.right).max(0.0);
-                let covers = cover((dx * dx + dy * dy).sqrt() - self.half);
-                over(below, if x <= head { self.done } else { self.rest }, covers);
+                let coverage = coverage((dx * dx + dy * dy).sqrt() - self.half);
+                over(below, if x <= head { self.done } else { self.rest }, coverage);
             }
         }
     }

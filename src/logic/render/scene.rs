@@ -43,12 +43,12 @@ impl HopTime {
     }
 }
 
-/// The picture that is wanted.
+/// A frame to draw.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame<'a> {
-    /// Which one, from 0.
+    /// Its number, from 0.
     pub n: u64,
-    /// How many the video has, where that is known.
+    /// Frames in the video, where that is known.
     pub total: Option<u64>,
     /// The moment it shows: the middle of its time on screen.
     pub at: HopTime,
@@ -61,19 +61,19 @@ pub struct Frame<'a> {
 pub struct Reach {
     /// Hops before `t.hop`.
     pub before: u32,
-    /// Hops behind it; at least 1, for interpolation.
+    /// Hops after it; at least 1, for interpolation.
     pub after: u32,
 }
 
 impl Reach {
-    /// What has to be in the window for a frame at `at`: the index of the first hop and how many.
+    /// The hops that have to be in the window for a frame at `at`: the first one, and their number.
     pub fn span(self, at: HopTime) -> (i64, usize) {
         (at.hop - i64::from(self.before), (self.before + 1 + self.after) as usize)
     }
 }
 
 /// Memory that scenes work in. Whoever draws keeps one per thread and hands it to each call; it grows at the first
-/// frames and is reused from then on. What it holds between calls has no meaning.
+/// frames and is reused from then on. Its content has no meaning between calls.
 #[derive(Debug, Default)]
 pub struct Scratch {
     pub(super) rows: Rows,
@@ -85,7 +85,7 @@ pub struct Scratch {
 /// A way of drawing audio. Made once for a [`Look`](super::look::Look): what does not change from frame to frame is
 /// worked out then.
 pub trait Scene: Send + Sync {
-    /// What has to be in the window.
+    /// The hops that have to be in the window of a frame.
     fn reach(&self) -> Reach;
 
     /// Draws the rows of `canvas`, which has the size of the look or is a band of such a picture.

@@ -39,14 +39,14 @@ static ALL: &[SceneInfo] = &[
     },
 ];
 
-/// A scene that can be asked for.
+/// A scene in the registry.
 #[derive(Debug)]
 pub struct SceneInfo {
-    /// What it is asked for by.
+    /// Its name in settings.
     pub name: &'static str,
     /// One line for people.
     pub description: &'static str,
-    /// Prepares it for a look, without what every scene can have: no progress bar, no transparency.
+    /// Prepares it for a look, without the options that any scene can have: no progress bar, no transparency.
     make: fn(&Look) -> Box<dyn Scene>,
 }
 
@@ -69,7 +69,7 @@ impl SceneInfo {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no scene “{asked}”; the scenes are: {}", names())]
 pub struct UnknownScene {
-    /// What was asked for.
+    /// The name or index that was given.
     pub asked: String,
 }
 

@@ -8,18 +8,18 @@ mod picture;
 mod place;
 mod ring;
 
-use crate::logic::audio::features::{FULL, Window};
+use crate::logic::audio::features::Window;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
-use crate::logic::render::field::Grid;
-use crate::logic::render::glyphs::Line;
+use crate::logic::render::field::{Grid, split_planes};
+use crate::logic::render::glyphs::TextLine;
 use crate::logic::render::look::{Background, Look};
-use crate::logic::render::math::{chance, cosine, sine};
+use crate::logic::render::math::{chance, cosine, of_full, sine};
 use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, pixel};
 use art::Art;
-use glow::{Echo, SHADES, Shades};
+use glow::{ECHOES, Echo, SHADES, Shades};
 use haze::Blob;
 use orb::Orb;
 use picture::Picture;
@@ -31,9 +31,8 @@ const DISC: f32 = 0.205;
 const RAIL: f32 = 0.232;
 const RING: f32 = 0.232;
 const GROWTH: f32 = 0.185;
-/// Hops from one echo of the ring to the next, how many there are, and how far each one travels.
+/// Hops from one echo of the ring to the next, and how far each one travels.
 const ECHO_EVERY: i64 = 36;
-const ECHOES: usize = 2;
 const ECHO_TRAVEL: f32 = 0.11;
 
 pub(super) struct CoverPulse {
@@ -50,7 +49,7 @@ pub(super) struct CoverPulse {
     angles: Vec<u32>,
     orb: Orb,
     art: Option<Art>,
-    text: Vec<Line>,
+    text: Vec<TextLine>,
     shades: Box<Shades>,
     has_haze: bool,
     haze: [[f32; 3]; 3],
@@ -126,9 +125,8 @@ impl Scene for CoverPulse {
 
     fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let at = frame.at;
-        let part = |v: u16| f32::from(v) / f32::from(FULL);
-        let loud = part(at.level(window, |hop| hop.loudness));
-        let kick = part(at.level(window, |hop| hop.onsets[0]));
+        let loud = of_full(at.level(window, |hop| hop.loudness));
+        let kick = of_full(at.level(window, |hop| hop.onsets[0]));
         let breath = 1.0 + 0.022 * kick + 0.012 * loud;
         let slow = at.seconds();
         let ring = self.outline(at, window, breath, slow);
@@ -136,7 +134,7 @@ impl Scene for CoverPulse {
             let born = (at.hop.div_euclid(ECHO_EVERY) - i as i64) * ECHO_EVERY;
             let age = (at.ticks() - born * 65_536) as f32 / (65_536.0 * (ECHO_EVERY * ECHOES as i64) as f32);
             let then = HopTime { hop: born, fraction: 0 };
-            let strength = part(then.level(window, |hop| hop.loudness));
+            let strength = of_full(then.level(window, |hop| hop.loudness));
             let rest = 1.0 - age;
             Echo {
                 ring: self.outline(then, window, 1.0, slow),
@@ -157,8 +155,6 @@ impl Scene for CoverPulse {
         let half = self.half + 1;
         values.resize(3 * columns + 6 * half, 0.0);
         let (planes, distances) = values.split_at_mut(3 * columns);
-        let (red, rest) = planes.split_at_mut(columns);
-        let (green, blue) = rest.split_at_mut(columns);
         let mut halves = distances.chunks_exact_mut(half);
         let [above, below, through, r, g, b] = std::array::from_fn(|_| halves.next().unwrap_or_default());
         let blobs = std::array::from_fn(|i| {
@@ -187,7 +183,7 @@ impl Scene for CoverPulse {
             rail: self.unit * RAIL * breath,
             centre: (centre.0 as f32, centre.1 as f32),
             progress,
-            planes: [red, green, blue],
+            planes: split_planes(planes),
             above,
             below,
             line: (self.unit * 0.0016).max(0.5),

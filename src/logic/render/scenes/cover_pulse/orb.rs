@@ -6,7 +6,7 @@ use crate::logic::render::backdrop::light;
 use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::Grid;
 use crate::logic::render::look::Look;
-use crate::logic::render::math::chance;
+use crate::logic::render::math::{chance, cosine, sine};
 
 const COLOURS: usize = 256;
 
@@ -25,7 +25,7 @@ struct Wave {
     speed: f32,
 }
 
-/// Where the pattern has flowed to.
+/// How far the pattern has flowed.
 #[derive(Clone, Copy)]
 pub struct Flow {
     /// Seconds.
@@ -49,7 +49,6 @@ impl Orb {
         let waves = std::array::from_fn(|i| {
             let size = 0.26 + 0.15 * i as f32;
             let angle = random(i, 1);
-            use crate::logic::render::math::{cosine, sine};
             Wave {
                 x: size * cosine(angle),
                 y: size * sine(angle),
