@@ -5,8 +5,10 @@ use std::sync::Arc;
 use gststeady::logic::audio::features::{Hop, Info, Window};
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
+use gststeady::logic::render::look::Look;
 use gststeady::logic::render::palette::{Palette, palettes};
-use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, scenes};
+use gststeady::logic::render::scene::{Frame, HopTime, Scene, Scratch};
+use gststeady::logic::render::scenes;
 use proptest::prelude::*;
 
 #[cfg(feature = "full")]
@@ -20,7 +22,7 @@ const FPS: u32 = 30;
 const TOTAL: u64 = 300;
 
 fn made(name: &str, look: &Look) -> Box<dyn Scene> {
-    let info = scenes().iter().find(|scene| scene.name == name).expect("a scene of the registry");
+    let info = scenes::all().iter().find(|scene| scene.name == name).expect("a scene of the registry");
     info.prepare(look)
 }
 
@@ -54,7 +56,7 @@ fn picture(scene: &dyn Scene, look: &Look, n: u64) -> Vec<u8> {
 }
 
 fn each_scene(look: &Look, mut check: impl FnMut(&str, &dyn Scene)) {
-    for info in scenes() {
+    for info in scenes::all() {
         check(info.name, &*info.prepare(look));
     }
 }
@@ -142,7 +144,7 @@ fn pictures_are_opaque() {
 #[test]
 fn every_palette_gives_another_picture() {
     let mut look = Look::new(160, 90).expect("a size");
-    for info in scenes() {
+    for info in scenes::all() {
         let mut seen = Vec::new();
         for palette in palettes() {
             look.palette = Palette::parse(palette.name, None).expect("a palette of the registry");
@@ -157,7 +159,7 @@ fn every_palette_gives_another_picture() {
 fn the_seed_changes_the_default_scene() {
     let look = Look::new(160, 90).expect("a size");
     let other = seeded(160, 90, 1);
-    let name = scenes()[0].name;
+    let name = scenes::all()[0].name;
     assert_ne!(picture(&*made(name, &look), &look, 40), picture(&*made(name, &other), &other, 40));
 }
 
@@ -239,7 +241,7 @@ proptest! {
     ) {
         let mut look = seeded(w, h, seed);
         look.title = title;
-        for info in scenes() {
+        for info in scenes::all() {
             let scene = info.prepare(&look);
             let frame = Frame { n: start.unsigned_abs(), total, at: HopTime { hop: start, fraction }, info: &INFO };
             let (first, count) = scene.reach().span(frame.at);
@@ -275,7 +277,7 @@ fn dressed(width: u32, height: u32) -> Look {
 fn a_title_an_artist_and_a_cover_change_the_default_scene() {
     let plain = Look::new(640, 360).expect("a size");
     let dressed = dressed(640, 360);
-    let name = scenes()[0].name;
+    let name = scenes::all()[0].name;
     let pictures: Vec<_> = (0..4)
         .map(|i| {
             let mut look = plain.clone();
@@ -295,7 +297,7 @@ fn a_title_an_artist_and_a_cover_change_the_default_scene() {
 
 fn digests() -> String {
     let mut lines = String::new();
-    for info in scenes() {
+    for info in scenes::all() {
         for (w, h) in GOLDEN_SIZES {
             let look = seeded(w, h, 7);
             let scene = info.prepare(&look);

@@ -10,7 +10,9 @@ use gststeady::logic::audio::features::Window;
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
-use gststeady::logic::render::scene::{Frame, HopTime, Look, SceneInfo, Scratch, scenes};
+use gststeady::logic::render::look::Look;
+use gststeady::logic::render::scene::{Frame, HopTime, Scratch};
+use gststeady::logic::render::scenes::{self, SceneInfo};
 
 #[cfg(feature = "full")]
 #[path = "common/emulated.rs"]
@@ -97,7 +99,7 @@ fn digests(timeline: &Timeline, scene: &SceneInfo, order: impl Iterator<Item = u
 #[test]
 fn pictures_do_not_depend_on_order_and_threads() {
     let timeline = analyze(44_100, 2);
-    for scene in scenes() {
+    for scene in scenes::all() {
         let forward = digests(&timeline, scene, 0..FRAMES);
         let sorted = |mut frames: Vec<(u64, blake3::Hash)>| {
             frames.sort_by_key(|frame| frame.0);

@@ -24,7 +24,7 @@ use super::state::{Next, State, segment_of};
 use crate::glue::video::{self, grid_of};
 use crate::logic::audio::analyze::Options;
 use crate::logic::audio::timeline::Timeline;
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("visualrender", gst::DebugColorFlags::empty(), Some("Audio file to video"))

@@ -15,7 +15,7 @@ use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::cuts::{self, Music};
 use crate::logic::render::programme::{self, Programme};
-use crate::logic::render::scene::SceneInfo;
+use crate::logic::render::scenes::SceneInfo;
 
 /// What a cut waits for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]

@@ -10,7 +10,7 @@ use gststeady::logic::export::{
 use gststeady::logic::frame_grid::FrameGrid;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::{programme, scene};
+use gststeady::logic::render::{programme, scenes};
 
 use super::args::Export;
 use super::failure::{Failure, Stage};
@@ -63,8 +63,8 @@ pub fn run(args: &Export) -> Result<(), Failure> {
 
 fn request(args: &Export) -> Result<Request, Failure> {
     let scene = match &args.scene {
-        None => &scene::scenes()[0],
-        Some(asked) => scene::find(asked).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?,
+        None => &scenes::all()[0],
+        Some(asked) => scenes::find(asked).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?,
     };
     Ok(Request {
         audio: args.audio.clone(),
@@ -86,7 +86,7 @@ fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
         Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
     }
     if let Some(list) = &args.scenes {
-        programme::find_all(list, &scene::scenes()[0]).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
+        programme::find_all(list, &scenes::all()[0]).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
     }
     let is_none = |path: &Path| path.as_os_str().is_empty();
     if let Some(cover) = args.cover.as_deref().filter(|cover| !is_none(cover)) {

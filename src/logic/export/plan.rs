@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::codecs::{AudioCodec, Container, EncodeSize, NoEncoder, VideoCodec};
 use super::launch::{Chain, Node};
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 /// The highest frame rate, in frames per second.
 const MAX_FPS: u32 = 240;

@@ -3,10 +3,10 @@
 //! Any scene can be drawn so. It is drawn on black and on white: where both are the same, the scene is opaque, and the
 //! more of the white comes through, the more of anything will.
 
-use super::backdrop::Background;
 use super::canvas::{BPP, Canvas};
-use super::palette::from_hex;
-use super::scene::{Frame, Look, Reach, Scene, Scratch};
+use super::colour::from_hex;
+use super::look::{Background, Look};
+use super::scene::{Frame, Reach, Scene, Scratch};
 use crate::logic::audio::features::Window;
 
 /// Rows that are drawn at a time, so that both pictures stay in the cache.

@@ -1,9 +1,10 @@
 //! The ring, its glow and its echoes at the nodes of half a row: kernels over plain arrays.
 
-use super::ECHOES;
 use super::ring::{Ring, STEPS};
 use crate::logic::render::math::{fall, whole};
 
+/// Echoes of the ring that are on their way.
+pub const ECHOES: usize = 2;
 /// Colours of the ring from its inside to its edge and from its lowest to its highest band.
 pub const SHADES: usize = 64;
 /// Red, green and blue of shade o + b · [`SHADES`], o from the inside out, b from low to high.
@@ -16,11 +17,11 @@ pub struct Echo {
     pub light: f32,
 }
 
-/// What half a row of nodes gets, from the centre outwards.
+/// The light on half a row of nodes, from the centre outwards.
 pub struct Lit<'a> {
     /// Distance from the outline.
     pub distance: &'a mut [f32],
-    /// How much of what is behind shows.
+    /// The part of the background that shows.
     pub through: &'a mut [f32],
     pub red: &'a mut [f32],
     pub green: &'a mut [f32],

@@ -1,12 +1,12 @@
-//! Everything soft: fields of colour given on a coarse grid and drawn at full size.
+//! Fields of colour, for everything soft: given on a coarse grid and drawn at full size.
 //!
 //! Backgrounds, glows and gradients have no detail finer than a few pixels. A scene computes them at the nodes of a
 //! [`Grid`]; painting interpolates them bilinearly in integers and dithers with a matrix that is fixed in place, so that
 //! slow gradients neither band nor crawl. One pass writes every pixel, crisp shapes are drawn on top.
 
 use super::canvas::Canvas;
+use super::look::{Look, Quality};
 use super::math::whole;
-use super::scene::{Look, Quality};
 
 /// Red, green, blue and alpha at a node, premultiplied, in four lanes of 16 bits from the lowest, 1.0 = [`Grid::one`].
 pub type Node = u64;
@@ -18,7 +18,7 @@ pub struct Rows {
     wide: Vec<Node>,
 }
 
-/// What is painted. Asked from top to bottom: for the nodes above and below a row of pixels, then for that row.
+/// Something to paint. It is asked from top to bottom: for the nodes above and below a row of pixels, then for that row.
 pub trait Layer {
     /// Fills in row r of the grid's nodes.
     fn field(&mut self, r: usize, nodes: &mut [Node]);
@@ -75,6 +75,12 @@ impl Grid {
         (self.height.div_ceil(self.cell()) + 1) as usize
     }
 
+    /// Red, green and blue of a row of nodes, each of them a function of its distance in pixels from the left edge.
+    pub fn planes(self, colour: impl Fn(f32) -> [f32; 3]) -> [Vec<f32>; 3] {
+        let colours: Vec<_> = (0..self.columns()).map(|c| colour((c as u32 * self.cell()) as f32)).collect();
+        std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect())
+    }
+
     /// 1.0 at a node: the products of both interpolations stay below 2¹⁶.
     pub fn one(self) -> f32 {
         (255 << self.fraction_bits()) as f32
@@ -124,6 +130,24 @@ pub fn node(one: f32, r: f32, g: f32, b: f32) -> Node {
     u64::from(r | g << 16) | u64::from(b | a << 16) << 32
 }
 
+/// Red, green and blue of a row of nodes, in memory for three of them.
+pub fn split_planes(values: &mut [f32]) -> [&mut [f32]; 3] {
+    let columns = values.len() / 3;
+    let (red, rest) = values.split_at_mut(columns);
+    let (green, blue) = rest.split_at_mut(columns);
+    [red, green, blue]
+}
+
+/// Opaque nodes from red, green and blue of each.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+pub fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) {
+    let n = nodes.len();
+    let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
+    for c in 0..n {
+        nodes[c] = node(one, red[c], green[c], blue[c]);
+    }
+}
+
 /// Interpolates a row of nodes to full width.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
 fn widen(shift: u32, nodes: &[Node], wide: &mut [Node]) {
@@ -154,7 +178,7 @@ fn widen_by<const CELL: usize>(nodes: &[Node], wide: &mut [Node]) {
     }
 }
 
-/// How far a row of pixels lies from the nodes above to those below, `below` parts of `of`.
+/// The place of a row of pixels between the nodes above and those below: `below` parts of `of` down.
 #[derive(Clone, Copy)]
 struct Weights {
     of: u16,

@@ -1,6 +1,6 @@
 //! Crisp shapes on one row of pixels. Edges are softened by the part of a pixel that a shape covers.
 
-use super::palette::Rgb;
+use super::colour::Rgb;
 
 /// An RGBA pixel, premultiplied.
 pub type Pixel = [u8; 4];
@@ -11,23 +11,24 @@ pub fn pixel(colour: Rgb) -> Pixel {
     [r, g, b, 255]
 }
 
-/// Lays an opaque `colour` over a pixel, `cover` of 256 of it.
+/// Lays an opaque `colour` over a pixel, `coverage` of 256 of it.
 #[inline(always)]
-pub fn over(below: &mut Pixel, colour: Pixel, cover: u32) {
+pub fn over(below: &mut Pixel, colour: Pixel, coverage: u32) {
     // Two channels at a time, in the halves of a word: no sum passes 2¹⁶.
     const LANES: u32 = 0x00ff_00ff;
     let (colour, old) = (u32::from_le_bytes(colour), u32::from_le_bytes(*below));
-    let mix =
-        |colour: u32, old: u32| (((colour & LANES) * cover + (old & LANES) * (256 - cover) + 0x0080_0080) >> 8) & LANES;
+    let mix = |colour: u32, old: u32| {
+        (((colour & LANES) * coverage + (old & LANES) * (256 - coverage) + 0x0080_0080) >> 8) & LANES
+    };
     *below = (mix(colour, old) | (mix(colour >> 8, old >> 8) << 8)).to_le_bytes();
 }
 
-/// Lays an opaque `colour` over many pixels, `cover` of 256 of it.
+/// Lays an opaque `colour` over many pixels, `coverage` of 256 of it.
 #[inline(always)]
-pub fn over_all(pixels: &mut [Pixel], colour: Pixel, cover: u32) {
-    let (cover, keep) = (cover as u16, 256 - cover as u16);
+pub fn over_all(pixels: &mut [Pixel], colour: Pixel, coverage: u32) {
+    let (coverage, keep) = (coverage as u16, 256 - coverage as u16);
     let one = |below: &mut u8, colour: u8| {
-        *below = ((u16::from(*below) * keep + u16::from(colour) * cover + 128) >> 8) as u8;
+        *below = ((u16::from(*below) * keep + u16::from(colour) * coverage + 128) >> 8) as u8;
     };
     let colours: [u8; 16] = std::array::from_fn(|i| colour[i % 4]);
     let (blocks, rest) = pixels.as_flattened_mut().as_chunks_mut::<16>();
@@ -37,9 +38,9 @@ pub fn over_all(pixels: &mut [Pixel], colour: Pixel, cover: u32) {
     rest.iter_mut().zip(colours).for_each(|(below, colour)| one(below, colour));
 }
 
-/// How much of a pixel lies in a shape, of 256: `distance` in pixels from its edge, negative inside.
+/// The part of a pixel that a shape covers, of 256: `distance` in pixels from its edge, negative inside.
 #[inline(always)]
-pub fn cover(distance: f32) -> u32 {
+pub fn coverage(distance: f32) -> u32 {
     ((0.5 - distance).clamp(0.0, 1.0) * 256.0 + 0.5) as u32
 }
 
@@ -79,7 +80,7 @@ pub fn annulus(row: &mut [u8], middle: f32, dy: f32, inner: f32, outer: f32, col
                 let dx = left + i as u32 as f32;
                 let square = dx * dx + dy * dy;
                 let hole = if inner > 0.0 { (inner * inner - square) * per_inner } else { -1.0 };
-                over(below, colour(dx), cover(hole.max((square - outer * outer) * per_outer)));
+                over(below, colour(dx), coverage(hole.max((square - outer * outer) * per_outer)));
             }
         } else {
             for (i, below) in pixels {

@@ -4,9 +4,9 @@ use std::sync::LazyLock;
 
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont, point};
 
-use super::draw::{Pixel, over, pixel, span};
-use super::palette::{self, Rgb};
-use super::scene::Look;
+use super::colour::{Rgb, from_hex, mix};
+use super::look::Look;
+use super::shapes::{Pixel, over, pixel, span};
 
 /// Inter SemiBold 4.0, under the SIL Open Font License: Latin, Greek and Cyrillic.
 static FONT: LazyLock<FontRef<'static>> = LazyLock::new(|| {
@@ -18,16 +18,16 @@ const SMALLEST: f32 = 0.7;
 
 /// A line of text at its place in a picture.
 #[derive(Debug)]
-pub struct Line {
+pub struct TextLine {
     left: i32,
     top: i32,
     width: usize,
     /// Coverage, of 255, rows of `width`.
-    cover: Vec<u8>,
+    coverage: Vec<u8>,
     colour: Pixel,
 }
 
-impl Line {
+impl TextLine {
     /// `text` around the column `middle` with its baseline at `baseline`, `size` pixels high, no wider than `room`.
     ///
     /// A line that is too wide is set smaller, then cut with an ellipsis. What is no text (control characters, line
@@ -61,24 +61,24 @@ impl Line {
             max: point(a.max.x.max(b.max.x), a.max.y.max(b.max.y)),
         })?;
         let (width, height) = (bounds.width() as usize, bounds.height() as usize);
-        let mut cover = vec![0u8; width * height];
+        let mut coverage = vec![0u8; width * height];
         for outline in outlines {
             let at = outline.px_bounds().min - bounds.min;
             outline.draw(|x, y, c| {
                 let (x, y) = (x as usize + at.x as usize, y as usize + at.y as usize);
-                if let Some(cover) = cover.get_mut(y * width + x).filter(|_| x < width) {
-                    *cover = cover.saturating_add((c.clamp(0.0, 1.0) * 255.0 + 0.5) as u8);
+                if let Some(coverage) = coverage.get_mut(y * width + x).filter(|_| x < width) {
+                    *coverage = coverage.saturating_add((c.clamp(0.0, 1.0) * 255.0 + 0.5) as u8);
                 }
             });
         }
         let (left, top) = ((left + bounds.min.x) as i32, (baseline.round() + bounds.min.y) as i32);
-        Some(Self { left, top, width, cover, colour })
+        Some(Self { left, top, width, coverage, colour })
     }
 
     /// Title and artist of a look, if it has them, around the middle of the picture from `baseline` on.
     pub fn below(look: &Look, baseline: f32, unit: f32, tint: Rgb) -> Vec<Self> {
-        let white = palette::from_hex(0xf4f6fa);
-        let quiet = palette::mix(palette::mix(white, tint, 0.35), palette::from_hex(0x10131a), 0.1);
+        let white = from_hex(0xf4f6fa);
+        let quiet = mix(mix(white, tint, 0.35), from_hex(0x10131a), 0.1);
         let (middle, room) = (0.5 * look.width() as f32, 0.9 * look.width() as f32);
         let line = |text: &Option<String>, baseline: f32, size: f32, colour: Rgb| {
             text.as_deref().and_then(|text| Self::new(text, (middle, baseline), size * unit, room, pixel(colour)))
@@ -90,13 +90,13 @@ impl Line {
     /// Draws the part of the line that is in row `y`.
     pub fn draw(&self, y: u32, row: &mut [u8]) {
         let Some(start) = usize::try_from(y as i32 - self.top).ok().map(|r| r * self.width) else { return };
-        let Some(cover) = self.cover.get(start..start + self.width) else { return };
+        let Some(coverage) = self.coverage.get(start..start + self.width) else { return };
         let cut = (-self.left).max(0) as usize;
-        for (below, &cover) in
-            span(row, self.left, self.left + self.width as i32).iter_mut().zip(cover.iter().skip(cut))
+        for (below, &coverage) in
+            span(row, self.left, self.left + self.width as i32).iter_mut().zip(coverage.iter().skip(cut))
         {
-            if cover > 0 {
-                over(below, self.colour, u32::from(cover) + u32::from(cover >> 7));
+            if coverage > 0 {
+                over(below, self.colour, u32::from(coverage) + u32::from(coverage >> 7));
             }
         }
     }
@@ -128,40 +128,40 @@ mod tests {
 
     const WHITE: Pixel = [255; 4];
 
-    fn ink(line: &Line) -> u64 {
-        line.cover.iter().map(|&cover| u64::from(cover)).sum()
+    fn ink(line: &TextLine) -> u64 {
+        line.coverage.iter().map(|&coverage| u64::from(coverage)).sum()
     }
 
     #[test]
     fn a_line_stands_in_the_middle_on_its_baseline() {
-        let line = Line::new("HHH", (100.0, 50.0), 20.0, 200.0, WHITE).unwrap();
+        let line = TextLine::new("HHH", (100.0, 50.0), 20.0, 200.0, WHITE).unwrap();
         assert!((line.left + line.width as i32 / 2 - 100).abs() <= 1);
-        assert_eq!(line.top + (line.cover.len() / line.width) as i32, 50);
+        assert_eq!(line.top + (line.coverage.len() / line.width) as i32, 50);
     }
 
     #[test]
     fn a_long_line_shrinks_and_then_ends_in_an_ellipsis() {
-        let short = Line::new("Concerto", (200.0, 50.0), 20.0, 400.0, WHITE).unwrap();
+        let short = TextLine::new("Concerto", (200.0, 50.0), 20.0, 400.0, WHITE).unwrap();
         let room = short.width as f32 * 0.8;
-        let shrunk = Line::new("Concerto", (200.0, 50.0), 20.0, room, WHITE).unwrap();
+        let shrunk = TextLine::new("Concerto", (200.0, 50.0), 20.0, room, WHITE).unwrap();
         assert!(shrunk.width < short.width && shrunk.width as f32 > room * 0.9);
         let endless = "Concerto ".repeat(1000);
-        let cut = Line::new(&endless, (200.0, 50.0), 20.0, 400.0, WHITE).unwrap();
+        let cut = TextLine::new(&endless, (200.0, 50.0), 20.0, 400.0, WHITE).unwrap();
         assert!(cut.width <= 400 && cut.width > 340, "{}", cut.width);
     }
 
     #[test]
     fn what_cannot_be_drawn_is_left_out() {
-        let plain = Line::new("a b", (50.0, 50.0), 20.0, 100.0, WHITE).unwrap();
-        let odd = Line::new("\u{1}a \u{0}\n\t b漢", (50.0, 50.0), 20.0, 100.0, WHITE).unwrap();
+        let plain = TextLine::new("a b", (50.0, 50.0), 20.0, 100.0, WHITE).unwrap();
+        let odd = TextLine::new("\u{1}a \u{0}\n\t b漢", (50.0, 50.0), 20.0, 100.0, WHITE).unwrap();
         assert_eq!(ink(&plain), ink(&odd));
-        assert!(Line::new("\u{0}\n漢字", (50.0, 50.0), 20.0, 100.0, WHITE).is_none());
-        assert!(Line::new("", (50.0, 50.0), 20.0, 100.0, WHITE).is_none());
+        assert!(TextLine::new("\u{0}\n漢字", (50.0, 50.0), 20.0, 100.0, WHITE).is_none());
+        assert!(TextLine::new("", (50.0, 50.0), 20.0, 100.0, WHITE).is_none());
     }
 
     #[test]
     fn a_line_is_clipped_on_all_sides() {
-        let line = Line::new("Wide and tall", (5.0, 4.0), 40.0, 1000.0, WHITE).unwrap();
+        let line = TextLine::new("Wide and tall", (5.0, 4.0), 40.0, 1000.0, WHITE).unwrap();
         for y in 0..20 {
             line.draw(y, &mut [0; 40]);
         }

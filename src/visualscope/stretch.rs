@@ -8,40 +8,43 @@ use crate::logic::audio::live::Live;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::scene::{Frame, Reach};
-use crate::logic::render::schedule::{Hops, Schedule};
+use crate::logic::render::schedule::{HopSource, Schedule};
 
-/// Where hops come from.
+/// The source of hops.
 pub(super) enum Source {
     Live(Box<Live>),
     Known(Arc<Timeline>),
 }
 
-pub(super) struct Run {
+/// The stretch that is being heard.
+pub(super) struct Stretch {
     source: Source,
     schedule: Schedule,
-    /// Of the audio; its samples and hops are those there are so far.
+    /// Of the audio: the samples and hops so far.
     info: Info,
+    /// Its first sample, counted from the start of the stream.
     origin: u64,
+    /// No more samples will come.
     ended: bool,
 }
 
-impl Run {
+impl Stretch {
     /// Begins at sample `origin` of the stream, with pictures that show what was heard `offset` ns before.
     pub(super) fn new(source: Source, grid: FrameGrid, reach: Reach, channels: u32, origin: u64, offset: i64) -> Self {
         let hops = match &source {
-            Source::Live(live) => Hops::Live { lookahead: live.lookahead() },
-            Source::Known(_) => Hops::Known,
+            Source::Live(live) => HopSource::Live { lookahead: live.lookahead() },
+            Source::Known(_) => HopSource::Known,
         };
         let info = Info { rate: grid.rate(), channels, samples: 0, hops: 0 };
         Self { source, schedule: Schedule::new(grid, hops, reach, origin, offset), info, origin, ended: false }
     }
 
-    /// Frames of the stream that begin before this stretch.
+    /// How many frames of the stream begin before this stretch.
     pub(super) fn frames_before(&self) -> u64 {
         self.schedule.grid().frame_count(self.origin)
     }
 
-    /// The stream's sample that has to come next.
+    /// The sample that has to come next, counted from the start of the stream.
     pub(super) fn position(&self) -> u64 {
         self.origin + self.info.samples
     }
@@ -59,7 +62,7 @@ impl Run {
         }
     }
 
-    /// No more samples will come.
+    /// Ends it: no more samples will come.
     pub(super) fn end(&mut self) {
         if let Source::Live(live) = &mut self.source {
             live.finish();
