@@ -82,7 +82,10 @@ impl Worker {
         let mut buffer = scope.allocate(output)?;
         let started = Instant::now();
         let frame = stretch.frame(n, painter.reach(), &mut self.window, &mut self.records);
-        let frame = frame.map_err(|error| FrameFailure::of_timeline(n, &error))?;
+        let frame = frame.map_err(|error| {
+            gst::error!(CAT, imp = scope, "frame {n}: {error}");
+            FrameFailure::of_timeline(n, &error)
+        })?;
         let picture = buffer.make_mut();
         painter.paint(&frame, &self.window, picture)?;
         painter::stamp(picture, n, pts, grid.duration(n));
