@@ -1,6 +1,7 @@
 #!/bin/sh
 # The documentation against the sources: links lead somewhere, the tests that it names exist, and the README's program is
 # the example.
+# shellcheck disable=SC2013,SC2016 # names without blanks, backquotes of Markdown
 set -eu
 cd "$(dirname "$0")/.."
 wrong=0
