@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `visualrender` | source: draws an audio file, frame-exactly, seekable | [design](guide::visualrender) |
 //! | `visualscope` | audio in, video out: the same scenes for players and live sound | [design](guide::visualscope) |
-//! | `adaptivequeue` | `queue` whose capacity comes from the machine's memory, which grows where a muxer starves and says why a pipeline hangs | [design](guide::adaptivequeue) |
+//! | `adaptivequeue` | a `queue` that is sized by the machine's memory, grows where a muxer starves, and says why a pipeline hangs | [design](guide::adaptivequeue) |
 //! | `crashsafesink` | `filesink` with a temporary name, regular syncs and a durable, atomic rename at the end | [design](guide::crashsafesink), [what survives](guide::recording_safely) |
 //! | `bufferhealth` | passthrough that measures a stream and gives a verdict with reasons | [design](guide::bufferhealth) |
 //!
