@@ -116,9 +116,9 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
         Ok(()) => {}
     }
     let (mut timeline, beats, sections) = parse(&bytes, file)?;
-    let beats_at = HEADER as u64 + timeline.info.hops * record::LEN as u64;
+    let beats_at = timeline.info.hops.saturating_mul(record::LEN as u64).saturating_add(HEADER as u64);
     let places = u64::from(beats) + u64::from(sections);
-    let wanted = beats_at + 4 * places;
+    let wanted = beats_at.saturating_add(4 * places);
     if len < wanted {
         return Err(OpenError::CutOff { got: len, wanted });
     }
@@ -310,6 +310,19 @@ mod tests {
         NewFile::beside(&path).unwrap().save(&timeline).unwrap();
         let opened = open(&path, &mut |_| ControlFlow::Continue(()));
         assert!(matches!(opened, Err(OpenError::Damaged)), "{opened:?}");
+    }
+
+    #[test]
+    fn a_header_that_tells_of_more_hops_than_a_file_can_hold_is_one_of_a_file_that_is_cut_off() {
+        let (_, mut bytes) = saved();
+        let samples = 1_u64 << 56;
+        bytes[16..20].copy_from_slice(&1_u32.to_le_bytes());
+        bytes[24..32].copy_from_slice(&samples.to_le_bytes());
+        bytes[32..40].copy_from_slice(&HopGrid::new(1).count(samples).to_le_bytes());
+        let checksum = blake3::hash(&bytes[..CHECKSUM]);
+        bytes[CHECKSUM..HEADER].copy_from_slice(checksum.as_bytes());
+        let opened = open_bytes(&bytes).map(drop);
+        assert!(matches!(opened, Err(OpenError::CutOff { wanted: u64::MAX, .. })), "{opened:?}");
     }
 
     #[test]
