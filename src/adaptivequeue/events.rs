@@ -7,8 +7,8 @@ use gst::subclass::prelude::*;
 
 use super::imp::{AdaptiveQueue, CAT, DATAFLOW};
 use super::item::Item;
-use super::times::Times;
-use super::watch;
+use super::running_time::Times;
+use super::watchdog;
 use crate::logic::queue::handoff::Weight;
 use crate::logic::queue::levels;
 use crate::logic::sync::lock;
@@ -109,7 +109,7 @@ impl AdaptiveQueue {
         }
         if eos {
             // From here on nobody may be left to notice that nothing moves.
-            watch::suspect(&self.obj());
+            watchdog::suspect(&self.obj());
         }
         if let Some(before) = before {
             self.notify_levels(before);

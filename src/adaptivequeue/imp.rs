@@ -21,16 +21,16 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::item::{Item, Waker};
-use super::looks::Stall;
+use super::limits::Size;
+use super::running_time::Times;
 use super::settings::{Hot, Settings};
-use super::size::Size;
+use super::stall::Stall;
 use super::stats::{Pressure, Stats};
-use super::times::Times;
-use super::watch;
+use super::watchdog;
 use crate::logic::clock::{Clock, MonotonicClock, Nanos};
+use crate::logic::queue::capacity::OTHER_BUFFERS;
 use crate::logic::queue::handoff::{Handoff, OPEN, Seen};
 use crate::logic::queue::levels;
-use crate::logic::queue::sizing::OTHER_BUFFERS;
 use crate::logic::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -372,13 +372,13 @@ impl ElementImpl for AdaptiveQueue {
             gst::StateChange::NullToReady => self.read_machine(),
             gst::StateChange::ReadyToPaused => {
                 self.stats.reset(&self.handoff);
-                watch::register(&self.obj());
+                watchdog::register(&self.obj());
             }
             _ => (),
         }
         let success = self.parent_change_state(transition)?;
         if transition == gst::StateChange::PausedToReady {
-            watch::unregister(&self.obj());
+            watchdog::unregister(&self.obj());
             self.release_lease();
         }
         Ok(success)

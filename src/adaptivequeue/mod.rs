@@ -4,22 +4,22 @@
 use gst::glib;
 use gst::prelude::*;
 
-mod chain;
+mod consumer;
+mod cpu_activity;
 mod events;
-mod graph;
 mod imp;
 mod item;
-mod looks;
+mod limits;
+mod producer;
 mod properties;
 mod queries;
-mod report;
+mod running_time;
 mod settings;
-mod size;
+mod stall;
+mod stall_report;
 mod stats;
-mod task;
-mod times;
-mod watch;
-mod work;
+mod topology;
+mod watchdog;
 
 pub use settings::{Leaky, OnTimeout, QueueRole, QueueSizing};
 

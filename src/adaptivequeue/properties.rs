@@ -211,7 +211,7 @@ impl AdaptiveQueue {
         }
     }
 
-    fn set_user_limit(&self, set: impl FnOnce(&mut crate::logic::queue::sizing::UserLimits)) {
+    fn set_user_limit(&self, set: impl FnOnce(&mut crate::logic::queue::capacity::UserLimits)) {
         set(&mut lock(&self.settings).limits);
         self.apply_limits();
     }

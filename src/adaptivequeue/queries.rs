@@ -8,9 +8,9 @@ use super::imp::Asking;
 use super::imp::{AdaptiveQueue, DATAFLOW};
 use super::item::{Item, ticket};
 use super::settings::Leaky;
-use super::watch;
+use super::watchdog;
 use crate::logic::queue::handoff::Weight;
-use crate::logic::queue::progress::GROWTH_INTERVAL;
+use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
 impl AdaptiveQueue {
@@ -34,7 +34,7 @@ impl AdaptiveQueue {
         let answer = pending.wait(
             || self.flow().is_err() || self.stall.leaks(),
             Duration::from_nanos(GROWTH_INTERVAL),
-            || watch::suspect(&self.obj()),
+            || watchdog::suspect(&self.obj()),
         );
         self.stall.set_blocked(None);
         *lock(&self.query) = None;

@@ -6,7 +6,7 @@ use gst::glib;
 
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::memory::tiers::Role;
-use crate::logic::queue::sizing::UserLimits;
+use crate::logic::queue::capacity::UserLimits;
 use crate::logic::queue::watermark;
 
 pub(super) const DEFAULT_PUSH_TIMEOUT: Nanos = 5 * SECOND;

@@ -18,11 +18,11 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::HealthState;
-use super::monitor::Ticket;
 use super::observer::Observer;
 use super::pads::{Pace, Stream};
-use super::settings::{PROPERTIES, Settings};
-use super::tick::Neighbours;
+use super::properties::{PROPERTIES, Settings};
+use super::sampler::Neighbours;
+use super::scheduler::Ticket;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::health::verdict::State;
 

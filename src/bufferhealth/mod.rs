@@ -6,12 +6,13 @@ use gst::prelude::*;
 use crate::logic::health::verdict::State;
 
 mod imp;
-mod monitor;
+
 mod observer;
 mod pads;
-mod settings;
+mod properties;
+mod sampler;
+mod scheduler;
 mod stats;
-mod tick;
 mod topology;
 
 glib::wrapper! {

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::settings::Settings;
+use super::properties::Settings;
+use crate::logic::backpressure::Episodes;
 use crate::logic::clock::Nanos;
-use crate::logic::health::backpressure::Episodes;
 use crate::logic::health::counters::Count;
 use crate::logic::health::probe::{Marks, Probe, Recent, Snapshot};
 use crate::logic::health::verdict::{Change, Interval, Judge, Present};

@@ -8,9 +8,9 @@ use gst::subclass::prelude::*;
 use super::imp::{BufferHealth, now};
 use crate::logic::clock::Nanos;
 use crate::logic::health::counters::{Count, Counts};
-use crate::logic::health::histogram::Summary;
 use crate::logic::health::probe::Quantity;
 use crate::logic::health::verdict::{Change, Reasons};
+use crate::logic::histogram::Summary;
 
 /// The reasons by name.
 pub(super) fn reasons(reasons: Reasons) -> gst::Array {

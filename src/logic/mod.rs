@@ -4,11 +4,13 @@
 #![deny(unsafe_code)]
 
 pub mod audio;
+pub mod backpressure;
 pub mod clock;
 pub mod commit;
 pub mod export;
 pub mod frame_grid;
 pub mod health;
+pub mod histogram;
 pub mod memory;
 pub mod queue;
 pub mod render;

@@ -3,10 +3,8 @@
 //! [`probe::Tap`] is the writer: whoever drives a stream tells it of every arrival and departure. [`probe::Probe`] is what it
 //! writes to and what any thread may read at any time. [`verdict::Judge`] turns what was read into a state with reasons.
 
-pub mod backpressure;
 pub mod counters;
 pub mod gaps;
-pub mod histogram;
 pub mod jitter;
 pub mod probe;
 pub mod verdict;

@@ -4,10 +4,10 @@
 
 use super::counters::{COUNTS, Cells, Count, Counts};
 use super::gaps::{Gaps, Unit};
-use super::histogram::{Mark, Recorder, Summary};
 use super::jitter::Jitter;
 use super::sync::{AtomicU64, Ordering, fence};
 use crate::logic::clock::Nanos;
+use crate::logic::histogram::{Mark, Recorder, Summary};
 
 /// How a push ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

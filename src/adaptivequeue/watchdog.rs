@@ -10,11 +10,11 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::AdaptiveQueue;
+use super::cpu_activity::Meter;
 use super::imp::CAT;
-use super::looks::Suspect;
-use super::work::Meter;
+use super::stall::Suspect;
 use crate::logic::clock::Nanos;
-use crate::logic::queue::progress::GROWTH_INTERVAL;
+use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
 
 /// No lock of an element is taken with this one held.
 static WATCH: Mutex<Watch> = Mutex::new(Watch { members: Vec::new(), suspects: Vec::new(), running: false });

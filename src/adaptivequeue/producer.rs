@@ -8,11 +8,11 @@ use gst::subclass::prelude::*;
 use super::imp::{AdaptiveQueue, CAT, DATAFLOW, Tail};
 use super::item::Item;
 use super::settings::Leaky;
-use super::watch;
+use super::watchdog;
 use crate::logic::clock::Nanos;
 use crate::logic::queue::handoff::Waited;
 use crate::logic::queue::levels::Size;
-use crate::logic::queue::progress::GROWTH_INTERVAL;
+use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
 /// The consumer's counters are fetched after so many buffers at the latest.
@@ -132,7 +132,7 @@ impl AdaptiveQueue {
         let waited = loop {
             match self.handoff.wait_for_room(patience.take()) {
                 Waited::TimedOut if self.stall.leaks() => break Waited::Ready,
-                Waited::TimedOut => watch::suspect(&self.obj()),
+                Waited::TimedOut => watchdog::suspect(&self.obj()),
                 ended => break ended,
             }
         };

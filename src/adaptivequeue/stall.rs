@@ -8,13 +8,13 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
-use super::graph::{self, Jam};
 use super::imp::CAT;
-use super::report::Report;
 use super::settings::OnTimeout;
+use super::stall_report::Report;
+use super::topology::{self, Jam};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::queue::handoff::OPEN;
-use crate::logic::queue::progress::{Detector, Look, Verdict};
+use crate::logic::queue::stall_detector::{Detector, Look, Verdict};
 use crate::logic::sync::lock;
 
 /// What the element and the watch tell each other.
@@ -64,7 +64,7 @@ impl Traffic {
         let pads = jam
             .members
             .iter()
-            .flat_map(|queue| graph::joins(&queue.imp().srcpad))
+            .flat_map(|queue| topology::joins(&queue.imp().srcpad))
             .flat_map(|element| element.pads())
             .collect::<Vec<_>>();
         for pad in pads {
@@ -111,7 +111,7 @@ impl Suspect {
         Self { queue: queue.downgrade(), detector: Detector::default(), traffic: None, innocent: 0 }
     }
 
-    /// One look. `all` are the queues that run, `work` is what the [`Meter`](super::work::Meter) says. False when there is nothing to suspect any more.
+    /// One look. `all` are the queues that run, `work` is what the [`Meter`](super::cpu_activity::Meter) says. False when there is nothing to suspect any more.
     pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue], work: Nanos) -> bool {
         let imp = queue.imp();
         let draining = imp.eos.load(Ordering::Acquire) && imp.handoff.items() > 0 && !imp.handoff.consumer_waits();
@@ -122,8 +122,8 @@ impl Suspect {
             return self.innocent < LET_GO;
         }
         self.innocent = 0;
-        let top = graph::top_level(queue.upcast_ref());
-        let members = all.iter().filter(|other| graph::top_level(other.upcast_ref()) == top).cloned().collect();
+        let top = topology::top_level(queue.upcast_ref());
+        let members = all.iter().filter(|other| topology::top_level(other.upcast_ref()) == top).cloned().collect();
         let jam = Jam::new(members);
         if self.detector.still() >= WATCH_AFTER {
             self.traffic.get_or_insert_default().watch(&jam);
@@ -148,9 +148,9 @@ impl Suspect {
 
     fn gather(&self, queue: &AdaptiveQueue, top: &gst::Object, jam: &Jam, work: Nanos) -> (Option<gst::Pad>, Look) {
         let imp = queue.imp();
-        let holder = graph::holder(&imp.srcpad);
-        let element = holder.as_ref().and_then(graph::element_of);
-        let join = element.as_ref().is_some_and(graph::is_join);
+        let holder = topology::holder(&imp.srcpad);
+        let element = holder.as_ref().and_then(topology::element_of);
+        let join = element.as_ref().is_some_and(topology::is_join);
         let inputs_stuck = match &element {
             Some(element) if join => jam.starved(element).iter().all(|pad| jam.is_fed_by_stuck(pad)),
             _ => true,
@@ -158,7 +158,7 @@ impl Suspect {
         let taken: u64 = jam.members.iter().map(|queue| queue.imp().handoff.taken().0).sum();
         let passed = self.traffic.as_ref().map_or(0, |traffic| traffic.passed.load(Ordering::Relaxed));
         let excused = !is_running(top)
-            || graph::is_blocked_by_probe(&imp.srcpad)
+            || topology::is_blocked_by_probe(&imp.srcpad)
             || jam.members.iter().any(|member| waits_for_clock(member, top));
         let look = Look {
             moved: taken + passed,
@@ -247,5 +247,5 @@ fn waits_for_clock(queue: &AdaptiveQueue, top: &gst::Object) -> bool {
     // Sinks add the latency of the pipeline, seldom more than a second.
     let slack = SECOND as i64
         + top.downcast_ref::<gst::Pipeline>().and_then(|p| p.latency()).map_or(0, |l| l.nseconds() as i64);
-    sent.saturating_add(slack) >= now && graph::is_clocked(&imp.srcpad)
+    sent.saturating_add(slack) >= now && topology::is_clocked(&imp.srcpad)
 }

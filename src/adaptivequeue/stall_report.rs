@@ -4,11 +4,11 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
-use super::graph::{self, Jam};
 use super::imp::AdaptiveQueue as Imp;
+use super::topology::{self, Jam};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::queue::levels::Size;
-use crate::logic::queue::progress::Look;
+use crate::logic::queue::stall_detector::Look;
 use crate::logic::sync::lock;
 
 /// Everything known of a stall.
@@ -67,7 +67,7 @@ impl Report {
         look: &Look,
     ) -> Self {
         let imp = queue.imp();
-        let element = holder.and_then(graph::element_of);
+        let element = holder.and_then(topology::element_of);
         let starved: Vec<String> = match element.as_ref().filter(|_| look.join) {
             Some(element) => jam.starved(element).iter().map(|pad| pad.name().to_string()).collect(),
             None => Vec::new(),
@@ -84,13 +84,14 @@ impl Report {
             _ if !playing => Reason::PrerollDeadlock,
             _ => Reason::Stalled,
         };
-        let named =
-            |pad: &gst::Pad| (graph::element_of(pad).map_or_else(String::new, |e| e.name().into()), pad.name().into());
+        let named = |pad: &gst::Pad| {
+            (topology::element_of(pad).map_or_else(String::new, |e| e.name().into()), pad.name().into())
+        };
         Self {
             queue: queue.name().into(),
             blocked_for: imp.blocked_for().unwrap_or(still),
             level: imp.handoff.level(),
-            downstream: holder.map(named).or_else(|| graph::real_peer(&imp.srcpad).as_ref().map(named)),
+            downstream: holder.map(named).or_else(|| topology::real_peer(&imp.srcpad).as_ref().map(named)),
             starved,
             reason,
             waiting,
@@ -191,7 +192,7 @@ impl Imp {
             // The cause has been told.
             return;
         }
-        let peer = graph::real_peer(&self.srcpad).map_or_else(|| "nothing".into(), |pad| pad.path_string());
+        let peer = topology::real_peer(&self.srcpad).map_or_else(|| "nothing".into(), |pad| pad.path_string());
         // The settings are not held while the message leaves.
         let role = lock(&self.settings).role;
         gst::element_imp_error!(

@@ -4,15 +4,15 @@ use std::sync::atomic::Ordering;
 
 use gst::subclass::prelude::*;
 
-use super::graph;
 use super::imp::{AdaptiveQueue, CAT};
+use super::topology;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::memory::budget::Lease;
 use crate::logic::memory::low::Supply;
 use crate::logic::memory::machine::{Machine, Source};
 use crate::logic::memory::{self, tiers};
+use crate::logic::queue::capacity::{Content, Sizing, Thrift};
 use crate::logic::queue::levels;
-use crate::logic::queue::sizing::{Content, Sizing, Thrift};
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
 
@@ -257,7 +257,7 @@ impl AdaptiveQueue {
         }
         drop(size);
         // The other input may come so much later that less would not do. The graph is not read with a lock held.
-        if !more && graph::shares_its_source(&self.obj()) {
+        if !more && topology::shares_its_source(&self.obj()) {
             return;
         }
         let mut size = lock(&self.size);

@@ -9,10 +9,10 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::{BufferHealth, CAT, now};
-use super::monitor::{self, Job};
 use super::observer::Surroundings;
 use super::pads::Pace;
-use super::settings::{PostMessages, Settings};
+use super::properties::{PostMessages, Settings};
+use super::scheduler::{self, Job};
 use super::{stats, topology};
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
 use crate::logic::health::verdict::Change;
@@ -90,7 +90,7 @@ impl BufferHealth {
     /// Has the monitor look after this element.
     pub(super) fn watch(&self) -> Result<(), gst::StateChangeError> {
         let job = Arc::new(Ticking(self.obj().downgrade()));
-        let ticket = monitor::start(job).map_err(|error| {
+        let ticket = scheduler::start(job).map_err(|error| {
             gst::element_imp_error!(
                 self,
                 gst::CoreError::Thread,

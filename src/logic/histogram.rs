@@ -4,8 +4,8 @@
 //! is at most 1/35 (2.9 %) away from any value in it; hence no percentile is off by more, whatever the distribution. Seventeen and
 //! not a power of two because 16 parts would give 3.03 % and 32 nearly twice the memory.
 
-use super::sync::{AtomicU64, Ordering};
 use crate::logic::clock::Nanos;
+use crate::logic::sync::atomic::{AtomicU64, Ordering};
 
 /// Values below this have a bucket each.
 const EXACT: u64 = 64;
