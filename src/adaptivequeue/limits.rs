@@ -4,46 +4,36 @@ use std::sync::atomic::Ordering;
 
 use gst::subclass::prelude::*;
 
-use super::imp::{AdaptiveQueue, CAT};
-use super::topology;
-use crate::logic::clock::{Nanos, SECOND};
+use super::element::{AdaptiveQueue, CAT};
 use crate::logic::memory::budget::Lease;
-use crate::logic::memory::low::Supply;
 use crate::logic::memory::machine::{Machine, Source};
 use crate::logic::memory::{self, tiers};
-use crate::logic::queue::capacity::{Content, Sizing, Thrift};
-use crate::logic::queue::levels;
+use crate::logic::queue::capacity::{Capacity, Content, Thrift};
+use crate::logic::queue::levels::Level;
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
 
-/// See the [module](self).
+/// How much the queue may hold, and why.
 #[derive(Debug, Default)]
-pub(super) struct Size {
+pub(super) struct Allowance {
     /// As read on the way to READY.
     machine: Option<Machine>,
     content: Content,
-    sizing: Option<Sizing>,
-    lease: Option<Lease>,
-    thrift: Thrift,
-    growths: u64,
+    pub capacity: Option<Capacity>,
+    pub lease: Option<Lease>,
+    pub thrift: Thrift,
+    pub growths: u64,
     /// The last wish to grow was denied by the budget.
-    denied: bool,
+    pub denied: bool,
 }
 
-/// What the lease is like, for `stats` and reports.
+/// The numbers in it, for `stats` and reports.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Holding {
+pub(super) struct AllowanceStats {
     pub lease: u64,
     pub overcommit: u64,
     pub growths: u64,
     pub denied: bool,
-}
-
-/// The time by the clock of the whole process, and how the system is off.
-fn supply() -> (Nanos, Supply) {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    let now = now.tv_sec as u64 * SECOND + now.tv_nsec as u64;
-    (now, memory::supply(now))
 }
 
 impl AdaptiveQueue {
@@ -76,10 +66,10 @@ impl AdaptiveQueue {
             false => gst::info!(CAT, imp = self, "{line}"),
         }
         {
-            let mut size = lock(&self.size);
-            size.machine = Some(machine);
-            size.content = Content::Other;
-            size.growths = 0;
+            let mut allowance = lock(&self.allowance);
+            allowance.machine = Some(machine);
+            allowance.content = Content::Other;
+            allowance.growths = 0;
         }
         self.apply_limits();
     }
@@ -93,9 +83,9 @@ impl AdaptiveQueue {
             false => Content::Other,
         };
         {
-            let mut size = lock(&self.size);
-            size.content = content;
-            size.lease = None;
+            let mut allowance = lock(&self.allowance);
+            allowance.content = content;
+            allowance.lease = None;
         }
         self.apply_limits();
         self.take_lease();
@@ -103,13 +93,13 @@ impl AdaptiveQueue {
 
     /// Sets the limits from scratch: growth and the lease start anew with the next data.
     pub(super) fn apply_limits(&self) {
-        let mut size = lock(&self.size);
+        let mut allowance = lock(&self.allowance);
         let settings = *lock(&self.settings);
-        let frame_bytes = match size.content {
+        let frame_bytes = match allowance.content {
             Content::Frames(bytes) => bytes,
             Content::Other => 0,
         };
-        let (effective, available) = match &size.machine {
+        let (effective, available) = match &allowance.machine {
             Some(machine) => (machine.effective, machine.available),
             None => (None, None),
         };
@@ -122,24 +112,24 @@ impl AdaptiveQueue {
                 tier.frames
             );
         }
-        let sizing = Sizing::new(size.content, tier.frames, self.budget_limit(&size));
-        size.sizing = Some(sizing);
+        let capacity = Capacity::new(allowance.content, tier.frames, self.budget_limit(&allowance));
+        allowance.capacity = Some(capacity);
         self.grown.store(false, Ordering::Relaxed);
-        self.size_stale.store(true, Ordering::Relaxed);
-        let limits = sizing.limits(&settings.limits);
-        drop(size);
+        self.lease_due.store(true, Ordering::Relaxed);
+        let limits = capacity.limits(&settings.limits);
+        drop(allowance);
         self.set_limits(limits);
     }
 
     /// The budget is asked for only once the element is on its way: creating one must not read the machine.
-    fn budget_limit(&self, size: &Size) -> u64 {
-        match size.machine {
+    fn budget_limit(&self, allowance: &Allowance) -> u64 {
+        match allowance.machine {
             Some(_) => memory::process_budget().stats().limit,
             None => u64::MAX,
         }
     }
 
-    fn set_limits(&self, limits: levels::Size) {
+    pub(super) fn set_limits(&self, limits: Level) {
         self.handoff.set_limits(limits);
         self.set_marks();
         if self.hot.leaky() == super::Leaky::Downstream {
@@ -154,34 +144,34 @@ impl AdaptiveQueue {
 
     /// Leases what the limits allow to be held, or lowers the limits to what can be leased.
     pub(super) fn take_lease(&self) {
-        let mut size = lock(&self.size);
+        let mut allowance = lock(&self.allowance);
         let user = lock(&self.settings).limits;
-        self.size_stale.store(false, Ordering::Relaxed);
-        let Some(mut sizing) = size.sizing else { return };
+        self.lease_due.store(false, Ordering::Relaxed);
+        let Some(mut capacity) = allowance.capacity else { return };
         let budget = memory::process_budget();
-        let mut lease = size.lease.take().unwrap_or_else(|| Lease::empty(budget));
-        sizing.units = sizing.base;
-        let (wanted, undeniable) = sizing.lease(sizing.units, &user);
+        let mut lease = allowance.lease.take().unwrap_or_else(|| Lease::empty(budget));
+        capacity.units = capacity.base;
+        let (wanted, undeniable) = capacity.lease(capacity.units, &user);
         if undeniable {
             lease.insist(wanted);
         } else if lease.resize(wanted).is_err() {
-            sizing.units = sizing.affordable(lease.bytes() + lease.headroom());
+            capacity.units = capacity.affordable(lease.bytes() + lease.headroom());
             gst::warning!(
                 CAT,
                 imp = self,
                 "the memory budget has no room for {} of {} buffers: holds {}",
-                sizing.base - sizing.units,
-                sizing.base,
-                sizing.units
+                capacity.base - capacity.units,
+                capacity.base,
+                capacity.units
             );
             // The floor is never denied.
-            lease.insist(sizing.lease(sizing.units, &user).0);
+            lease.insist(capacity.lease(capacity.units, &user).0);
         }
-        let limits = sizing.limits(&user);
+        let limits = capacity.limits(&user);
         gst::debug!(CAT, imp = self, "limits {limits:?}, lease {lease:?}");
-        size.lease = Some(lease);
-        size.sizing = Some(sizing);
-        drop(size);
+        allowance.lease = Some(lease);
+        allowance.capacity = Some(capacity);
+        drop(allowance);
         self.grown.store(false, Ordering::Relaxed);
         if limits != self.handoff.limits() {
             self.set_limits(limits);
@@ -190,15 +180,9 @@ impl AdaptiveQueue {
 
     /// Gives the lease back; it is taken again with the next data.
     pub(super) fn release_lease(&self) {
-        let mut size = lock(&self.size);
-        size.lease = None;
-        self.size_stale.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether more room would let the producer go on: the queue is full, and no limit of the user's was reached.
-    pub(super) fn growth_helps(&self) -> bool {
-        let limits = self.handoff.limits();
-        self.handoff.level().reaches(&limits) && self.fixed_limit().is_none()
+        let mut allowance = lock(&self.allowance);
+        allowance.lease = None;
+        self.lease_due.store(true, Ordering::Relaxed);
     }
 
     /// The limit of the user's that was reached.
@@ -210,109 +194,14 @@ impl AdaptiveQueue {
         (0..3).find(|i| set[*i] && reached[*i]).map(|i| names[i])
     }
 
-    /// One step of growth. False if the budget has no room for it.
-    pub(super) fn grow(&self) -> bool {
-        let mut size = lock(&self.size);
-        let user = lock(&self.settings).limits;
-        let Some(mut sizing) = size.sizing else { return false };
-        let units = sizing.grown();
-        let (bytes, undeniable) = sizing.lease(units, &user);
-        // Looks whether memory is low, and with it what the budget can give.
-        supply();
-        let leased = match &mut size.lease {
-            // A lease that the user's limit decides stays as it is.
-            Some(lease) => undeniable || lease.resize(bytes).is_ok(),
-            // Flushed meanwhile: there is nothing to grow for.
-            None => return true,
-        };
-        size.denied = !leased;
-        if !leased {
-            return false;
-        }
-        sizing.units = units;
-        size.sizing = Some(sizing);
-        size.growths += 1;
-        drop(size);
-        self.grown.store(true, Ordering::Relaxed);
-        let limits = sizing.limits(&user);
-        gst::info!(CAT, imp = self, "grown to {limits:?}: the producer also feeds what downstream waits for");
-        self.set_limits(limits);
-        true
-    }
-
-    /// Called now and then while the queue is full: it holds less while memory is low, and as much as before after calm.
-    pub(super) fn follow_supply(&self) {
-        let (now, supply) = supply();
-        let mut size = lock(&self.size);
-        let user = lock(&self.settings).limits;
-        let Some(sizing) = size.sizing else { return };
-        let units = size.thrift.look(&sizing, supply, now);
-        let held = self.handoff.level().bytes;
-        let more = units > sizing.units;
-        // A lease that was left longer for what was inside follows it down.
-        let settled = units == sizing.units
-            && size.lease.as_ref().is_none_or(|lease| lease.bytes() <= held.max(sizing.lease(units, &user).0));
-        if settled {
-            return;
-        }
-        drop(size);
-        // The other input may come so much later that less would not do. The graph is not read with a lock held.
-        if !more && topology::shares_its_source(&self.obj()) {
-            return;
-        }
-        let mut size = lock(&self.size);
-        let Some(now) = size.sizing.filter(|now| now.units == sizing.units) else { return };
-        let sizing = Sizing { units, ..now };
-        if let (Some(lease), (bytes, false)) = (size.lease.as_mut(), sizing.lease(units, &user)) {
-            let bytes = if more { bytes } else { bytes.max(held).min(lease.bytes()) };
-            if lease.resize(bytes).is_err() {
-                return;
-            }
-        }
-        size.sizing = Some(sizing);
-        drop(size);
-        let limits = sizing.limits(&user);
-        if limits == self.handoff.limits() {
-            return;
-        }
-        match more {
-            true => gst::info!(CAT, imp = self, "memory is no longer low: holds {units} buffers from now on"),
-            false => gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on"),
-        }
-        self.set_limits(limits);
-    }
-
-    /// Back to the first size, once what is held fits it well.
-    pub(super) fn fall_back(&self, level: &levels::Size) {
-        let mut size = lock(&self.size);
-        let user = lock(&self.settings).limits;
-        let Some(mut sizing) = size.sizing else { return };
-        if !sizing.may_fall_back(level, &user) {
-            return;
-        }
-        sizing.units = sizing.base;
-        size.sizing = Some(sizing);
-        let (bytes, undeniable) = sizing.lease(sizing.units, &user);
-        if let Some(lease) = size.lease.as_mut().filter(|_| !undeniable) {
-            // Less than before is never denied; a lease that began with overcommit keeps it.
-            if bytes <= lease.bytes() {
-                let _ = lease.resize(bytes);
-            }
-        }
-        drop(size);
-        self.grown.store(false, Ordering::Relaxed);
-        gst::debug!(CAT, imp = self, "back to {} buffers", sizing.units);
-        self.set_limits(sizing.limits(&user));
-    }
-
-    pub(super) fn holding(&self) -> Holding {
-        let size = lock(&self.size);
-        let lease = size.lease.as_ref();
-        Holding {
+    pub(super) fn allowance_stats(&self) -> AllowanceStats {
+        let allowance = lock(&self.allowance);
+        let lease = allowance.lease.as_ref();
+        AllowanceStats {
             lease: lease.map_or(0, Lease::bytes),
             overcommit: lease.map_or(0, Lease::overcommit),
-            growths: size.growths,
-            denied: size.denied,
+            growths: allowance.growths,
+            denied: allowance.denied,
         }
     }
 

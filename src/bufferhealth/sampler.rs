@@ -1,82 +1,31 @@
-//! What happens beside the stream: looking at the surroundings, judging, telling.
+//! The work beside the stream, at regular intervals: looking at the surroundings, judging, telling.
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{BufferHealth, CAT, now};
-use super::observer::Surroundings;
-use super::pads::Pace;
-use super::properties::{PostMessages, Settings};
+use super::element::{BufferHealth, CAT};
+use super::observer::{Observer, Surroundings};
+use super::pads::{Pace, Stream};
 use super::scheduler::{self, Job};
+use super::settings::{PostMessages, Settings};
 use super::{stats, topology};
-use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
-use crate::logic::health::verdict::Change;
+use crate::logic::clock::{MILLISECOND, Nanos, monotonic};
+use crate::logic::health::verdict::{Change, Health};
 
 /// How often the watched queue is looked at, and a stall is looked for.
 const PERIOD: Nanos = 100 * MILLISECOND;
-/// How often elements around are looked for: pipelines change seldom.
-const SEARCH_PERIOD: Nanos = SECOND;
-/// How often a queue ran full and empty: counted in its own threads.
-#[derive(Debug, Default)]
-pub(super) struct Runs {
-    pub over: AtomicU64,
-    pub under: AtomicU64,
-}
 
-impl Runs {
-    pub fn reset(&self) {
-        [&self.over, &self.under].iter().for_each(|count| count.store(0, Ordering::Relaxed));
-    }
-}
+/// The scheduler's job for one element.
+struct Sampler(glib::WeakRef<super::BufferHealth>);
 
-/// The watched queue.
-#[derive(Debug)]
-struct Watched {
-    queue: glib::WeakRef<gst::Element>,
-    handlers: Vec<glib::SignalHandlerId>,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        if let Some(queue) = self.queue.upgrade() {
-            self.handlers.drain(..).for_each(|handler| queue.disconnect(handler));
-        }
-    }
-}
-
-/// The elements around, as last found.
-#[derive(Debug, Default)]
-pub(super) struct Neighbours {
-    watched: Option<Watched>,
-    /// A sink downstream waits for the clock.
-    synced: bool,
-    searched_at: Nanos,
-    /// The name in `watch` that no queue has: told of once.
-    not_found: Option<String>,
-    pub runs: Arc<Runs>,
-}
-
-impl Neighbours {
-    pub fn queue(&self) -> Option<gst::Element> {
-        self.watched.as_ref().and_then(|watched| watched.queue.upgrade())
-    }
-
-    pub fn synced(&self) -> bool {
-        self.synced
-    }
-}
-
-/// The job of the monitor for one element.
-struct Ticking(glib::WeakRef<super::BufferHealth>);
-
-impl Job for Ticking {
+impl Job for Sampler {
     fn run(&self) -> Option<Nanos> {
-        Some(self.0.upgrade()?.imp().tick())
+        Some(self.0.upgrade()?.imp().sample())
     }
 
     fn panicked(&self, panic: Box<dyn Any + Send>) {
@@ -87,10 +36,44 @@ impl Job for Ticking {
 }
 
 impl BufferHealth {
-    /// Has the monitor look after this element.
-    pub(super) fn watch(&self) -> Result<(), gst::StateChangeError> {
-        let job = Arc::new(Ticking(self.obj().downgrade()));
-        let ticket = scheduler::start(job).map_err(|error| {
+    /// Returns the figures so far and starts counting anew.
+    pub(super) fn reset(&self) -> gst::Structure {
+        gst::info!(CAT, imp = self, "Reset");
+        let figures = self.stats();
+        self.qos_events.store(0, Ordering::Relaxed);
+        self.neighbours().runs.reset();
+        self.observer().reset(monotonic());
+        figures
+    }
+
+    pub(super) fn start(&self) -> Result<(), gst::StateChangeError> {
+        let settings = self.settings().clone();
+        if let Some(contradiction) = settings.contradiction() {
+            gst::element_imp_error!(self, gst::LibraryError::Settings, ("{contradiction}"));
+            return Err(gst::StateChangeError);
+        }
+        self.live.store(false, Ordering::Relaxed);
+        self.ended_at.set(None);
+        self.qos_events.store(0, Ordering::Relaxed);
+        let observer = Observer::new(monotonic(), settings.latency_samples as usize);
+        observer.probe.set_late_threshold(settings.late_threshold);
+        *self.stream.borrow_mut() = Stream::new(observer.probe.clone());
+        let old = std::mem::replace(&mut *self.observer(), observer);
+        if !matches!(old.judge.state(), Health::Starting) {
+            ["state", "reasons", "healthy"].iter().for_each(|name| self.obj().notify(name));
+        }
+        self.start_sampling()
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop_sampling();
+        self.observer().stop(monotonic());
+    }
+
+    /// Has this element sampled from now on.
+    fn start_sampling(&self) -> Result<(), gst::StateChangeError> {
+        let job = Arc::new(Sampler(self.obj().downgrade()));
+        let guard = scheduler::start(job).map_err(|error| {
             gst::element_imp_error!(
                 self,
                 gst::CoreError::Thread,
@@ -98,14 +81,14 @@ impl BufferHealth {
             );
             gst::StateChangeError
         })?;
-        *self.ticket() = Some(ticket);
+        *self.job() = Some(guard);
         Ok(())
     }
 
     /// Ends that, and lets go of other elements.
-    pub(super) fn unwatch(&self) {
-        let ticket = self.ticket().take();
-        drop(ticket);
+    fn stop_sampling(&self) {
+        let guard = self.job().take();
+        drop(guard);
         let neighbours = std::mem::take(&mut *self.neighbours());
         drop(neighbours);
     }
@@ -116,7 +99,7 @@ impl BufferHealth {
         self.search(&settings);
         self.set_pace(self.find_pace());
         let seen = self.surroundings();
-        self.observer().play(now(), seen);
+        self.observer().play(monotonic(), seen);
     }
 
     /// The stream is halted.
@@ -125,16 +108,14 @@ impl BufferHealth {
         self.observer().probe.set_playing(None);
     }
 
-    /// Looks at everything once. When to do so again.
-    fn tick(&self) -> Nanos {
+    /// Looks at everything once, and says when to do so again.
+    fn sample(&self) -> Nanos {
         let settings = self.usable_settings();
-        if now() >= self.neighbours().searched_at.saturating_add(SEARCH_PERIOD) {
-            self.search(&settings);
-        }
+        self.search_now_and_then(&settings);
         let playing = self.observer().probe.playing_since().is_some();
         self.set_pace(if playing { self.find_pace() } else { None });
         let seen = self.surroundings();
-        let time = now();
+        let time = monotonic();
         let mut observer = self.observer();
         let interval_ended = observer.look(time, &settings, seen);
         let next = observer.next_interval(&settings).min(time + PERIOD);
@@ -146,11 +127,11 @@ impl BufferHealth {
         next
     }
 
-    /// Judges at once instead of at the next tick: the stream ends.
+    /// Judges at once instead of at the next sample: the stream ends.
     pub(super) fn conclude(&self) {
         let settings = self.usable_settings();
         let seen = self.surroundings();
-        self.observer().look(now(), &settings, seen);
+        self.observer().look(monotonic(), &settings, seen);
         self.tell(&settings);
     }
 
@@ -161,7 +142,7 @@ impl BufferHealth {
             leaky: queue.as_ref().is_some_and(topology::leaks),
             live: self.live.load(Ordering::Relaxed),
             paced: self.pace().is_some(),
-            ended: self.ended(),
+            ended: self.ended_at.get(),
         }
     }
 
@@ -181,46 +162,6 @@ impl BufferHealth {
             self.obj().notify("low-watermark");
         }
         usable
-    }
-
-    /// Finds the queue to watch and whether there is a sink that waits for the clock.
-    fn search(&self, settings: &Settings) {
-        let obj = self.obj();
-        let queue = match settings.watch.as_deref().filter(|name| !name.is_empty()) {
-            Some(name) => topology::queue_called(name, &*obj),
-            None => topology::queue_upstream(&self.sinkpad),
-        };
-        let missing = settings.watch.clone().filter(|name| !name.is_empty() && queue.is_none());
-        let synced = topology::synced_downstream(&self.srcpad);
-
-        let mut neighbours = self.neighbours();
-        neighbours.synced = synced;
-        neighbours.searched_at = now();
-        let news = missing.is_some() && missing != neighbours.not_found;
-        neighbours.not_found = missing.clone();
-        let same = neighbours.queue() == queue;
-        let before = if same { None } else { neighbours.watched.take() };
-        let runs = neighbours.runs.clone();
-        drop(neighbours);
-        drop(before);
-
-        if !same {
-            let watched = queue.map(|queue| {
-                gst::debug!(CAT, imp = self, "Watching {}", queue.name());
-                let handlers = connect(&queue, &runs);
-                Watched { queue: queue.downgrade(), handlers }
-            });
-            let before = std::mem::replace(&mut self.neighbours().watched, watched);
-            drop(before);
-        }
-        if news && let Some(name) = missing {
-            gst::element_imp_warning!(
-                self,
-                gst::ResourceError::NotFound,
-                ("There is no queue called \"{name}\" to watch. Set watch to the name of an element with current-level \
-                     properties, or leave it unset.")
-            );
-        }
     }
 
     /// What arrivals can be compared with: the pipeline's clock, where something follows it.
@@ -274,19 +215,4 @@ impl BufferHealth {
         self.observer().last_stats = Some(message.clone());
         let _ = obj.post_message(message);
     }
-}
-
-/// Counts how often a queue runs full and empty, if it says so.
-fn connect(queue: &gst::Element, runs: &Arc<Runs>) -> Vec<glib::SignalHandlerId> {
-    let says = |name| glib::subclass::signal::SignalId::lookup(name, queue.type_()).is_some();
-    let connect = |name, count: fn(&Runs) -> &AtomicU64| {
-        let runs = runs.clone();
-        says(name).then(|| {
-            queue.connect(name, false, move |_| {
-                count(&runs).fetch_add(1, Ordering::Relaxed);
-                None
-            })
-        })
-    };
-    [connect("overrun", |runs| &runs.over), connect("underrun", |runs| &runs.under)].into_iter().flatten().collect()
 }

@@ -6,5 +6,4 @@ pub mod handoff;
 pub mod levels;
 pub mod ring;
 pub mod stall_detector;
-pub mod waits;
 pub mod watermark;
