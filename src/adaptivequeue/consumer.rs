@@ -40,7 +40,7 @@ impl Head {
         *self = Self { last_taken: self.last_taken, ..Self::default() };
     }
 
-    /// Takes the oldest item and keeps account.
+    /// Takes the oldest item and counts it.
     pub fn take(&mut self, queue: &AdaptiveQueue) -> Option<QueueItem> {
         let (item, _) = queue.handoff.pop(|item| {
             if let QueueItem::Event(event) = item
@@ -162,7 +162,7 @@ impl AdaptiveQueue {
         match result {
             Ok(_) => Ok(()),
             Err(gst::FlowError::Eos) => self.skip_to_next_stream(),
-            // Who closed the stream meanwhile knows better why.
+            // Whoever closed the stream meanwhile knows better why.
             Err(error) => Err(self.fail_flow(error)),
         }
     }

@@ -41,7 +41,7 @@ pub struct AdaptiveQueue {
     pub(super) hot: Hot,
     /// Boxed: its parts keep to cache lines of their own, and GObject aligns to 16 bytes only.
     pub(super) handoff: Box<Handoff<QueueItem>>,
-    /// Makes "the stream goes on and the task is started" and "it has ended and the task is paused" exclude each other.
+    /// Keeps "the stream goes on and the task is started" and "it has ended and the task is paused" apart.
     pub(super) control: Mutex<()>,
     pub(super) tail: Mutex<Tail>,
     pub(super) head: Mutex<Head>,

@@ -28,7 +28,7 @@ impl AdaptiveQueue {
 /// The gate's code for a flow.
 pub(super) fn code(flow: Result<gst::FlowSuccess, gst::FlowError>) -> i32 {
     match flow {
-        // Special kinds of success are for whoever asked for them and nobody asks a queue.
+        // Special kinds of success are for those who asked for them, and nobody asks a queue.
         Ok(_) => OPEN,
         Err(error) => gst::FlowReturn::from(error).into_glib(),
     }

@@ -13,7 +13,7 @@ use crate::logic::queue::levels::Level;
 use crate::logic::sync::lock;
 
 impl AdaptiveQueue {
-    /// Whether more room would let the producer go on: the queue is full, and no limit of the user's was reached.
+    /// Whether more room would let the producer go on: the queue is full, and it is not a limit of the user's that was reached.
     pub(super) fn growth_helps(&self) -> bool {
         let limits = self.handoff.limits();
         self.handoff.level().reaches(&limits) && self.fixed_limit().is_none()

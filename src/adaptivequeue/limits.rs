@@ -37,7 +37,7 @@ pub(super) struct AllowanceStats {
 }
 
 impl AdaptiveQueue {
-    /// Reads the machine and says in one line what follows from it.
+    /// Reads the machine and logs in one line what follows from it.
     pub(super) fn read_machine(&self) {
         let (assume, role) = {
             let settings = lock(&self.settings);
@@ -185,7 +185,7 @@ impl AdaptiveQueue {
         self.lease_due.store(true, Ordering::Relaxed);
     }
 
-    /// The limit of the user's that was reached.
+    /// The limit that was reached, if the user set it.
     pub(super) fn fixed_limit(&self) -> Option<&'static str> {
         let user = lock(&self.settings).limits;
         let set = [user.buffers.is_some(), user.bytes.is_some(), user.time.is_some()];

@@ -16,7 +16,7 @@ use crate::logic::queue::levels::Level;
 use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
-/// The consumer's counters are fetched after so many buffers at the latest.
+/// The consumer's counters are fetched after this many buffers at the latest.
 const REFRESH: u32 = 16;
 
 enum Room {

@@ -16,7 +16,7 @@ pub(super) const DEFAULT_PUSH_TIMEOUT: Nanos = 5 * SECOND;
 #[repr(i32)]
 #[enum_type(name = "GstAdaptiveQueueLeaky")]
 pub enum Leaky {
-    /// It does not, it blocks.
+    /// Nowhere: it blocks.
     #[default]
     #[enum_value(name = "Not Leaky", nick = "no")]
     No = 0,

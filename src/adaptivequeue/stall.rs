@@ -18,7 +18,7 @@ use crate::logic::queue::handoff::OPEN;
 use crate::logic::queue::stall_detector::{Observation, StallDetector, Verdict};
 use crate::logic::sync::{AtomicTime, lock};
 
-/// The word between the threads of a queue and the watchdog.
+/// The state of a stall, shared by the queue's own threads and the watchdog.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
     /// Since when the producer is blocked.
@@ -102,9 +102,9 @@ pub(super) struct Suspect {
     innocent: u32,
 }
 
-/// Looks after which an unblocked queue is let go.
+/// An unblocked queue is let go after this many looks.
 const LET_GO: u32 = 10;
-/// Joins are watched once nothing has moved for so long.
+/// Joins are watched once nothing has moved for this long.
 const WATCH_AFTER: Nanos = SECOND / 4;
 
 impl Suspect {
@@ -183,15 +183,20 @@ impl Suspect {
     }
 }
 
+/// Posts the message about a stall.
+fn post(queue: &AdaptiveQueue, report: &StallReport) {
+    let message = gst::message::Element::builder(report.details("adaptivequeue-stalled")).src(queue).build();
+    // Refused only by an element without a bus, which has nobody to tell.
+    let _ = queue.post_message(message);
+}
+
 /// Does what the verdict asks for and the user wants.
 fn respond(queue: &AdaptiveQueue, jam: &Jam, verdict: Verdict, report: &StallReport) {
     let imp = queue.imp();
     let on_timeout = lock(&imp.settings).on_timeout;
     if verdict == Verdict::Tell {
         gst::warning!(CAT, obj = queue, "{}", report.text());
-        let message = gst::message::Element::builder(report.details("adaptivequeue-stalled")).src(queue).build();
-        // Refused only by an element without a bus, which has nobody to tell.
-        let _ = queue.post_message(message);
+        post(queue, report);
         return;
     }
     if imp.stall.failed() {
@@ -222,9 +227,7 @@ fn respond(queue: &AdaptiveQueue, jam: &Jam, verdict: Verdict, report: &StallRep
         ),
         OnTimeout::Leak => {
             gst::warning!(CAT, obj = queue, "{} Dropping old buffers until it moves again.", report.text());
-            let message = gst::message::Element::builder(report.details("adaptivequeue-stalled")).src(queue).build();
-            // Refused only by an element without a bus, which has nobody to tell.
-            let _ = queue.post_message(message);
+            post(queue, report);
             imp.stall.failed.store(false, Ordering::Relaxed);
             imp.stall.leaking.store(true, Ordering::Relaxed);
             imp.handoff.nudge_producer();
@@ -242,7 +245,7 @@ fn is_running(top: &gst::Object) -> bool {
     }
 }
 
-/// Whether what the queue last sent may still wait for its time in a sink.
+/// Whether the data that the queue last sent may still be waiting for its time in a sink.
 fn waits_for_clock(queue: &AdaptiveQueue, top: &gst::Object) -> bool {
     let Some(top) = top.downcast_ref::<gst::Element>() else { return false };
     let imp = queue.imp();

@@ -30,7 +30,7 @@ impl Stats {
         }
     }
 
-    /// Counts from here on. While the element is stopped: nobody writes.
+    /// Starts counting anew. Only while the element is stopped, so that nobody writes.
     pub fn reset(&self, handoff: &Handoff<QueueItem>) {
         self.dropped.store(0, Ordering::Relaxed);
         self.peak(&Level::default());

@@ -21,7 +21,7 @@ use crate::logic::sync::{lock, wait_timeout};
 static WATCHDOG: Mutex<Watchdog> = Mutex::new(Watchdog { members: Vec::new(), suspects: Vec::new(), running: false });
 static CHANGED: Condvar = Condvar::new();
 
-/// Without suspects the thread stays so long, for the next ones.
+/// Without suspects the thread stays for this long, in case there are new ones.
 const LINGER: Duration = Duration::from_secs(2);
 
 struct Watchdog {

@@ -26,7 +26,7 @@ pub(crate) struct BufferHealth {
     settings: Mutex<Settings>,
     /// Written by the streaming thread.
     pub(super) stream: AtomicRefCell<Stream>,
-    /// What readers and the sampler have made of it.
+    /// Conclusions that readers and the sampler have drawn from it.
     observer: Mutex<Observer>,
     /// Upstream said in answer to a LATENCY query that it is live.
     pub(super) live: AtomicBool,
@@ -34,10 +34,10 @@ pub(crate) struct BufferHealth {
     pub(super) ended_at: AtomicTime,
     /// QoS events that came from downstream.
     pub(super) qos_events: AtomicU64,
-    /// What arrivals are compared with, and the number of changes to it, by which the streaming thread knows without a lock.
+    /// The pace to compare arrivals with, and the number of changes to it, which tells the streaming thread without a lock.
     pace: Mutex<Option<Pace>>,
     pub(super) pace_version: AtomicU64,
-    /// The sampler's.
+    /// Keeps the sampler going.
     job: Mutex<Option<JobGuard>>,
     neighbours: Mutex<Neighbours>,
 }

@@ -50,7 +50,7 @@ pub(super) struct Neighbours {
     /// A sink downstream waits for the clock.
     synced: bool,
     searched_at: Nanos,
-    /// The name in `watch` that no queue has: told of once.
+    /// The name in `watch` that no queue has, reported once.
     not_found: Option<String>,
     pub runs: Arc<Runs>,
 }

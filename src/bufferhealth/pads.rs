@@ -23,7 +23,7 @@ pub(super) struct Stream {
     pace_version: u64,
 }
 
-/// What arrivals are compared with, in pipelines that follow a clock.
+/// The pace to compare arrivals with, in pipelines that follow a clock.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pace {
     pub clock: gst::Clock,

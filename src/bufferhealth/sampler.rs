@@ -85,7 +85,7 @@ impl BufferHealth {
         Ok(())
     }
 
-    /// Ends that, and lets go of other elements.
+    /// Ends the sampling, and lets go of other elements.
     fn stop_sampling(&self) {
         let guard = self.job().take();
         drop(guard);
@@ -164,7 +164,7 @@ impl BufferHealth {
         usable
     }
 
-    /// What arrivals can be compared with: the pipeline's clock, where something follows it.
+    /// The pace to compare arrivals with: the pipeline's clock, where something follows it.
     fn find_pace(&self) -> Option<Pace> {
         let obj = self.obj();
         if !self.live.load(Ordering::Relaxed) && !self.neighbours().synced() {
@@ -173,7 +173,7 @@ impl BufferHealth {
         Some(Pace { clock: obj.clock()?, base_time: obj.base_time()? })
     }
 
-    /// Tells of the verdicts that nobody has been told of.
+    /// Tells of the verdicts that have not been told yet.
     fn tell(&self, settings: &Settings) {
         let mut telling = false;
         loop {

@@ -10,7 +10,7 @@ use crate::logic::sync::{lock, wait_timeout};
 
 /// Something to be done again and again.
 pub(super) trait Job: Send + Sync {
-    /// Does it. When to do it next, or nothing when there is nobody left to do it for.
+    /// Does it, and says when to do it next; nothing if there is nobody left to do it for.
     fn run(&self) -> Option<Nanos>;
 
     /// It panicked, and is not done any more.

@@ -82,7 +82,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long intervals are. The verdict needs some even if nobody else does.
+    /// The length of intervals. The verdict needs them even when they are switched off for everybody else.
     pub fn interval_length(&self) -> Nanos {
         if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
     }
@@ -91,7 +91,7 @@ impl Settings {
         Tolerance { stall_timeout: self.stall_timeout, max_drop_ratio: self.max_drop_ratio }
     }
 
-    /// Why these cannot work together, if so.
+    /// Why these values cannot work together, if they cannot.
     pub fn contradiction(&self) -> Option<String> {
         (self.high_watermark <= self.low_watermark).then(|| {
             format!(

@@ -236,7 +236,7 @@ impl Probe {
         self.settled_while(read).unwrap_or_default()
     }
 
-    /// Who took what is missing before `unit` since `hole`, as far as one point can tell.
+    /// Who took the buffers that are missing before `unit`, for a span of `hole`, as far as one point can tell.
     fn blame(&self, unit: &Unit, hole: Nanos) -> Option<Count> {
         let skip_until = self.context.skip_until.load(Ordering::Relaxed);
         let skipped = skip_until > 0 && unit.running_time.is_some_and(|at| at.saturating_sub(hole) <= skip_until);

@@ -4,10 +4,10 @@ use crate::logic::clock::{Nanos, SECOND};
 
 /// Available memory is looked at this often.
 pub const LOOK_INTERVAL: Nanos = SECOND;
-/// After so long a calm part of the limit comes back.
+/// After this much calm a part of the limit comes back.
 const CALM: Nanos = 10 * SECOND;
 
-/// How the system is off.
+/// The memory that the system has left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Supply {
     /// More is available than the reserve.

@@ -70,9 +70,8 @@ pub fn set_policy(policy: Policy) {
     PROCESS.budget.set_limit(limit);
 }
 
-/// How the system is off. Looks at the available memory if the last look is a second old, and moves the limit.
-/// `now` comes from one clock for the whole process, such as
-/// [`monotonic`](super::clock::monotonic).
+/// The memory that the system has left. Looks at it if the last look is a second old, and moves the limit.
+/// `now` comes from one clock for the whole process, such as [`monotonic`](super::clock::monotonic).
 pub fn supply(now: Nanos) -> Supply {
     let mut regulation = regulation();
     if regulation.looked.is_none_or(|looked| now.saturating_sub(looked) >= LOOK_INTERVAL) {

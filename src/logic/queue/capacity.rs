@@ -11,7 +11,7 @@ pub enum Content {
     /// Audio, encoded or unknown: counted by time and buffers.
     #[default]
     Other,
-    /// Raw video of so many bytes a frame (0 = unknown, as for frames in graphics memory).
+    /// Raw video with this many bytes in a frame (0 = unknown, as for frames in graphics memory).
     Frames(u64),
 }
 
@@ -39,7 +39,7 @@ pub const OTHER_BUFFERS: u32 = 200;
 const OTHER_TIME: Nanos = 15 * MILLISECOND;
 /// Bytes for all of them: a 32nd of the budget within these bounds.
 const OTHER_BYTES: std::ops::RangeInclusive<u64> = (4 << 20)..=(64 << 20);
-/// Growth in percent of what there is, and at least so many buffers.
+/// Growth in percent of what there is, and the least number of buffers.
 const GROWTH: (u32, u32) = (25, 4);
 
 /// The adaptive part of a queue's limits, in units: frames for raw video, else buffers.
@@ -137,9 +137,9 @@ pub struct Thrift {
     stepped: Option<Nanos>,
 }
 
-/// A queue gives up room so often.
+/// A queue gives up room this often.
 const SHRINK_INTERVAL: Nanos = SECOND;
-/// It takes room again after so long without a step.
+/// It takes room again after this long without a step.
 const CALM: Nanos = 10 * SECOND;
 
 impl Thrift {

@@ -7,13 +7,13 @@ use std::collections::VecDeque;
 
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
 
-/// After standing still for so long, a queue in front of a join may grow, one step per such span.
+/// A queue in front of a join may grow after standing still for this long, one step for each such span.
 pub const GROWTH_INTERVAL: Nanos = 50 * MILLISECOND;
 /// Fewer looks than this never agree on a stall, however short the timeout.
 const LEAST_LOOKS: u32 = 5;
 /// A process that uses more of one core than this is at work.
 const IDLE_CORES: f64 = 0.2;
-/// A process at work gets so many times the timeout.
+/// A process at work gets this many times the timeout.
 const BUSY_FACTOR: u64 = 12;
 
 /// The part of the pipeline around a queue, as seen at one moment.
