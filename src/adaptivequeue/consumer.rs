@@ -1,14 +1,17 @@
 //! The consuming side: a task that takes items out and pushes them downstream.
 
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{AdaptiveQueue, CAT, DATAFLOW, Head};
-use super::item::Item;
-use crate::logic::clock::{MILLISECOND, Nanos};
+use super::element::{AdaptiveQueue, CAT, DATAFLOW};
+use super::item::QueueItem;
+use super::running_time::RunningTimes;
+use crate::logic::backpressure::Zone;
+use crate::logic::clock::{MILLISECOND, Nanos, monotonic};
 use crate::logic::queue::handoff::Waited;
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
@@ -18,11 +21,29 @@ const ROUND: usize = 32;
 /// A consumer slower than this may as well wake the producer each time.
 const SLOW: Nanos = MILLISECOND;
 
+/// The state of the consuming side; a leak downstream is done by the producer, with this one's lock.
+#[derive(Debug, Default)]
+pub(super) struct Head {
+    pub times: RunningTimes,
+    pub needs_discont: bool,
+    /// The segment at the tail was taken over while the queue was empty: it need not be again when it comes out.
+    pub segment_applied: bool,
+    /// Sticky events of items that were dropped in front of what is still to come. The consumer sends them, so that
+    /// none overtakes an older one that is on its way out.
+    pub kept: VecDeque<gst::Event>,
+    last_taken: Nanos,
+}
+
 impl Head {
-    /// Takes the oldest item and keeps account.
-    pub fn take(&mut self, queue: &AdaptiveQueue) -> Option<Item> {
+    /// The queue was emptied: nothing that was known of the stream holds any more.
+    pub fn flush(&mut self) {
+        *self = Self { last_taken: self.last_taken, ..Self::default() };
+    }
+
+    /// Takes the oldest item and counts it.
+    pub fn take(&mut self, queue: &AdaptiveQueue) -> Option<QueueItem> {
         let (item, _) = queue.handoff.pop(|item| {
-            if let Item::Event(event) = item
+            if let QueueItem::Event(event) = item
                 && let gst::EventView::Segment(segment) = event.view()
             {
                 if !std::mem::take(&mut self.segment_applied) {
@@ -33,16 +54,16 @@ impl Head {
             self.times.of(item).map(|(_, end)| end)
         })?;
         queue.handoff.popped(|| {
-            let now = queue.now();
+            let now = monotonic();
             now.saturating_sub(std::mem::replace(&mut self.last_taken, now)) >= SLOW
         });
         Some(item)
     }
 
     /// Takes the oldest item, which is not to be sent. If it is a sticky event it stays in force.
-    pub fn drop_oldest(&mut self, queue: &AdaptiveQueue) -> Option<Item> {
+    pub fn drop_oldest(&mut self, queue: &AdaptiveQueue) -> Option<QueueItem> {
         let item = self.take(queue)?;
-        if let Item::Event(event) = &item
+        if let QueueItem::Event(event) = &item
             && event.is_sticky()
         {
             self.kept.push_back(event.clone());
@@ -77,29 +98,27 @@ impl AdaptiveQueue {
         if self.handoff.has_thresholds() && !self.handoff.is_ready() && lock(&self.head).kept.is_empty() {
             self.wait_for_data()?;
         }
-        let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
+        let before = self.level_to_notify();
         let Some(item) = self.take() else { return self.wait_for_data() };
         if self.stall.leaks() {
             self.stall.stop_leaking();
         }
-        if self.pressure.active() || self.grown.load(Ordering::Relaxed) {
+        if self.backpressure.active() || self.grown.load(Ordering::Relaxed) {
             self.look_at_level();
         }
         self.push(item)?;
-        if let Some(before) = before {
-            self.notify_levels(before);
-        }
+        self.notify_level(before);
         Ok(())
     }
 
     /// The next item; the first data after a leak is marked.
-    fn take(&self) -> Option<Item> {
+    fn take(&self) -> Option<QueueItem> {
         let mut head = lock(&self.head);
         if let Some(event) = head.kept.pop_front() {
-            return Some(Item::Event(event));
+            return Some(QueueItem::Event(event));
         }
         let mut item = head.take(self)?;
-        if head.needs_discont && matches!(item, Item::Buffer(_) | Item::List(_)) {
+        if head.needs_discont && matches!(item, QueueItem::Buffer(_) | QueueItem::List(_)) {
             item.set_discont();
             head.needs_discont = false;
         }
@@ -113,11 +132,11 @@ impl AdaptiveQueue {
             self.flow()?;
             // A handler may have changed the thresholds.
             if !self.handoff.spin_for_data() {
-                let began = self.now();
+                let began = monotonic();
                 let waited = self.handoff.wait_for_data();
-                let time = self.now().saturating_sub(began);
+                let time = monotonic().saturating_sub(began);
                 self.handoff.slept(time);
-                self.stats.consumer_waits.add(time);
+                self.stats.consumer_waits.record(time);
                 if waited == Waited::Closed {
                     self.flow()?;
                 }
@@ -129,21 +148,21 @@ impl AdaptiveQueue {
         Ok(())
     }
 
-    fn push(&self, item: Item) -> Result<(), gst::FlowError> {
+    fn push(&self, item: QueueItem) -> Result<(), gst::FlowError> {
         gst::log!(DATAFLOW, imp = self, "pushing {item:?}");
         let result = match item {
-            Item::Buffer(buffer) => self.srcpad.push(buffer),
-            Item::List(list) => self.srcpad.push_list(list),
-            Item::Event(event) => return self.push_event(event),
-            Item::Query(ticket) => {
-                ticket.run(|query| self.srcpad.peer_query(query));
+            QueueItem::Buffer(buffer) => self.srcpad.push(buffer),
+            QueueItem::List(list) => self.srcpad.push_list(list),
+            QueueItem::Event(event) => return self.push_event(event),
+            QueueItem::Query(queued) => {
+                queued.run(|query| self.srcpad.peer_query(query));
                 return Ok(());
             }
         };
         match result {
             Ok(_) => Ok(()),
             Err(gst::FlowError::Eos) => self.skip_to_next_stream(),
-            // Who closed the stream meanwhile knows better why.
+            // Whoever closed the stream meanwhile knows better why.
             Err(error) => Err(self.fail_flow(error)),
         }
     }
@@ -171,7 +190,7 @@ impl AdaptiveQueue {
         loop {
             let mut head = lock(&self.head);
             match head.drop_oldest(self) {
-                Some(Item::Event(event))
+                Some(QueueItem::Event(event))
                     if matches!(
                         event.type_(),
                         gst::EventType::Eos | gst::EventType::Segment | gst::EventType::StreamStart
@@ -221,8 +240,8 @@ impl AdaptiveQueue {
     fn look_at_level(&self) {
         let (level, limits) = (self.handoff.level(), self.handoff.limits());
         let (high, low) = self.hot.marks();
-        if self.pressure.active() && watermark::is_low(&level, &limits, high, low) {
-            self.update_pressure(&level, &limits);
+        if self.backpressure.active() && watermark::zone(&level, &limits, high, low) == Zone::Low {
+            self.update_backpressure(&level, &limits);
         }
         if self.grown.load(Ordering::Relaxed) {
             self.fall_back(&level);

@@ -2,15 +2,15 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use super::imp::now;
-use crate::logic::clock::Nanos;
+use crate::logic::clock::{Nanos, monotonic};
+use crate::logic::sync::{lock, wait_timeout};
 
-/// What is to be done again and again.
+/// Something to be done again and again.
 pub(super) trait Job: Send + Sync {
-    /// Does it. When to do it next, or nothing when there is nobody left to do it for.
+    /// Does it, and says when to do it next; nothing if there is nobody left to do it for.
     fn run(&self) -> Option<Nanos>;
 
     /// It panicked, and is not done any more.
@@ -35,14 +35,14 @@ static JOBS: Mutex<Jobs> = Mutex::new(Jobs { entries: Vec::new(), next_id: 0, ru
 static CHANGED: Condvar = Condvar::new();
 
 fn jobs() -> MutexGuard<'static, Jobs> {
-    JOBS.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&JOBS)
 }
 
-/// Keeps a job going until it is dropped. A run under way then is not waited for: it may be what drops the ticket.
+/// Keeps a job going until it is dropped. A run under way then is not waited for: it may be what drops the guard.
 #[derive(Debug)]
-pub(super) struct Ticket(u64);
+pub(super) struct JobGuard(u64);
 
-impl Drop for Ticket {
+impl Drop for JobGuard {
     fn drop(&mut self) {
         jobs().entries.retain(|entry| entry.id != self.0);
         CHANGED.notify_all();
@@ -50,7 +50,7 @@ impl Drop for Ticket {
 }
 
 /// Starts doing `job`, at once for the first time.
-pub(super) fn start(job: Arc<dyn Job>) -> std::io::Result<Ticket> {
+pub(super) fn start(job: Arc<dyn Job>) -> std::io::Result<JobGuard> {
     let mut jobs = jobs();
     if !jobs.running {
         std::thread::Builder::new().name("bufferhealth".into()).spawn(work)?;
@@ -58,9 +58,9 @@ pub(super) fn start(job: Arc<dyn Job>) -> std::io::Result<Ticket> {
     }
     let id = jobs.next_id;
     jobs.next_id += 1;
-    jobs.entries.push(Entry { id, due: now(), job });
+    jobs.entries.push(Entry { id, due: monotonic(), job });
     CHANGED.notify_all();
-    Ok(Ticket(id))
+    Ok(JobGuard(id))
 }
 
 /// Whether the thread is there.
@@ -76,10 +76,10 @@ fn work() {
             table.running = false;
             return;
         };
-        let time = now();
+        let time = monotonic();
         if earliest > time {
             let wait = Duration::from_nanos(earliest - time);
-            table = CHANGED.wait_timeout(table, wait).unwrap_or_else(PoisonError::into_inner).0;
+            (table, _) = wait_timeout(&CHANGED, table, wait);
             continue;
         }
         let due: Vec<_> =
@@ -113,7 +113,7 @@ mod tests {
     struct Ticker(mpsc::Sender<Nanos>);
     impl Job for Ticker {
         fn run(&self) -> Option<Nanos> {
-            let time = now();
+            let time = monotonic();
             self.0.send(time).ok()?;
             Some(time + 5 * MILLISECOND)
         }
@@ -137,14 +137,14 @@ mod tests {
         for _round in 0..20 {
             let (ticks, ticked) = mpsc::channel();
             let (panics, told) = mpsc::channel();
-            let tickets = [start(Arc::new(Ticker(ticks.clone()))), start(Arc::new(Ticker(ticks)))];
+            let guards = [start(Arc::new(Ticker(ticks.clone()))), start(Arc::new(Ticker(ticks)))];
             let panicking = start(Arc::new(Panicking(panics)));
-            assert!(tickets.iter().all(Result::is_ok) && running());
+            assert!(guards.iter().all(Result::is_ok) && running());
             assert_eq!(told.recv_timeout(patience).expect("a report"), "on purpose");
             for _ in 0..6 {
                 ticked.recv_timeout(patience).expect("ticks go on after a panic of another");
             }
-            drop((tickets, panicking));
+            drop((guards, panicking));
             let ended = std::time::Instant::now() + patience;
             while running() {
                 assert!(std::time::Instant::now() < ended, "the thread outlived the last job");

@@ -4,8 +4,8 @@
 //! is at most 1/35 (2.9 %) away from any value in it; hence no percentile is off by more, whatever the distribution. Seventeen and
 //! not a power of two because 16 parts would give 3.03 % and 32 nearly twice the memory.
 
-use super::sync::{AtomicU64, Ordering};
 use crate::logic::clock::Nanos;
+use crate::logic::sync::atomic::{AtomicU64, Ordering};
 
 /// Values below this have a bucket each.
 const EXACT: u64 = 64;
@@ -120,7 +120,7 @@ impl Recorder {
         read
     }
 
-    /// What was recorded since the last roll, which `mark` remembers, and moves the mark. One reader at a time.
+    /// The values recorded since the last roll, which `mark` remembers, and moves the mark. One reader at a time.
     pub fn roll(&self, mark: &mut Mark) -> Histogram {
         let mut recent = Histogram::default();
         for ((to, from), seen) in recent.counts.iter_mut().zip(self.buckets.iter()).zip(mark.counts.iter_mut()) {
@@ -208,8 +208,8 @@ impl Histogram {
     }
 }
 
-/// What a distribution looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The figures of a distribution.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub struct Summary {
     pub count: u64,
@@ -269,6 +269,12 @@ mod tests {
     #[test]
     fn nothing_recorded_has_no_figures() {
         assert_eq!(Histogram::default().summary(), None);
+    }
+
+    #[test]
+    fn extremes_do_not_panic() {
+        let values = [0, 1, 3, 4, u64::MAX / 2, u64::MAX];
+        assert_eq!(recorded(&values).read().summary().map(|s| (s.count, s.max)), Some((6, u64::MAX)));
     }
 
     #[test]

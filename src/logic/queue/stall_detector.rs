@@ -1,24 +1,24 @@
 //! When standing still has become a stall, and when growing is the remedy.
 //!
-//! The detector is told, look by look, whether anything moved in the part of the pipeline that the queue belongs to and
+//! The detector is told at every look whether anything moved in the part of the pipeline that the queue belongs to and
 //! what is known of those who stand still. It never sees a pipeline; it only weighs evidence over time.
 
 use std::collections::VecDeque;
 
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
 
-/// Still for so long, a queue in front of a join may grow, one step per such span.
+/// A queue in front of a join may grow after standing still for this long, one step for each such span.
 pub const GROWTH_INTERVAL: Nanos = 50 * MILLISECOND;
 /// Fewer looks than this never agree on a stall, however short the timeout.
 const LEAST_LOOKS: u32 = 5;
 /// A process that uses more of one core than this is at work.
 const IDLE_CORES: f64 = 0.2;
-/// A process at work gets so many times the timeout.
+/// A process at work gets this many times the timeout.
 const BUSY_FACTOR: u64 = 12;
 
-/// What is seen at one moment.
+/// The part of the pipeline around a queue, as seen at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct Observation {
     /// Sum of everything that counts as progress; any change is progress.
     pub moved: u64,
     /// Time in which the process has worked, or would have if it had got a core, so far.
@@ -35,7 +35,7 @@ pub struct Look {
     pub growth_helps: bool,
 }
 
-/// What to do.
+/// The conclusion, which is also the thing to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Nothing.
@@ -48,9 +48,9 @@ pub enum Verdict {
     Stalled,
 }
 
-/// Weighs the looks of one queue.
+/// Weighs the observations of one queue.
 #[derive(Debug, Default)]
-pub struct Detector {
+pub struct StallDetector {
     last: Option<(Nanos, u64)>,
     still: Nanos,
     looks: u32,
@@ -60,27 +60,27 @@ pub struct Detector {
     evidence: VecDeque<(Nanos, Nanos)>,
 }
 
-impl Detector {
+impl StallDetector {
     /// How long nothing has moved; a suspended process counts as one look.
     pub fn still(&self) -> Nanos {
         self.still
     }
 
-    /// One look at time `now`, with the `timeout` of the queue (0 = never).
-    pub fn look(&mut self, now: Nanos, timeout: Nanos, look: &Look) -> Verdict {
-        let Some((then, moved)) = self.last.replace((now, look.moved)) else { return Verdict::Wait };
-        if look.excused || look.moved != moved {
+    /// Takes in what is seen at time `now`, with the `timeout` of the queue (0 = never).
+    pub fn observe(&mut self, now: Nanos, timeout: Nanos, seen: &Observation) -> Verdict {
+        let Some((then, moved)) = self.last.replace((now, seen.moved)) else { return Verdict::Wait };
+        if seen.excused || seen.moved != moved {
             *self = Self { last: self.last, ..Self::default() };
             return Verdict::Wait;
         }
         let spacing = spacing(timeout);
         self.still += now.saturating_sub(then).min(spacing);
         self.looks += 1;
-        if let Some(verdict) = self.judge(timeout, spacing, look) {
+        if let Some(verdict) = self.judge(timeout, spacing, seen) {
             return verdict;
         }
         // Growth that is denied changes nothing, and is asked for again until the judgement above.
-        let grows = look.join && look.inputs_stuck && look.growth_helps;
+        let grows = seen.join && seen.inputs_stuck && seen.growth_helps;
         if grows && self.still >= self.grown_at.saturating_add(GROWTH_INTERVAL) {
             self.grown_at = self.still;
             return Verdict::Grow;
@@ -89,16 +89,16 @@ impl Detector {
     }
 
     /// Whether the looks so far make a stall.
-    fn judge(&mut self, timeout: Nanos, spacing: Nanos, look: &Look) -> Option<Verdict> {
+    fn judge(&mut self, timeout: Nanos, spacing: Nanos, seen: &Observation) -> Option<Verdict> {
         if timeout == 0 {
             return None;
         }
-        let complete = look.inputs_stuck && !look.application;
+        let complete = seen.inputs_stuck && !seen.application;
         if complete {
             if self.evidence.back().is_none_or(|(at, _)| self.still >= at.saturating_add(spacing)) {
-                self.evidence.push_back((self.still, look.cpu));
+                self.evidence.push_back((self.still, seen.cpu));
             }
-            if let Some(verdict) = self.weigh(timeout, look.cpu) {
+            if let Some(verdict) = self.weigh(timeout, seen.cpu) {
                 return Some(verdict);
             }
         } else {
@@ -148,7 +148,7 @@ mod tests {
     const TICK: Nanos = 50 * MILLISECOND;
     const TIMEOUT: Nanos = 5 * SECOND;
     /// Nothing moves, nobody else is to be waited for, the process is idle.
-    const STUCK: Look = Look {
+    const STUCK: Observation = Observation {
         moved: 7,
         cpu: 0,
         excused: false,
@@ -159,53 +159,58 @@ mod tests {
     };
 
     /// Looks every 50 ms for `span` and returns the verdicts that are not `Wait`, with their times in ms.
-    fn run(detector: &mut Detector, from: Nanos, span: Nanos, look: impl Fn(Nanos) -> Look) -> Vec<(u64, Verdict)> {
+    fn run(
+        detector: &mut StallDetector,
+        from: Nanos,
+        span: Nanos,
+        look: impl Fn(Nanos) -> Observation,
+    ) -> Vec<(u64, Verdict)> {
         (0..=span / TICK)
             .map(|i| from + i * TICK)
-            .map(|now| (now / MILLISECOND, detector.look(now, TIMEOUT, &look(now))))
+            .map(|now| (now / MILLISECOND, detector.observe(now, TIMEOUT, &look(now))))
             .filter(|(_, verdict)| *verdict != Verdict::Wait)
             .collect()
     }
 
     #[test]
     fn an_idle_jam_is_a_stall_after_the_timeout() {
-        let seen = run(&mut Detector::default(), 0, 6 * SECOND, |_| STUCK);
+        let seen = run(&mut StallDetector::default(), 0, 6 * SECOND, |_| STUCK);
         let (at, verdict) = seen[0];
         assert!(verdict == Verdict::Stalled && (5000..=5200).contains(&at), "{seen:?}");
     }
 
     #[test]
     fn any_progress_starts_anew() {
-        let look = |now| Look { moved: now / (4 * SECOND), ..STUCK };
-        assert_eq!(run(&mut Detector::default(), 0, 60 * SECOND, look), []);
+        let look = |now| Observation { moved: now / (4 * SECOND), ..STUCK };
+        assert_eq!(run(&mut StallDetector::default(), 0, 60 * SECOND, look), []);
     }
 
     #[test]
     fn an_excuse_starts_anew() {
-        let look = |now| Look { excused: (now / SECOND) % 5 == 4, ..STUCK };
-        assert_eq!(run(&mut Detector::default(), 0, 60 * SECOND, look), []);
+        let look = |now| Observation { excused: (now / SECOND) % 5 == 4, ..STUCK };
+        assert_eq!(run(&mut StallDetector::default(), 0, 60 * SECOND, look), []);
     }
 
     #[test]
     fn an_input_fed_by_somebody_else_is_told_of_once_and_never_fails() {
-        for look in [Look { inputs_stuck: false, ..STUCK }, Look { application: true, ..STUCK }] {
-            let seen = run(&mut Detector::default(), 0, 600 * SECOND, |_| look);
+        for look in [Observation { inputs_stuck: false, ..STUCK }, Observation { application: true, ..STUCK }] {
+            let seen = run(&mut StallDetector::default(), 0, 600 * SECOND, |_| look);
             assert!(matches!(seen[..], [(5000..=5100, Verdict::Tell)]), "{seen:?}");
         }
     }
 
     #[test]
     fn a_process_at_work_is_told_of_and_fails_after_twelve_timeouts() {
-        let seen = run(&mut Detector::default(), 0, 61 * SECOND, |now| Look { cpu: now / 4, ..STUCK });
+        let seen = run(&mut StallDetector::default(), 0, 61 * SECOND, |now| Observation { cpu: now / 4, ..STUCK });
         assert!(matches!(seen[..2], [(5000..=5200, Verdict::Tell), (60_000..=60_200, Verdict::Stalled)]), "{seen:?}");
-        let ends = |now: Nanos| Look { cpu: now.min(20 * SECOND), ..STUCK };
-        let seen = run(&mut Detector::default(), 0, 40 * SECOND, ends);
+        let ends = |now: Nanos| Observation { cpu: now.min(20 * SECOND), ..STUCK };
+        let seen = run(&mut StallDetector::default(), 0, 40 * SECOND, ends);
         assert!(matches!(seen[1], (24_000..=25_500, Verdict::Stalled)), "work that ended is no excuse: {seen:?}");
     }
 
     #[test]
     fn a_suspended_process_counts_as_one_look() {
-        let mut detector = Detector::default();
+        let mut detector = StallDetector::default();
         assert_eq!(run(&mut detector, 0, SECOND, |_| STUCK), []);
         assert_eq!(run(&mut detector, 21 * SECOND, 2 * SECOND, |_| STUCK), []);
         assert!(detector.still() <= 4 * SECOND + TICK);
@@ -213,34 +218,40 @@ mod tests {
 
     #[test]
     fn growth_comes_first_one_step_per_span_and_only_at_a_join() {
-        let grow = Look { join: true, growth_helps: true, ..STUCK };
-        let seen = run(&mut Detector::default(), 0, 200 * MILLISECOND, |_| grow);
+        let grow = Observation { join: true, growth_helps: true, ..STUCK };
+        let seen = run(&mut StallDetector::default(), 0, 200 * MILLISECOND, |_| grow);
         assert_eq!(seen, [50, 100, 150, 200].map(|at| (at, Verdict::Grow)));
-        for look in [Look { join: false, ..grow }, Look { inputs_stuck: false, ..grow }, Look { excused: true, ..grow }]
-        {
-            assert_eq!(run(&mut Detector::default(), 0, SECOND, |_| look), [], "{look:?}");
+        for look in [
+            Observation { join: false, ..grow },
+            Observation { inputs_stuck: false, ..grow },
+            Observation { excused: true, ..grow },
+        ] {
+            assert_eq!(run(&mut StallDetector::default(), 0, SECOND, |_| look), [], "{look:?}");
         }
     }
 
     #[test]
     fn growth_that_is_denied_does_not_put_off_the_stall() {
-        let grow = Look { join: true, growth_helps: true, ..STUCK };
-        let seen = run(&mut Detector::default(), 0, 6 * SECOND, |_| grow);
+        let grow = Observation { join: true, growth_helps: true, ..STUCK };
+        let seen = run(&mut StallDetector::default(), 0, 6 * SECOND, |_| grow);
         assert!(seen.iter().any(|(at, v)| *v == Verdict::Stalled && (5000..=5200).contains(at)), "{seen:?}");
     }
 
     #[test]
     fn never_means_never_but_growth_goes_on() {
-        let mut detector = Detector::default();
-        let verdicts: Vec<_> = (0..4000).map(|i| detector.look(i * TICK, 0, &STUCK)).collect();
+        let mut detector = StallDetector::default();
+        let verdicts: Vec<_> = (0..4000).map(|i| detector.observe(i * TICK, 0, &STUCK)).collect();
         assert!(verdicts.iter().all(|v| *v == Verdict::Wait));
-        assert_eq!(detector.look(4000 * TICK, 0, &Look { join: true, growth_helps: true, ..STUCK }), Verdict::Grow);
+        assert_eq!(
+            detector.observe(4000 * TICK, 0, &Observation { join: true, growth_helps: true, ..STUCK }),
+            Verdict::Grow
+        );
     }
 
     #[test]
     fn a_short_timeout_needs_five_looks() {
-        let mut detector = Detector::default();
-        let stalled = (0..20).find(|i| detector.look(i * TICK, MILLISECOND, &STUCK) == Verdict::Stalled);
+        let mut detector = StallDetector::default();
+        let stalled = (0..20).find(|i| detector.observe(i * TICK, MILLISECOND, &STUCK) == Verdict::Stalled);
         assert!(matches!(stalled, Some(5..=6)), "{stalled:?}");
     }
 }

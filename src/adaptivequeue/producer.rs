@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use gst::subclass::prelude::*;
 
-use super::imp::{AdaptiveQueue, CAT, DATAFLOW, Tail};
-use super::item::Item;
+use super::element::{AdaptiveQueue, CAT, DATAFLOW};
+use super::item::QueueItem;
+use super::running_time::RunningTimes;
 use super::settings::Leaky;
-use super::watch;
-use crate::logic::clock::Nanos;
-use crate::logic::queue::handoff::Waited;
-use crate::logic::queue::levels::Size;
-use crate::logic::queue::progress::GROWTH_INTERVAL;
+use super::watchdog;
+use crate::logic::clock::{Nanos, monotonic};
+use crate::logic::queue::handoff::{Handoff, Seen, Waited};
+use crate::logic::queue::levels::Level;
+use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
-/// The consumer's counters are fetched after so many buffers at the latest.
+/// The consumer's counters are fetched after this many buffers at the latest.
 const REFRESH: u32 = 16;
 
 enum Room {
@@ -24,9 +25,38 @@ enum Room {
     Leak,
 }
 
+/// The state of the producing side.
+#[derive(Debug)]
+pub(super) struct Tail {
+    pub times: RunningTimes,
+    pub needs_discont: bool,
+    /// The consumer's counters as last seen, so that they need not be fetched from the other core for every buffer.
+    seen: Seen,
+    /// Buffers until `seen` is fetched again.
+    fresh: u32,
+    peak: Level,
+}
+
 impl Tail {
+    pub fn new(handoff: &Handoff<QueueItem>) -> Self {
+        Self {
+            times: RunningTimes::default(),
+            needs_discont: false,
+            seen: handoff.see_head(),
+            fresh: 0,
+            peak: Level::default(),
+        }
+    }
+
+    /// The queue was emptied: nothing that was known of the stream holds any more.
+    pub fn flush(&mut self) {
+        self.times = RunningTimes::default();
+        self.needs_discont = false;
+        self.fresh = 0;
+    }
+
     /// The level, fetching the consumer's counters only if the known ones leave `near` in doubt.
-    fn level(&mut self, queue: &AdaptiveQueue, near: impl Fn(&Size) -> bool) -> Size {
+    fn level(&mut self, queue: &AdaptiveQueue, near: impl Fn(&Level) -> bool) -> Level {
         if self.fresh > 0 {
             let level = queue.handoff.level_since(&self.seen);
             if !near(&level) {
@@ -42,13 +72,13 @@ impl Tail {
 
 impl AdaptiveQueue {
     /// A buffer or a list arrives.
-    pub(super) fn chain(&self, mut item: Item) -> Result<gst::FlowSuccess, gst::FlowError> {
+    pub(super) fn chain(&self, mut item: QueueItem) -> Result<gst::FlowSuccess, gst::FlowError> {
         gst::log!(DATAFLOW, imp = self, "received {item:?}");
-        if self.size_stale.load(Ordering::Relaxed) {
+        if self.lease_due.load(Ordering::Relaxed) {
             self.take_lease();
         }
         let limits = self.handoff.limits();
-        let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
+        let before = self.level_to_notify();
         let mut tail = lock(&self.tail);
         self.accepts()?;
         if tail.level(self, |level| level.reaches(&limits)).reaches(&limits) {
@@ -78,12 +108,10 @@ impl AdaptiveQueue {
             self.stats.peak(&tail.peak);
         }
         drop(tail);
-        if self.handoff.reaches_marks(&level) && !self.pressure.active() {
-            self.update_pressure(&level, &self.handoff.limits());
+        if self.handoff.reaches_marks(&level) && !self.backpressure.active() {
+            self.update_backpressure(&level, &self.handoff.limits());
         }
-        if let Some(before) = before {
-            self.notify_levels(before);
-        }
+        self.notify_level(before);
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -122,9 +150,9 @@ impl AdaptiveQueue {
         Ok(Room::Made)
     }
 
-    /// Sleeps until there is room; the watch is told when that takes long, and may end the wait with an error.
+    /// Sleeps until there is room; the watchdog is told when that takes long, and may end the wait with an error.
     fn wait_for_room(&self) -> Result<(), gst::FlowError> {
-        let began = self.now();
+        let began = monotonic();
         self.stall.set_blocked(Some(began));
         self.follow_supply();
         gst::debug!(CAT, imp = self, "full, waiting for room");
@@ -132,12 +160,12 @@ impl AdaptiveQueue {
         let waited = loop {
             match self.handoff.wait_for_room(patience.take()) {
                 Waited::TimedOut if self.stall.leaks() => break Waited::Ready,
-                Waited::TimedOut => watch::suspect(&self.obj()),
+                Waited::TimedOut => watchdog::suspect(&self.obj()),
                 ended => break ended,
             }
         };
         self.stall.set_blocked(None);
-        self.stats.producer_waits.add(self.now().saturating_sub(began));
+        self.stats.producer_waits.record(monotonic().saturating_sub(began));
         match waited {
             Waited::Closed => self.flow().map(drop),
             _ => Ok(()),
@@ -160,6 +188,6 @@ impl AdaptiveQueue {
 
     /// How long the producer has been blocked.
     pub(super) fn blocked_for(&self) -> Option<Nanos> {
-        Some(self.now().saturating_sub(self.stall.blocked()?))
+        Some(monotonic().saturating_sub(self.stall.blocked()?))
     }
 }

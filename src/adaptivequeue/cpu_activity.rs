@@ -1,27 +1,25 @@
 //! Whether the process is at work.
 
-use crate::logic::clock::{Clock, MonotonicClock, Nanos, SECOND};
+use crate::logic::clock::{Nanos, SECOND, monotonic, process_cpu_time};
 
 /// Counts the time in which the process worked, or would have if it had got a core: one that is starved of CPU time is
 /// not idle, and uses as little of it.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
-    clock: MonotonicClock,
-    /// Time and CPU time at the last look.
+pub(super) struct CpuActivity {
+    /// Time and CPU time at the last sample.
     last: Option<(Nanos, Nanos)>,
-    work: Nanos,
+    active: Nanos,
 }
 
-impl Meter {
-    /// One look, of many: what a thread wants at this moment stands for the time since the last one.
-    pub fn look(&mut self) -> Nanos {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-        let (now, cpu) = (self.clock.now(), time.tv_sec as u64 * SECOND + time.tv_nsec as u64);
+impl CpuActivity {
+    /// The time so far. Each call is a sample: what a thread wants at this moment stands for the time since the last one.
+    pub fn sample(&mut self) -> Nanos {
+        let (now, cpu) = (monotonic(), process_cpu_time());
         if let Some((then, used)) = self.last.replace((now, cpu)) {
             let wanted = if others_want_to_run() { (now - then).min(SECOND) } else { 0 };
-            self.work += wanted.max(cpu.saturating_sub(used));
+            self.active += wanted.max(cpu.saturating_sub(used));
         }
-        self.work
+        self.active
     }
 }
 

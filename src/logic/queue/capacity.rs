@@ -1,17 +1,17 @@
 //! A queue's limits: what the user set, what the tier and the budget allow for the rest, and growth.
 
-use super::levels::Size;
+use super::levels::Level;
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
 use crate::logic::memory::low::Supply;
 use crate::logic::memory::tiers::FLOOR;
 
-/// What flows through the queue.
+/// The kind of data in the queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Content {
     /// Audio, encoded or unknown: counted by time and buffers.
     #[default]
     Other,
-    /// Raw video of so many bytes a frame (0 = unknown, as for frames in graphics memory).
+    /// Raw video with this many bytes in a frame (0 = unknown, as for frames in graphics memory).
     Frames(u64),
 }
 
@@ -39,13 +39,13 @@ pub const OTHER_BUFFERS: u32 = 200;
 const OTHER_TIME: Nanos = 15 * MILLISECOND;
 /// Bytes for all of them: a 32nd of the budget within these bounds.
 const OTHER_BYTES: std::ops::RangeInclusive<u64> = (4 << 20)..=(64 << 20);
-/// Growth in percent of what there is, and at least so many buffers.
+/// Growth in percent of what there is, and the least number of buffers.
 const GROWTH: (u32, u32) = (25, 4);
 
 /// The adaptive part of a queue's limits, in units: frames for raw video, else buffers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizing {
-    /// What flows.
+pub struct Capacity {
+    /// The kind of data.
     pub content: Content,
     /// Units before growth.
     pub base: u32,
@@ -55,7 +55,7 @@ pub struct Sizing {
     pub unit_bytes: u64,
 }
 
-impl Sizing {
+impl Capacity {
     /// A queue for `content`, with the tier's `frames` for raw video and a share of the budget's `limit` for the rest.
     pub fn new(content: Content, frames: u32, budget_limit: u64) -> Self {
         let (base, unit_bytes) = match content {
@@ -95,17 +95,17 @@ impl Sizing {
     }
 
     /// The limits in force.
-    pub fn limits(&self, user: &UserLimits) -> Size {
+    pub fn limits(&self, user: &UserLimits) -> Level {
         let units = u64::from(self.units);
         let adaptive = match self.content {
             Content::Frames(_) => {
                 // A number of frames that the user chose is meant: bytes follow it.
                 let frames = user.buffers.filter(|b| *b > 0).map_or(units, u64::from);
-                Size { buffers: units, bytes: frames.saturating_mul(self.unit_bytes), time: 0 }
+                Level { buffers: units, bytes: frames.saturating_mul(self.unit_bytes), time: 0 }
             }
-            Content::Other => Size { buffers: units, bytes: units * self.unit_bytes, time: units * OTHER_TIME },
+            Content::Other => Level { buffers: units, bytes: units * self.unit_bytes, time: units * OTHER_TIME },
         };
-        Size {
+        Level {
             buffers: user.buffers.map_or(adaptive.buffers, u64::from),
             bytes: user.bytes.map_or(adaptive.bytes, u64::from),
             time: user.time.unwrap_or(adaptive.time),
@@ -123,9 +123,9 @@ impl Sizing {
     }
 
     /// Whether the queue has grown and now holds so little that its first size will do again.
-    pub fn may_fall_back(&self, level: &Size, user: &UserLimits) -> bool {
+    pub fn may_fall_back(&self, level: &Level, user: &UserLimits) -> bool {
         self.units > self.base && {
-            let first = Sizing { units: self.base, ..*self };
+            let first = Capacity { units: self.base, ..*self };
             level.fill(&first.limits(user)) <= 0.5
         }
     }
@@ -137,21 +137,21 @@ pub struct Thrift {
     stepped: Option<Nanos>,
 }
 
-/// A queue gives up room so often.
+/// A queue gives up room this often.
 const SHRINK_INTERVAL: Nanos = SECOND;
-/// It takes room again after so long without a step.
+/// It takes room again after this long without a step.
 const CALM: Nanos = 10 * SECOND;
 
 impl Thrift {
     /// The units from now on.
-    pub fn look(&mut self, sizing: &Sizing, supply: Supply, now: Nanos) -> u32 {
+    pub fn update(&mut self, capacity: &Capacity, supply: Supply, now: Nanos) -> u32 {
         let rest = self.stepped.map(|stepped| now.saturating_sub(stepped));
         let units = match supply {
-            Supply::Low | Supply::Scarce if rest.is_none_or(|rest| rest >= SHRINK_INTERVAL) => sizing.shrunk(),
-            Supply::Plenty if sizing.units < sizing.base && rest.is_some_and(|rest| rest >= CALM) => {
-                sizing.grown().min(sizing.base)
+            Supply::Low | Supply::Scarce if rest.is_none_or(|rest| rest >= SHRINK_INTERVAL) => capacity.shrunk(),
+            Supply::Plenty if capacity.units < capacity.base && rest.is_some_and(|rest| rest >= CALM) => {
+                capacity.grown().min(capacity.base)
             }
-            _ => return sizing.units,
+            _ => return capacity.units,
         };
         self.stepped = Some(now);
         units
@@ -167,61 +167,63 @@ mod tests {
 
     #[test]
     fn raw_video_counts_frames_and_their_bytes() {
-        let sizing = Sizing::new(Content::Frames(FRAME), 64, 24 * GIB);
-        let limits = sizing.limits(&UserLimits::default());
-        assert_eq!(limits, Size { buffers: 64, bytes: 64 * FRAME, time: 0 });
-        assert_eq!(sizing.lease(64, &UserLimits::default()), (64 * FRAME, false));
-        assert_eq!(sizing.affordable(10 * FRAME - 1), 9);
-        assert_eq!(sizing.affordable(0), FLOOR);
+        let capacity = Capacity::new(Content::Frames(FRAME), 64, 24 * GIB);
+        let limits = capacity.limits(&UserLimits::default());
+        assert_eq!(limits, Level { buffers: 64, bytes: 64 * FRAME, time: 0 });
+        assert_eq!(capacity.lease(64, &UserLimits::default()), (64 * FRAME, false));
+        assert_eq!(capacity.affordable(10 * FRAME - 1), 9);
+        assert_eq!(capacity.affordable(0), FLOOR);
     }
 
     #[test]
     fn everything_else_counts_three_seconds_two_hundred_buffers_and_a_share() {
-        let limits = Sizing::new(Content::Other, 64, 24 * GIB).limits(&UserLimits::default());
+        let limits = Capacity::new(Content::Other, 64, 24 * GIB).limits(&UserLimits::default());
         assert_eq!((limits.buffers, limits.time), (200, 3_000_000_000));
         assert!((60 << 20..=64 << 20).contains(&limits.bytes), "{}", limits.bytes);
-        assert!(Sizing::new(Content::Other, 64, 64 << 20).limits(&UserLimits::default()).bytes > 3 << 20);
+        assert!(Capacity::new(Content::Other, 64, 64 << 20).limits(&UserLimits::default()).bytes > 3 << 20);
     }
 
     #[test]
     fn what_the_user_set_is_meant_and_not_denied() {
-        let sizing = Sizing::new(Content::Frames(FRAME), 8, GIB);
+        let capacity = Capacity::new(Content::Frames(FRAME), 8, GIB);
         let user = UserLimits { buffers: Some(200), ..UserLimits::default() };
-        assert_eq!(sizing.limits(&user), Size { buffers: 200, bytes: 200 * FRAME, time: 0 });
-        assert_eq!(sizing.lease(8, &user), (200 * FRAME, true));
+        assert_eq!(capacity.limits(&user), Level { buffers: 200, bytes: 200 * FRAME, time: 0 });
+        assert_eq!(capacity.lease(8, &user), (200 * FRAME, true));
         let none = UserLimits { buffers: Some(0), bytes: Some(0), time: Some(0) };
-        assert_eq!(sizing.limits(&none), Size::default());
-        assert_eq!(sizing.lease(8, &none), (8 * FRAME, false));
+        assert_eq!(capacity.limits(&none), Level::default());
+        assert_eq!(capacity.lease(8, &none), (8 * FRAME, false));
     }
 
     #[test]
     fn growth_is_a_quarter_and_at_least_four() {
-        let mut sizing = Sizing::new(Content::Frames(1), 8, GIB);
-        let mut steps = vec![sizing.units];
+        let mut capacity = Capacity::new(Content::Frames(1), 8, GIB);
+        let mut steps = vec![capacity.units];
         for _ in 0..6 {
-            sizing.units = sizing.grown();
-            steps.push(sizing.units);
+            capacity.units = capacity.grown();
+            steps.push(capacity.units);
         }
         assert_eq!(steps, [8, 12, 16, 20, 25, 31, 38]);
-        assert!(sizing.may_fall_back(&Size { buffers: 4, bytes: 4, time: 0 }, &UserLimits::default()));
-        assert!(!sizing.may_fall_back(&Size { buffers: 5, bytes: 5, time: 0 }, &UserLimits::default()));
-        assert_eq!(Sizing { units: u32::MAX, ..sizing }.grown(), u32::MAX);
+        assert!(capacity.may_fall_back(&Level { buffers: 4, bytes: 4, time: 0 }, &UserLimits::default()));
+        assert!(!capacity.may_fall_back(&Level { buffers: 5, bytes: 5, time: 0 }, &UserLimits::default()));
+        assert_eq!(Capacity { units: u32::MAX, ..capacity }.grown(), u32::MAX);
         let steps: Vec<_> =
-            std::iter::successors(Some(8), |units| Some(Sizing { units: *units, ..sizing }.shrunk())).take(6).collect();
+            std::iter::successors(Some(8), |units| Some(Capacity { units: *units, ..capacity }.shrunk()))
+                .take(6)
+                .collect();
         assert_eq!(steps, [8, 6, 5, 4, 3, 2]);
     }
 
     #[test]
     fn under_low_memory_a_queue_gives_a_quarter_a_second_and_takes_it_back_after_calm() {
-        let (mut sizing, mut thrift) = (Sizing::new(Content::Frames(FRAME), 8, GIB), Thrift::default());
+        let (mut capacity, mut thrift) = (Capacity::new(Content::Frames(FRAME), 8, GIB), Thrift::default());
         let mut held = Vec::new();
         for half_second in 0..100 {
             let supply = if half_second < 12 { Supply::Low } else { Supply::Plenty };
-            let units = thrift.look(&sizing, supply, half_second * SECOND / 2);
-            if units != sizing.units {
+            let units = thrift.update(&capacity, supply, half_second * SECOND / 2);
+            if units != capacity.units {
                 held.push((half_second, units));
             }
-            sizing.units = units;
+            capacity.units = units;
         }
         assert_eq!(held, [(0, 6), (2, 5), (4, 4), (6, 3), (8, 2), (30, 6), (50, 8)]);
     }

@@ -1,4 +1,4 @@
-//! Looking at a queue that may be stuck: gathers what the detector weighs and does what it decides.
+//! A queue that may be stuck: gathers the evidence, lets the detector weigh it, and does what that decides.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,20 +8,21 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
-use super::graph::{self, Jam};
-use super::imp::CAT;
-use super::report::Report;
+use super::element::CAT;
 use super::settings::OnTimeout;
-use crate::logic::clock::{Nanos, SECOND};
+use super::stall_report::StallReport;
+use super::topology::{self, Jam};
+use crate::glue::topology::{is_clocked, nearest, top_level};
+use crate::logic::clock::{Nanos, SECOND, monotonic};
 use crate::logic::queue::handoff::OPEN;
-use crate::logic::queue::progress::{Detector, Look, Verdict};
-use crate::logic::sync::lock;
+use crate::logic::queue::stall_detector::{Observation, StallDetector, Verdict};
+use crate::logic::sync::{AtomicTime, lock};
 
-/// What the element and the watch tell each other.
+/// The state of a stall, shared by the queue's own threads and the watchdog.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
-    /// Since when the producer is blocked, plus one; 0 = it is not.
-    blocked: AtomicU64,
+    /// Since when the producer is blocked.
+    blocked: AtomicTime,
     /// The stall is answered by leaking until the consumer moves.
     leaking: AtomicBool,
     /// An error was posted for this queue, or for another one in the same jam.
@@ -30,10 +31,10 @@ pub(super) struct Stall {
 
 impl Stall {
     pub fn blocked(&self) -> Option<Nanos> {
-        self.blocked.load(Ordering::Acquire).checked_sub(1)
+        self.blocked.get()
     }
     pub fn set_blocked(&self, since: Option<Nanos>) {
-        self.blocked.store(since.map_or(0, |since| since + 1), Ordering::Release);
+        self.blocked.set(since);
     }
     pub fn leaks(&self) -> bool {
         self.leaking.load(Ordering::Relaxed)
@@ -51,7 +52,7 @@ impl Stall {
     }
 }
 
-/// Counts what passes the joining elements. The probes go with the value.
+/// Counts everything that passes the joining elements. The probes go with the value.
 #[derive(Debug, Default)]
 struct Traffic {
     passed: Arc<AtomicU64>,
@@ -64,7 +65,7 @@ impl Traffic {
         let pads = jam
             .members
             .iter()
-            .flat_map(|queue| graph::joins(&queue.imp().srcpad))
+            .flat_map(|queue| topology::joins(&queue.imp().srcpad))
             .flat_map(|element| element.pads())
             .collect::<Vec<_>>();
         for pad in pads {
@@ -95,43 +96,44 @@ impl Drop for Traffic {
 #[derive(Debug)]
 pub(super) struct Suspect {
     pub queue: glib::WeakRef<AdaptiveQueue>,
-    detector: Detector,
+    detector: StallDetector,
     traffic: Option<Traffic>,
     /// Looks since it was last blocked: one that blocks again and again stays under suspicion.
     innocent: u32,
 }
 
-/// Looks after which an unblocked queue is let go.
+/// An unblocked queue is let go after this many looks.
 const LET_GO: u32 = 10;
-/// Joins are watched once nothing has moved for so long.
+/// Joins are watched once nothing has moved for this long.
 const WATCH_AFTER: Nanos = SECOND / 4;
 
 impl Suspect {
     pub fn new(queue: &AdaptiveQueue) -> Self {
-        Self { queue: queue.downgrade(), detector: Detector::default(), traffic: None, innocent: 0 }
+        Self { queue: queue.downgrade(), detector: StallDetector::default(), traffic: None, innocent: 0 }
     }
 
-    /// One look. `all` are the queues that run, `work` is what the [`Meter`](super::work::Meter) says. False when there is nothing to suspect any more.
-    pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue], work: Nanos) -> bool {
+    /// One look. `all` are the queues that run, `cpu` is the time in which the process was at work. False when there is nothing to
+    /// suspect any more.
+    pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue], cpu: Nanos) -> bool {
         let imp = queue.imp();
         let draining = imp.eos.load(Ordering::Acquire) && imp.handoff.items() > 0 && !imp.handoff.consumer_waits();
         if imp.handoff.gate() != OPEN || !(imp.stall.blocked().is_some() || draining) {
-            self.detector = Detector::default();
+            self.detector = StallDetector::default();
             self.traffic = None;
             self.innocent += 1;
             return self.innocent < LET_GO;
         }
         self.innocent = 0;
-        let top = graph::top_level(queue.upcast_ref());
-        let members = all.iter().filter(|other| graph::top_level(other.upcast_ref()) == top).cloned().collect();
+        let top = top_level(queue);
+        let members = all.iter().filter(|other| top_level(*other) == top).cloned().collect();
         let jam = Jam::new(members);
         if self.detector.still() >= WATCH_AFTER {
             self.traffic.get_or_insert_default().watch(&jam);
         }
-        let (holder, look) = self.gather(queue, &top, &jam, work);
+        let (holder, seen) = self.observe(queue, &top, &jam, cpu);
         imp.follow_supply();
         let timeout = lock(&imp.settings).push_timeout;
-        match self.detector.look(imp.now(), timeout, &look) {
+        match self.detector.observe(monotonic(), timeout, &seen) {
             Verdict::Wait => (),
             Verdict::Grow => {
                 if !imp.grow() {
@@ -139,18 +141,25 @@ impl Suspect {
                 }
             }
             verdict => {
-                let report = Report::new(queue, &top, &jam, holder.as_ref(), self.detector.still(), &look);
-                self.tell(queue, &jam, verdict, &report);
+                let report = StallReport::new(queue, &top, &jam, holder.as_ref(), self.detector.still(), &seen);
+                respond(queue, &jam, verdict, &report);
             }
         }
         true
     }
 
-    fn gather(&self, queue: &AdaptiveQueue, top: &gst::Object, jam: &Jam, work: Nanos) -> (Option<gst::Pad>, Look) {
+    /// The pad whose chain does not return, and everything that the detector asks for.
+    fn observe(
+        &self,
+        queue: &AdaptiveQueue,
+        top: &gst::Object,
+        jam: &Jam,
+        cpu: Nanos,
+    ) -> (Option<gst::Pad>, Observation) {
         let imp = queue.imp();
-        let holder = graph::holder(&imp.srcpad);
-        let element = holder.as_ref().and_then(graph::element_of);
-        let join = element.as_ref().is_some_and(graph::is_join);
+        let holder = topology::holder(&imp.srcpad);
+        let element = holder.as_ref().and_then(gst::Pad::parent_element);
+        let join = element.as_ref().is_some_and(topology::is_join);
         let inputs_stuck = match &element {
             Some(element) if join => jam.starved(element).iter().all(|pad| jam.is_fed_by_stuck(pad)),
             _ => true,
@@ -158,73 +167,76 @@ impl Suspect {
         let taken: u64 = jam.members.iter().map(|queue| queue.imp().handoff.taken().0).sum();
         let passed = self.traffic.as_ref().map_or(0, |traffic| traffic.passed.load(Ordering::Relaxed));
         let excused = !is_running(top)
-            || graph::is_blocked_by_probe(&imp.srcpad)
+            || topology::is_blocked_by_probe(&imp.srcpad)
             || jam.members.iter().any(|member| waits_for_clock(member, top));
-        let look = Look {
+        let seen = Observation {
             moved: taken + passed,
-            cpu: work,
+            cpu,
             excused,
             join,
             inputs_stuck,
             application: element.as_ref().and_then(|e| e.factory()).is_some_and(|f| f.name() == "appsink"),
             growth_helps: imp.growth_helps(),
         };
-        gst::trace!(CAT, obj = queue, "look: {look:?}, held by {:?}", holder.as_ref().map(|pad| pad.path_string()));
-        (holder, look)
+        gst::trace!(CAT, obj = queue, "look: {seen:?}, held by {:?}", holder.as_ref().map(|pad| pad.path_string()));
+        (holder, seen)
     }
+}
 
-    fn tell(&self, queue: &AdaptiveQueue, jam: &Jam, verdict: Verdict, report: &Report) {
-        let imp = queue.imp();
-        let on_timeout = lock(&imp.settings).on_timeout;
-        if verdict == Verdict::Tell {
-            gst::warning!(CAT, obj = queue, "{}", report.text());
-            let message = gst::message::Element::builder(report.details("adaptivequeue-stalled")).src(queue).build();
-            // Refused only by an element without a bus, which has nobody to tell.
-            let _ = queue.post_message(message);
-            return;
-        }
-        if imp.stall.failed() {
-            return;
-        }
-        // One jam, one report; it holds until a queue is flushed or restarted.
-        for member in &jam.members {
-            member.imp().stall.failed.store(true, Ordering::Relaxed);
-        }
-        match on_timeout {
-            OnTimeout::Error => {
-                gst::element_error!(
-                    queue,
-                    gst::StreamError::Failed,
-                    ("{}", report.text()),
-                    ["{}", report.debug()],
-                    details: report.details("adaptivequeue-stalled")
-                );
-                // Whoever closed the stream meanwhile has the last word.
-                let _ = imp.fail_flow(gst::FlowError::Error);
-            }
-            OnTimeout::Warning => gst::element_warning!(
+/// Posts the message about a stall.
+fn post(queue: &AdaptiveQueue, report: &StallReport) {
+    let message = gst::message::Element::builder(report.details("adaptivequeue-stalled")).src(queue).build();
+    // Refused only by an element without a bus, which has nobody to tell.
+    let _ = queue.post_message(message);
+}
+
+/// Does what the verdict asks for and the user wants.
+fn respond(queue: &AdaptiveQueue, jam: &Jam, verdict: Verdict, report: &StallReport) {
+    let imp = queue.imp();
+    let on_timeout = lock(&imp.settings).on_timeout;
+    if verdict == Verdict::Tell {
+        gst::warning!(CAT, obj = queue, "{}", report.text());
+        post(queue, report);
+        return;
+    }
+    if imp.stall.failed() {
+        return;
+    }
+    // One jam, one report; it holds until a queue is flushed or restarted.
+    for member in &jam.members {
+        member.imp().stall.failed.store(true, Ordering::Relaxed);
+    }
+    match on_timeout {
+        OnTimeout::Error => {
+            gst::element_error!(
                 queue,
                 gst::StreamError::Failed,
                 ("{}", report.text()),
                 ["{}", report.debug()],
                 details: report.details("adaptivequeue-stalled")
-            ),
-            OnTimeout::Leak => {
-                gst::warning!(CAT, obj = queue, "{} Dropping old buffers until it moves again.", report.text());
-                let message =
-                    gst::message::Element::builder(report.details("adaptivequeue-stalled")).src(queue).build();
-                // Refused only by an element without a bus, which has nobody to tell.
-                let _ = queue.post_message(message);
-                imp.stall.failed.store(false, Ordering::Relaxed);
-                imp.stall.leaking.store(true, Ordering::Relaxed);
-                imp.handoff.nudge_producer();
-                imp.wake_query();
-            }
+            );
+            // Whoever closed the stream meanwhile has the last word.
+            let _ = imp.fail_flow(gst::FlowError::Error);
+        }
+        OnTimeout::Warning => gst::element_warning!(
+            queue,
+            gst::StreamError::Failed,
+            ("{}", report.text()),
+            ["{}", report.debug()],
+            details: report.details("adaptivequeue-stalled")
+        ),
+        OnTimeout::Leak => {
+            gst::warning!(CAT, obj = queue, "{} Dropping old buffers until it moves again.", report.text());
+            post(queue, report);
+            imp.stall.failed.store(false, Ordering::Relaxed);
+            imp.stall.leaking.store(true, Ordering::Relaxed);
+            imp.handoff.nudge_producer();
+            imp.wake_query();
         }
     }
 }
 
-/// PLAYING, or on the way to PAUSED or PLAYING. PAUSED on purpose is not.
+/// PLAYING, or on the way to PAUSED or PLAYING. PAUSED on purpose does not count.
 fn is_running(top: &gst::Object) -> bool {
     let Some(element) = top.downcast_ref::<gst::Element>() else { return false };
     match element.state(gst::ClockTime::ZERO) {
@@ -233,7 +245,7 @@ fn is_running(top: &gst::Object) -> bool {
     }
 }
 
-/// Whether what the queue last sent may still wait for its time in a sink.
+/// Whether the data that the queue last sent may still be waiting for its time in a sink.
 fn waits_for_clock(queue: &AdaptiveQueue, top: &gst::Object) -> bool {
     let Some(top) = top.downcast_ref::<gst::Element>() else { return false };
     let imp = queue.imp();
@@ -247,5 +259,5 @@ fn waits_for_clock(queue: &AdaptiveQueue, top: &gst::Object) -> bool {
     // Sinks add the latency of the pipeline, seldom more than a second.
     let slack = SECOND as i64
         + top.downcast_ref::<gst::Pipeline>().and_then(|p| p.latency()).map_or(0, |l| l.nseconds() as i64);
-    sent.saturating_add(slack) >= now && graph::is_clocked(&imp.srcpad)
+    sent.saturating_add(slack) >= now && nearest(&imp.srcpad, is_clocked).is_some()
 }

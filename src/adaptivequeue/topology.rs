@@ -1,38 +1,15 @@
-//! Reading the graph around a queue: who holds its chain, and whose thread feeds the others.
+//! The graph around a queue: who holds its chain, and whose thread feeds the others.
 //!
-//! All of it looks without waiting: only object locks are taken, which no element holds while it waits.
+//! All of it is read without waiting: only object locks are taken, which no element holds while it waits.
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
+use crate::glue::topology::{Step, inner_links, real_peer, walk};
 
-/// More elements in a row than any pipeline has; ends walks through loops.
+/// More elements in a row than any pipeline has; ends ways that lead in a circle.
 const FAR: usize = 128;
-
-/// The outermost bin around an element, or the element itself.
-pub(super) fn top_level(element: &gst::Element) -> gst::Object {
-    let mut top: gst::Object = element.clone().upcast();
-    while let Some(parent) = top.parent() {
-        top = parent;
-    }
-    top
-}
-
-/// The element that a pad belongs to; none for the inner pads of ghost pads.
-pub(super) fn element_of(pad: &gst::Pad) -> Option<gst::Element> {
-    pad.parent_element()
-}
-
-/// The pad that is linked to `pad` in the end, through any ghost pads.
-pub(super) fn real_peer(pad: &gst::Pad) -> Option<gst::Pad> {
-    let mut peer = pad.peer()?;
-    for _ in 0..FAR {
-        let Some(proxy) = peer.downcast_ref::<gst::ProxyPad>() else { return Some(peer) };
-        peer = proxy.internal()?.upcast::<gst::Pad>().peer()?;
-    }
-    None
-}
 
 /// Whether some thread is inside the pad's chain, event or query function.
 pub(super) fn is_held(pad: &gst::Pad) -> bool {
@@ -48,45 +25,15 @@ pub(super) fn is_held(pad: &gst::Pad) -> bool {
     }
 }
 
-/// The pads of `element` that lead on from `pad`: those it is linked to inside, where the element tells.
-fn inner_links(pad: &gst::Pad, element: &gst::Element) -> Vec<gst::Pad> {
-    // Only multiqueue pairs its pads; asking others would run their code for nothing.
-    if element.factory().is_some_and(|f| f.name() == "multiqueue") {
-        return pad.iterate_internal_links().into_iter().flatten().collect();
-    }
-    match pad.direction() {
-        gst::PadDirection::Sink => element.src_pads(),
-        _ => element.sink_pads(),
-    }
-}
-
-/// Sink pads downstream of `src`, each once, nearest first, until `stop` says to go no further behind one.
-fn walk_down(src: &gst::Pad, mut stop: impl FnMut(&gst::Pad, &gst::Element) -> bool) -> Vec<gst::Pad> {
-    let mut seen: Vec<gst::Pad> = Vec::new();
-    let mut next = vec![src.clone()];
-    while let Some(src) = next.pop() {
-        let Some(sink) = real_peer(&src) else { continue };
-        let Some(element) = element_of(&sink) else { continue };
-        if seen.contains(&sink) || seen.len() >= FAR {
-            continue;
-        }
-        seen.push(sink.clone());
-        if !stop(&sink, &element) {
-            next.extend(inner_links(&sink, &element));
-        }
-    }
-    seen
-}
-
 /// The sink pad furthest downstream in whose chain a thread that came through `src` stands.
 pub(super) fn holder(src: &gst::Pad) -> Option<gst::Pad> {
     let mut last = None;
-    walk_down(src, |sink, _| {
-        let held = is_held(sink);
-        if held {
-            last = Some(sink.clone());
+    walk(src, |sink, _| {
+        if !is_held(sink) {
+            return Step::Aside;
         }
-        !held
+        last = Some(sink.clone());
+        Step::Onward
     });
     last
 }
@@ -94,12 +41,14 @@ pub(super) fn holder(src: &gst::Pad) -> Option<gst::Pad> {
 /// The first elements downstream with several inputs or no output.
 pub(super) fn joins(src: &gst::Pad) -> Vec<gst::Element> {
     let mut joins = Vec::new();
-    walk_down(src, |_, element| {
-        let end = is_join(element) || element.num_src_pads() == 0;
-        if end && !joins.contains(element) {
+    walk(src, |_, element| {
+        if !is_join(element) && element.num_src_pads() > 0 {
+            return Step::Onward;
+        }
+        if !joins.contains(element) {
             joins.push(element.clone());
         }
-        end
+        Step::Aside
     });
     joins
 }
@@ -109,7 +58,7 @@ pub(super) fn is_join(element: &gst::Element) -> bool {
     element.num_sink_pads() > 1
 }
 
-/// Whether what feeds `queue` also feeds another input of a join behind it.
+/// Whether the elements that feed `queue` also feed another input of a join behind it.
 pub(super) fn shares_its_source(queue: &AdaptiveQueue) -> bool {
     let imp = queue.imp();
     let (own, through): (&gst::Element, _) = (queue.upcast_ref(), sources(&imp.sinkpad, None));
@@ -119,44 +68,27 @@ pub(super) fn shares_its_source(queue: &AdaptiveQueue) -> bool {
 
 /// The elements where the ways upstream from `sink` end, those through `except` left out.
 fn sources(sink: &gst::Pad, except: Option<&gst::Element>) -> Vec<gst::Element> {
-    let (mut seen, mut ends, mut next) = (Vec::new(), Vec::new(), vec![sink.clone()]);
-    while let Some(sink) = next.pop() {
-        if seen.contains(&sink) || seen.len() >= FAR {
-            continue;
+    let mut ends = Vec::new();
+    walk(sink, |src, element| {
+        if Some(element) == except {
+            return Step::Aside;
         }
-        let Some(src) = real_peer(&sink) else { continue };
-        seen.push(sink);
-        let Some(element) = element_of(&src).filter(|element| Some(element) != except) else { continue };
-        let inputs = inner_links(&src, &element);
-        if inputs.is_empty() {
-            ends.push(element);
+        if inner_links(src, element).is_empty() {
+            ends.push(element.clone());
         }
-        next.extend(inputs);
-    }
+        Step::Onward
+    });
     ends
 }
 
 /// Whether a blocking probe sits anywhere downstream of `src`.
 pub(super) fn is_blocked_by_probe(src: &gst::Pad) -> bool {
     let mut blocked = src.is_blocked();
-    walk_down(src, |sink, element| {
+    walk(src, |sink, element| {
         blocked |= sink.is_blocked() || element.src_pads().iter().any(|pad| pad.is_blocked());
-        false
+        Step::Onward
     });
     blocked
-}
-
-/// Whether something downstream of `src` lets data pass only at its time.
-pub(super) fn is_clocked(src: &gst::Pad) -> bool {
-    let mut clocked = false;
-    walk_down(src, |_, element| {
-        let sync = element
-            .find_property("sync")
-            .is_some_and(|spec| spec.value_type() == bool::static_type() && element.property::<bool>("sync"));
-        clocked |= sync;
-        false
-    });
-    clocked
 }
 
 /// The queues of one top-level bin and the threads that are stuck in them.
@@ -189,7 +121,7 @@ impl Jam {
 
     fn fed(&self, sink: &gst::Pad, far: usize) -> bool {
         let Some(src) = real_peer(sink).filter(|_| far > 0) else { return false };
-        let Some(element) = element_of(&src) else { return false };
+        let Some(element) = src.parent_element() else { return false };
         if sink.is_blocked() || src.is_blocked() {
             return false;
         }
@@ -226,7 +158,7 @@ fn has_task(pad: &gst::Pad) -> bool {
 /// Pads whose tasks push into `sink`.
 fn tasks_feeding(sink: &gst::Pad, far: usize) -> Vec<gst::Pad> {
     let Some(src) = real_peer(sink).filter(|_| far > 0) else { return Vec::new() };
-    let Some(element) = element_of(&src) else { return Vec::new() };
+    let Some(element) = src.parent_element() else { return Vec::new() };
     if has_task(&src) {
         return vec![src];
     }

@@ -1,22 +1,23 @@
-//! What a person reads when a pipeline has come to a halt.
+//! The words, and the fields, that say why a pipeline has come to a halt.
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
-use super::graph::{self, Jam};
-use super::imp::AdaptiveQueue as Imp;
+use super::element::AdaptiveQueue as Imp;
+use super::topology::Jam;
+use crate::glue::topology::real_peer;
 use crate::logic::clock::{Nanos, SECOND};
-use crate::logic::queue::levels::Size;
-use crate::logic::queue::progress::Look;
+use crate::logic::queue::levels::Level;
+use crate::logic::queue::stall_detector::Observation;
 use crate::logic::sync::lock;
 
 /// Everything known of a stall.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct StallReport {
     queue: String,
     blocked_for: Nanos,
-    level: Size,
+    level: Level,
     /// Element and pad whose chain does not return.
     downstream: Option<(String, String)>,
     starved: Vec<String>,
@@ -29,7 +30,7 @@ pub(super) struct Report {
     application: bool,
 }
 
-/// What does not get on.
+/// The part that does not get on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Waiting {
     /// The producer waits for room.
@@ -57,46 +58,46 @@ impl Reason {
     }
 }
 
-impl Report {
+impl StallReport {
     pub fn new(
         queue: &AdaptiveQueue,
         top: &gst::Object,
         jam: &Jam,
         holder: Option<&gst::Pad>,
         still: Nanos,
-        look: &Look,
+        seen: &Observation,
     ) -> Self {
         let imp = queue.imp();
-        let element = holder.and_then(graph::element_of);
-        let starved: Vec<String> = match element.as_ref().filter(|_| look.join) {
+        let element = holder.and_then(gst::Pad::parent_element);
+        let starved: Vec<String> = match element.as_ref().filter(|_| seen.join) {
             Some(element) => jam.starved(element).iter().map(|pad| pad.name().to_string()).collect(),
             None => Vec::new(),
         };
         let waiting = match (imp.stall.blocked(), lock(&imp.query).as_ref()) {
             (None, _) => Waiting::End,
-            (Some(_), Some(asking)) => Waiting::Answer(asking.kind),
+            (Some(_), Some(query)) => Waiting::Answer(query.kind),
             (Some(_), None) => Waiting::Room,
         };
         let playing = top.downcast_ref::<gst::Element>().is_some_and(|e| e.current_state() == gst::State::Playing);
         let reason = match () {
             _ if starved.is_empty() => Reason::Stalled,
-            _ if waiting == Waiting::Room && imp.holding().denied => Reason::Budget,
+            _ if waiting == Waiting::Room && imp.allowance_stats().denied => Reason::Budget,
             _ if !playing => Reason::PrerollDeadlock,
             _ => Reason::Stalled,
         };
         let named =
-            |pad: &gst::Pad| (graph::element_of(pad).map_or_else(String::new, |e| e.name().into()), pad.name().into());
+            |pad: &gst::Pad| (pad.parent_element().map_or_else(String::new, |e| e.name().into()), pad.name().into());
         Self {
             queue: queue.name().into(),
             blocked_for: imp.blocked_for().unwrap_or(still),
             level: imp.handoff.level(),
-            downstream: holder.map(named).or_else(|| graph::real_peer(&imp.srcpad).as_ref().map(named)),
+            downstream: holder.map(named).or_else(|| real_peer(&imp.srcpad).as_ref().map(named)),
             starved,
             reason,
             waiting,
             fixed: imp.fixed_limit(),
-            hope: !look.inputs_stuck,
-            application: look.application,
+            hope: !seen.inputs_stuck,
+            application: seen.application,
         }
     }
 
@@ -123,7 +124,7 @@ impl Report {
 
     fn cause_and_advice(&self) -> (String, String) {
         let Some((element, pad)) = &self.downstream else {
-            return ("what came after it is linked no more".into(), "Link the queue again.".into());
+            return ("what came after it is no longer linked".into(), "Link the queue again.".into());
         };
         let starved = self.starved.join(" and ");
         if self.application {
@@ -191,7 +192,7 @@ impl Imp {
             // The cause has been told.
             return;
         }
-        let peer = graph::real_peer(&self.srcpad).map_or_else(|| "nothing".into(), |pad| pad.path_string());
+        let peer = real_peer(&self.srcpad).map_or_else(|| "nothing".into(), |pad| pad.path_string());
         // The settings are not held while the message leaves.
         let role = lock(&self.settings).role;
         gst::element_imp_error!(
@@ -203,7 +204,7 @@ impl Imp {
     }
 }
 
-/// What a person reads when what is left in a queue cannot be sent any more.
+/// For people, when the rest in a queue can no longer be sent.
 fn gone_text(queue: &str, error: gst::FlowError) -> String {
     let why = match error {
         gst::FlowError::NotLinked => "nothing takes its data any more",
@@ -218,11 +219,11 @@ mod tests {
     use super::*;
 
     /// A queue at its limit in front of a muxer, as in a recording graph.
-    fn report() -> Report {
-        Report {
+    fn report() -> StallReport {
+        StallReport {
             queue: "frames".into(),
             blocked_for: 5_050_000_000,
-            level: Size { buffers: 8, bytes: 1_843_200, time: 266_666_664 },
+            level: Level { buffers: 8, bytes: 1_843_200, time: 266_666_664 },
             downstream: Some(("mux".into(), "video_0".into())),
             starved: vec!["video_1".into()],
             reason: Reason::PrerollDeadlock,
@@ -233,8 +234,8 @@ mod tests {
         }
     }
 
-    fn sink() -> Report {
-        Report {
+    fn sink() -> StallReport {
+        StallReport {
             downstream: Some(("sink".into(), "sink".into())),
             starved: Vec::new(),
             reason: Reason::Stalled,
@@ -247,16 +248,16 @@ mod tests {
         let allocation = Waiting::Answer(gst::QueryType::Allocation);
         let two = vec!["video_1".to_string(), "audio_0".to_string()];
         insta::assert_snapshot!(report().text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and that source is blocked here. Let the queue grow: do not set max-size-buffers, or set it higher.");
-        insta::assert_snapshot!(Report { fixed: None, starved: two, ..report() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1 and audio_0, which the same source feeds, and that source is blocked here. Put an adaptivequeue in front of video_1 and audio_0 of mux.");
-        insta::assert_snapshot!(Report { fixed: None, reason: Reason::Budget, ..report() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and the memory budget has no room for more in this queue. Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.");
-        insta::assert_snapshot!(Report { waiting: allocation, ..report() }.text(), @"Export stalled: the allocation query that waits in the queue frames (behind 8 buffers, 1.8 MB, 0.3 s) has had no answer for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and that source is blocked here. A source asks when its format changes: keep one format until the end.");
-        insta::assert_snapshot!(Report { waiting: Waiting::End, ..report() }.text(), @"Export stalled: the queue frames could not send its last data (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, and what feeds that is blocked as well. See what feeds video_1 of mux.");
-        insta::assert_snapshot!(Report { hope: true, ..report() }.text(), @"Export waits: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, and none has come yet. See what feeds video_1 of mux.");
+        insta::assert_snapshot!(StallReport { fixed: None, starved: two, ..report() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1 and audio_0, which the same source feeds, and that source is blocked here. Put an adaptivequeue in front of video_1 and audio_0 of mux.");
+        insta::assert_snapshot!(StallReport { fixed: None, reason: Reason::Budget, ..report() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and the memory budget has no room for more in this queue. Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.");
+        insta::assert_snapshot!(StallReport { waiting: allocation, ..report() }.text(), @"Export stalled: the allocation query that waits in the queue frames (behind 8 buffers, 1.8 MB, 0.3 s) has had no answer for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and that source is blocked here. A source asks when its format changes: keep one format until the end.");
+        insta::assert_snapshot!(StallReport { waiting: Waiting::End, ..report() }.text(), @"Export stalled: the queue frames could not send its last data (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, and what feeds that is blocked as well. See what feeds video_1 of mux.");
+        insta::assert_snapshot!(StallReport { hope: true, ..report() }.text(), @"Export waits: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, and none has come yet. See what feeds video_1 of mux.");
         insta::assert_snapshot!(sink().text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
-        insta::assert_snapshot!(Report { waiting: allocation, ..sink() }.text(), @"Export stalled: the allocation query that waits in the queue frames (behind 8 buffers, 1.8 MB, 0.3 s) has had no answer for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
-        insta::assert_snapshot!(Report { waiting: Waiting::End, ..sink() }.text(), @"Export stalled: the queue frames could not send its last data (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
-        insta::assert_snapshot!(Report { application: true, ..sink() }.text(), @"Export waits: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because the application has not taken anything from sink all that time. Pull from sink, or let it drop (its properties drop and max-buffers).");
-        insta::assert_snapshot!(Report { downstream: None, ..sink() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because what came after it is linked no more. Link the queue again.");
+        insta::assert_snapshot!(StallReport { waiting: allocation, ..sink() }.text(), @"Export stalled: the allocation query that waits in the queue frames (behind 8 buffers, 1.8 MB, 0.3 s) has had no answer for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
+        insta::assert_snapshot!(StallReport { waiting: Waiting::End, ..sink() }.text(), @"Export stalled: the queue frames could not send its last data (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
+        insta::assert_snapshot!(StallReport { application: true, ..sink() }.text(), @"Export waits: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because the application has not taken anything from sink all that time. Pull from sink, or let it drop (its properties drop and max-buffers).");
+        insta::assert_snapshot!(StallReport { downstream: None, ..sink() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because what came after it is no longer linked. Link the queue again.");
     }
 
     #[test]

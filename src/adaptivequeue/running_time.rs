@@ -1,18 +1,18 @@
-//! Running times of what passes one side of the queue, by which its level in time is counted.
+//! The running times of the items that pass one side of the queue, by which its level in time is counted.
 
-use super::item::Item;
+use super::item::QueueItem;
 
 /// The segment in force on one side.
 #[derive(Debug)]
-pub(super) struct Times(gst::FormattedSegment<gst::ClockTime>);
+pub(super) struct RunningTimes(gst::FormattedSegment<gst::ClockTime>);
 
-impl Default for Times {
+impl Default for RunningTimes {
     fn default() -> Self {
         Self(gst::FormattedSegment::new())
     }
 }
 
-impl Times {
+impl RunningTimes {
     /// Running time of a position, negative before the segment; whole nanoseconds of 292 years fit.
     fn running_time(&self, position: gst::ClockTime) -> Option<i64> {
         match self.0.to_running_time_full(position)? {
@@ -32,13 +32,13 @@ impl Times {
 
     /// The running times at which an item begins and ends. Data without a timestamp has none: it is taken not to move
     /// time.
-    pub fn of(&self, item: &Item) -> Option<(i64, i64)> {
+    pub fn of(&self, item: &QueueItem) -> Option<(i64, i64)> {
         match item {
-            Item::Buffer(buffer) => {
+            QueueItem::Buffer(buffer) => {
                 let begin = buffer.dts_or_pts()?;
                 self.span(begin, begin + buffer.duration().unwrap_or_default())
             }
-            Item::List(list) => {
+            QueueItem::List(list) => {
                 let (mut first, mut last) = (None, None);
                 for buffer in list.iter() {
                     let begin = buffer.dts_or_pts();
@@ -48,14 +48,14 @@ impl Times {
                 }
                 self.span(first?, last?)
             }
-            Item::Event(event) => match event.view() {
+            QueueItem::Event(event) => match event.view() {
                 gst::EventView::Gap(gap) => {
                     let (begin, duration) = gap.get();
                     self.span(begin, begin + duration.unwrap_or_default())
                 }
                 _ => None,
             },
-            Item::Query(_) => None,
+            QueueItem::Query(_) => None,
         }
     }
 }
