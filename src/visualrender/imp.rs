@@ -16,11 +16,11 @@ use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 
-use super::analysis::{Gate, Obtained};
 use super::failure::Failure;
-use super::painter::Painter;
-use super::settings::{PROPERTIES, Settings};
-use super::state::{Next, State, segment_of};
+use super::frame_renderer::Painter;
+use super::playback::{Next, State, segment_of};
+use super::properties::{PROPERTIES, Settings};
+use super::timeline_source::{Gate, Obtained};
 use crate::glue::video::{self, grid_of};
 use crate::logic::audio::analyze::Options;
 use crate::logic::audio::timeline::Timeline;

@@ -1,14 +1,14 @@
 //! `visualrender`: an audio file as a video, frame-exact and the same bytes on every machine.
 
-mod analysis;
+mod decoder;
 mod failure;
+mod frame_renderer;
 mod imp;
-mod intake;
-mod painter;
-mod private_decode;
-mod settings;
-mod state;
+mod playback;
+mod properties;
+mod sample_intake;
 mod switching;
+mod timeline_source;
 
 use gst::glib;
 use gst::prelude::*;

@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::failure::Failure;
 use super::imp::VisualRender;
-use super::settings::Settings;
+use super::properties::Settings;
 use crate::glue::look::LookFailure;
 use crate::logic::audio::features::HOPS_PER_SECOND;
 use crate::logic::audio::timeline::Timeline;

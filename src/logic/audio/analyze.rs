@@ -10,17 +10,17 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use super::bands;
-use super::beat::Beats;
+use super::beat_prediction::Forward;
+use super::beat_tracking::Beats;
+use super::envelope::Shaper;
+use super::feature_extraction::{Measure, Measured};
 use super::features::Info;
-use super::finish;
-use super::forward::Forward;
 use super::hops::HopGrid;
 use super::loudness::{MOMENTARY, momentary_db};
-use super::measure::{Measure, Measured};
 use super::percentile::Histogram;
 use super::record;
 use super::scaling::{self, Ceilings, Scale, Scaling};
-use super::shape::Shaper;
+use super::second_pass;
 use super::tags::Tags;
 use super::timeline::{Summary, Timeline};
 
@@ -150,7 +150,7 @@ impl Analyzer {
         let (loudness_lufs, peak) = (super::loudness::integrated(&found.gating_blocks), found.peak);
         let shaped = match causal {
             Some((_, beats)) => {
-                let digest = finish::digest(&file, &info, progress)?;
+                let digest = second_pass::digest(&file, &info, progress)?;
                 digest.map(|digest| (beats.finish(), Vec::new(), digest))
             }
             None => {
@@ -158,7 +158,7 @@ impl Analyzer {
                     Normalize::Track => Scaling::Set(found.ceilings()),
                     Normalize::Running | Normalize::Fixed => self.options.scaling(),
                 };
-                finish::shape(&file, &info, scaling, progress)?
+                second_pass::shape(&file, &info, scaling, progress)?
             }
         };
         let options = self.options;

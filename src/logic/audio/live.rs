@@ -5,10 +5,10 @@ use std::convert::Infallible;
 use std::io;
 
 use super::analyze::{Analysis, Normalize, Options, SpecError};
+use super::envelope::Shaper;
+use super::feature_extraction::{Measure, Measured};
 use super::features::{Hop, Window};
 use super::loudness::momentary_db;
-use super::measure::{Measure, Measured};
-use super::shape::Shaper;
 
 /// The last hops of a stream. Hop for hop what [`Analysis::Causal`] writes of the same samples.
 pub struct Live {

@@ -129,7 +129,7 @@ fn the_causal_analysis_looks_half_a_long_window_ahead_and_no_further() {
         let song = song(rate);
         let mut live = Live::new(rate, 2, Normalize::Running).unwrap();
         let lookahead = live.lookahead();
-        let half_a_window = (super::window::LONG_LEN / 2 * super::window::decimation(rate)) as u64;
+        let half_a_window = (super::fft_window::LONG_LEN / 2 * super::fft_window::decimation(rate)) as u64;
         assert!(lookahead <= half_a_window + u64::from(rate) / 100, "{rate} Hz: {lookahead} of {half_a_window}");
         let centre = |hop: u64| hop * u64::from(rate) / 100;
         for sample in song.chunks(2 * 37) {

@@ -4,9 +4,9 @@
 
 use super::bands;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, Hop};
+use super::quantise;
 use super::record::Raw;
 use super::scaling::Scaling;
-use super::steps;
 
 const ATTACK_S: f64 = 0.015;
 const RELEASE_S: f64 = 0.24;
@@ -88,10 +88,10 @@ impl Shaper {
             let keep = if level > *smooth { self.attack } else { self.release };
             *smooth = level + (*smooth - level) * keep;
         }
-        let bands = self.bands.map(|level| steps::band(round(level)));
+        let bands = self.bands.map(|level| quantise::band(round(level)));
         let mut peaks = [0; BANDS];
         for ((out, peak), &level) in peaks.iter_mut().zip(&mut self.peaks).zip(&self.bands) {
-            *out = steps::peak(steps::band(round(peak.next(level))));
+            *out = quantise::peak(quantise::band(round(peak.next(level))));
         }
         for range in 0..3 {
             let (flux, mean) = (f32::from(raw.flux[range]), &mut self.flux_mean[range]);

@@ -5,13 +5,13 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
-use super::beat::{Beats, Tracker};
+use super::beat_tracking::{Beats, Tracker};
+use super::envelope::Shaper;
 use super::features::Info;
 use super::loudness::{MOMENTARY, momentary_db};
 use super::novelty::Novelty;
 use super::record::{self, Raw};
 use super::scaling::Scaling;
-use super::shape::Shaper;
 use super::timeline::{self, BLOCK, Digest};
 
 /// Of these, how many lie ahead of the hop that the loudness is drawn at.

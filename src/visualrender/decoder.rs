@@ -11,7 +11,7 @@ use gst::prelude::*;
 
 use super::failure::Failure;
 use super::imp::CAT;
-use super::intake::{Intake, Taken};
+use super::sample_intake::{Intake, Taken};
 use crate::glue::decoding::{self, DecoderName};
 use crate::glue::encoded::Encoded;
 use crate::logic::audio::analyze::Options;

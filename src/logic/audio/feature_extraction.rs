@@ -10,11 +10,11 @@ use super::bands::{BandSums, Leveller};
 use super::decimate::Decimator;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, WAVE_POINTS};
 use super::fft::Spectrum;
+use super::fft_window;
 use super::hops::HopGrid;
 use super::loudness::{KWeighting, MOMENTARY};
 use super::onset::Flux;
 use super::record::Raw;
-use super::window;
 
 /// Samples per channel taken in at once, however many are pushed: what is resident does not depend on the pusher.
 const TAKE: usize = 4096;
@@ -73,7 +73,7 @@ impl Measure {
         if rate == 0 || channels == 0 {
             return Err(SpecError::Empty { rate, channels });
         }
-        let (short, factor) = (window::short_len(rate), window::decimation(rate));
+        let (short, factor) = (fft_window::short_len(rate), fft_window::decimation(rate));
         let bin_hz = |len: usize, factor: usize| f64::from(rate) / factor as f64 / len as f64;
         let spectrum = |len: usize, factor: usize| {
             let spectrum = Spectrum::new(len);
@@ -83,13 +83,13 @@ impl Measure {
         let (short, short_sums) = spectrum(short, 1);
         // Onsets want to know when rather than what: half the window.
         let (quick, quick_sums) = spectrum(short.len() / 2, 1);
-        let (long, long_sums) = spectrum(window::LONG_LEN, factor);
+        let (long, long_sums) = spectrum(fft_window::LONG_LEN, factor);
         let decimator = Decimator::new(factor);
         // Silence before the first sample, as far as the first hop's windows look back.
-        let (before, slow_before) = (short.len() + decimator.reach(), window::LONG_LEN);
+        let (before, slow_before) = (short.len() + decimator.reach(), fft_window::LONG_LEN);
         let silent = Channel { samples: vec![0.0; before], slow: vec![0.0; slow_before - 8] };
         // Half the long window, less the hop's own half and what rounding may take.
-        let ahead = window::LONG_LEN / 2 * factor * HOPS_PER_SECOND as usize / rate as usize;
+        let ahead = fft_window::LONG_LEN / 2 * factor * HOPS_PER_SECOND as usize / rate as usize;
         let ahead = ahead.saturating_sub(1).min(MOMENTARY / 2);
         Ok(Self {
             hops: HopGrid::new(rate),

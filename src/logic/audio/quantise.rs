@@ -38,7 +38,7 @@ pub fn whole(step: u32, bits: u32) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logic::audio::shape::GRAVITY;
+    use crate::logic::audio::envelope::GRAVITY;
 
     #[test]
     fn levels_are_rounded_to_the_nearest_step_and_peaks_to_the_next_one() {

@@ -9,10 +9,10 @@ use std::time::Instant;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::decoder::{Event, Job, Waker};
 use super::failure::Failure;
 use super::imp::{CAT, VisualRender};
-use super::private_decode::{Event, Job, Waker};
-use super::settings::{Audio, Settings};
+use super::properties::{Audio, Settings};
 use crate::logic::audio::beat_grid::BeatGrid;
 use crate::logic::audio::jsonl;
 use crate::logic::audio::timeline::Timeline;

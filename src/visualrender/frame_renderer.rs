@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::failure::Failure;
-use super::settings::Settings;
+use super::properties::Settings;
 use crate::glue::painter::{self, FrameFailure};
 use crate::logic::audio::features::Window;
 use crate::logic::audio::timeline::Timeline;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::settings::Tail;
+use super::properties::Tail;
 use crate::glue::video::grid_of;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::beat::{Beats, CONFIDENT, Model};
+use super::beat_tracking::{Beats, CONFIDENT, Model};
 use super::features::HOPS_PER_SECOND;
 
 /// Hops that the beat is judged by, and the fewest it takes.
