@@ -11,12 +11,13 @@ use std::sync::Arc;
 use gst::prelude::*;
 use gststeady::logic::audio::analyze::Analyzer;
 use gststeady::logic::audio::features::{Info, Window};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, find};
+use gststeady::logic::render::scene::{Frame, Look, Scene, Scratch, find};
 use image::{DynamicImage, RgbaImage, imageops};
 
 type Failure = Box<dyn std::error::Error>;

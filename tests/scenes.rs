@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use gststeady::logic::audio::features::{Hop, Info, Window};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::{Palette, palettes};
-use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, scenes};
+use gststeady::logic::render::scene::{Frame, Look, Scene, Scratch, scenes};
 use proptest::prelude::*;
 
 #[cfg(feature = "full")]

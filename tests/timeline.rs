@@ -5,12 +5,14 @@ use std::f64::consts::TAU;
 use std::ops::ControlFlow;
 use std::process::Command;
 
-use gststeady::logic::audio::analyze::{Analysis, Analyzer, Normalize, Options};
+use gststeady::logic::audio::analyze::Analyzer;
 use gststeady::logic::audio::features::Window;
+use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::options::{Analysis, Normalize, Options};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
-use gststeady::logic::render::scene::{Frame, HopTime, Look, SceneInfo, Scratch, scenes};
+use gststeady::logic::render::scene::{Frame, Look, SceneInfo, Scratch, scenes};
 
 #[cfg(feature = "full")]
 #[path = "common/emulated.rs"]

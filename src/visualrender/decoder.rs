@@ -14,8 +14,8 @@ use super::imp::CAT;
 use super::sample_intake::{Intake, Taken};
 use crate::glue::decoding::{self, DecoderName};
 use crate::glue::encoded::Encoded;
-use crate::logic::audio::analyze::Options;
 use crate::logic::audio::gapless::{self, Gapless};
+use crate::logic::audio::options::Options;
 use crate::logic::audio::timeline::Timeline;
 
 /// Name of the bus message that says: look again.

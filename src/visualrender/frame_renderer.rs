@@ -6,10 +6,11 @@ use super::failure::Failure;
 use super::properties::Settings;
 use crate::glue::painter::{self, FrameFailure};
 use crate::logic::audio::features::Window;
+use crate::logic::audio::hops::HopTime;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::programme::Programme;
-use crate::logic::render::scene::{Frame, HopTime};
+use crate::logic::render::scene::Frame;
 
 /// Scenes over a timeline.
 pub(super) struct Painter {

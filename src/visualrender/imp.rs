@@ -22,7 +22,7 @@ use super::playback::{Next, State, segment_of};
 use super::properties::{PROPERTIES, Settings};
 use super::timeline_source::{Gate, Obtained};
 use crate::glue::video::{self, grid_of};
-use crate::logic::audio::analyze::Options;
+use crate::logic::audio::options::Options;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
 

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::switching::Switch;
 use crate::glue::analysis::{Analysis, Normalize};
 use crate::glue::look::LookSettings;
-use crate::logic::audio::analyze::Options;
+use crate::logic::audio::options::Options;
 use crate::logic::frame_grid;
 
 /// Where the audio comes from.

@@ -9,7 +9,8 @@ use gst::prelude::*;
 use super::failure::Failure;
 use crate::glue::encoded::Encoded;
 use crate::glue::tags::Found;
-use crate::logic::audio::analyze::{Analyzer, Options};
+use crate::logic::audio::analyze::Analyzer;
+use crate::logic::audio::options::Options;
 use crate::logic::audio::scratch;
 use crate::logic::audio::timeline::Timeline;
 

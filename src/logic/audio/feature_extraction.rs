@@ -1,11 +1,10 @@
-//! Measures pushed samples hop by hop.
+//! Feature extraction: measures pushed samples hop by hop.
 //!
 //! Each number is a function of sample positions alone, so it does not matter how the samples are cut into pushes.
 
 use std::collections::VecDeque;
 use std::io;
 
-use super::analyze::SpecError;
 use super::bands::{BandSums, Leveller};
 use super::decimate::Decimator;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, WAVE_POINTS};
@@ -14,6 +13,7 @@ use super::fft_window;
 use super::hops::HopGrid;
 use super::loudness::{KWeighting, MOMENTARY};
 use super::onset::Flux;
+use super::options::SpecError;
 use super::record::Raw;
 
 /// Samples per channel taken in at once, however many are pushed: what is resident does not depend on the pusher.
@@ -24,7 +24,7 @@ const LOUDEST: f32 = 8.0;
 /// A hop as measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
-    /// What is stored of it.
+    /// The part of it that is stored.
     pub raw: Raw,
     /// K-weighted energy of the [`MOMENTARY`] hops around it, as far as they lie ahead within the look-ahead.
     pub around: u64,
@@ -33,7 +33,7 @@ pub struct Measured {
 }
 
 /// Takes samples and gives one [`Measured`] per hop.
-pub struct Measure {
+pub struct FeatureExtractor {
     hops: HopGrid,
     short: Spectrum,
     quick: Spectrum,
@@ -67,7 +67,7 @@ struct Channel {
     slow: Vec<f32>,
 }
 
-impl Measure {
+impl FeatureExtractor {
     /// For interleaved audio of `channels` channels at `rate` Hz.
     pub fn new(rate: u32, channels: u32) -> Result<Self, SpecError> {
         if rate == 0 || channels == 0 {
@@ -125,7 +125,7 @@ impl Measure {
         self.next_hop
     }
 
-    /// Samples behind the centre of a hop that are looked at, at most, before it is measured.
+    /// Samples after the centre of a hop that are looked at, at most, before it is measured.
     pub fn lookahead(&self) -> u64 {
         let (factor, half) = (self.decimator.factor(), self.long.len() / 2);
         let long = factor / 2 + (half - 1) * factor + self.decimator.reach() + 1;
@@ -237,13 +237,14 @@ impl Measure {
         Measured { raw: Raw { bands, flux, energy, ..waveform }, around, peak }
     }
 
-    /// Where the samples of a hop's own 10 ms lie in the channels.
+    /// The place of a hop's own 10 ms in the channels.
     fn own(&self, hop: u64) -> std::ops::Range<usize> {
         let at = |sample: i64| (sample - self.base) as usize;
         at(self.hops.start(hop))..at(self.hops.start(hop + 1))
     }
 
-    /// What the samples `own` of this hop say by themselves; the rest is left at zero. And the largest.
+    /// Waveform, rms and peak of the samples `own` of a hop, the rest of its record being left at zero; and the largest
+    /// sample.
     fn waveform(&self, own: std::ops::Range<usize>) -> (Raw, f32) {
         let (len, count) = (own.len(), self.channels.len() as f32);
         let (mut square, mut peak) = (0.0, 0.0f32);

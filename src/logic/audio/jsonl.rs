@@ -12,19 +12,19 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::analyze::{Analysis, Normalize};
 use super::beat_grid::{BAR, FURTHEST};
 use super::features::{HOPS_PER_SECOND, Hop, Window};
+use super::hops::HopTime;
+use super::options::{Analysis, Normalize};
 use super::timeline::{ANALYSIS_VERSION, Timeline};
 use crate::logic::clock::SECOND;
 use crate::logic::frame_grid::FrameGrid;
-use crate::logic::render::scene::HopTime;
 
 /// Version of the form that is written here.
 pub const VERSION: u32 = 1;
 /// How the first line begins.
 const BEGINNING: &str = r#"{"format":"steady-timeline","#;
-/// Frames between two questions whether to go on.
+/// Frames from one call of `go_on` to the next.
 const ASKED_EVERY: u64 = 1000;
 
 /// Writes what [`write`] does to a file that appears when it is whole, in place of an older one of this form and of

@@ -1,4 +1,4 @@
-//! How a hop lies in a file: little-endian, of constant size, first as measured and then, in the same place, as drawn.
+//! A hop as bytes in a file: little-endian, of constant size, first as measured and then, in the same place, as drawn.
 
 use super::features::{BANDS, Hop, WAVE_POINTS};
 use super::quantise::{self, BAND_BITS, PEAK_BITS};
@@ -38,7 +38,7 @@ impl Writer<'_> {
         self.0 = rest;
     }
 
-    /// Four to `N` bytes, the highest bits of each, which is all there is to them.
+    /// Packs four levels into `N` bytes: the highest bits of each, the others being repeats of these.
     fn levels<const N: usize>(&mut self, levels: &[u16; BANDS]) {
         let bits = 8 * N / FOUR;
         for four in levels.as_chunks::<FOUR>().0 {
@@ -60,7 +60,7 @@ impl Reader<'_> {
         bytes
     }
 
-    /// What [`Writer::levels`] has written.
+    /// Reads back the bytes of [`Writer::levels`].
     fn levels<const N: usize>(&mut self) -> [u16; BANDS] {
         let bits = 8 * N / FOUR;
         let mut levels = [0; BANDS];
@@ -69,7 +69,7 @@ impl Reader<'_> {
             bytes[..N].copy_from_slice(&self.take::<N>());
             let word = u64::from_le_bytes(bytes);
             for (i, level) in four.iter_mut().enumerate() {
-                *level = quantise::whole((word >> (bits * i)) as u32 & ((1 << bits) - 1), bits as u32);
+                *level = quantise::dequantise((word >> (bits * i)) as u32 & ((1 << bits) - 1), bits as u32);
             }
         }
         levels

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 
-use super::analyze::{Analysis, Analyzer, Normalize, Options, SpecError};
+use super::analyze::Analyzer;
 use super::features::{FULL, Hop, Window};
 use super::live::Live;
+use super::options::{Analysis, Normalize, Options, SpecError};
 use super::timeline::Timeline;
 use super::timeline_file::{self, NewFile};
 use super::{bands, scratch};

@@ -37,9 +37,9 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::analyze::{Analysis, Normalize, Options};
 use super::features::Info;
 use super::hops::HopGrid;
+use super::options::{Analysis, Normalize, Options};
 use super::record;
 use super::tags::Tags;
 use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};

@@ -119,7 +119,7 @@ mod tests {
         let mut scratch = Scratch::default();
         let mut draw = |scene: &dyn Scene, n: u64| {
             let mut pixels = vec![0; 48 * 32 * 4];
-            let at = scene::HopTime::of_frame(n, 10, 1);
+            let at = crate::logic::audio::hops::HopTime::of_frame(n, 10, 1);
             let frame = Frame { n, total: Some(100), at, info: &info };
             scene.render(
                 &frame,

@@ -1,12 +1,13 @@
 //! Spectrum as glowing dots on thin stems; a dot that falls leaves a wedge of light behind.
 
 use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::draw::{Pixel, annulus, cover, over, pixel, span};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
 use crate::logic::render::soft::{Grid, Layer, Node, node};
 
 /// How many hops back a wedge looks for where its dot was.

@@ -1,12 +1,13 @@
 //! The waveform as one glowing line, held still by a trigger, with the lines of a moment ago fading behind it.
 
 use crate::logic::audio::features::{FULL, WAVE_POINTS, Window};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::draw::{Pixel, cover, over, pixel, span};
 use crate::logic::render::math::{ease, fall, sine};
 use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
 use crate::logic::render::soft::{Grid, Layer, Node, node};
 use crate::logic::render::text::Line;
 

@@ -9,12 +9,13 @@ mod place;
 mod ring;
 
 use crate::logic::audio::features::{FULL, Window};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, Background, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::draw::{Pixel, pixel};
 use crate::logic::render::math::{chance, cosine, sine};
 use crate::logic::render::palette;
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Look, Reach, Scene, Scratch};
 use crate::logic::render::soft::Grid;
 use crate::logic::render::text::Line;
 use art::Art;

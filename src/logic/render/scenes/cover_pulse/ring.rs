@@ -1,8 +1,8 @@
 //! The outline of the ring: how far it reaches at each angle.
 
 use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::math::{cosine, sine};
-use crate::logic::render::scene::HopTime;
 
 /// Angles in half a turn, from straight down (the lowest band) to straight up; the other half mirrors it.
 pub const STEPS: usize = 1024;
