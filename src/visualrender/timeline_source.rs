@@ -1,75 +1,31 @@
-//! The first `fill()` waits here for the analysis: interruptible, and going on after a flush where it was left.
+//! Where the timeline comes from: a timeline's file, the analysis of the audio, or silence. The first frame waits for it.
 
 use std::io;
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::decoder::{Event, Job, Waker};
+use super::audio_source::AudioSource;
+use super::decoder::{Decoder, WaitOutcome};
+use super::element::{CAT, VisualRender};
 use super::failure::Failure;
-use super::imp::{CAT, VisualRender};
-use super::properties::{Audio, Settings};
+use super::properties::Settings;
 use crate::logic::audio::beat_grid::BeatGrid;
-use crate::logic::audio::jsonl;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
-use crate::logic::frame_grid::FrameGrid;
-use crate::logic::render::programme::Programme;
 
-const PROGRESS_CODE: &str = "analysis";
-
-/// Lets `unlock()` end a wait. The job lies here only while nobody waits for it.
-#[derive(Default)]
-pub(super) struct Gate(Mutex<Waiting>);
-
-#[derive(Default)]
-struct Waiting {
-    flushing: bool,
-    waker: Option<Waker>,
-    paused: Option<(Job, Instant)>,
-}
-
-impl Gate {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Ends the wait that is on, and each that is tried until [`open`](Self::open).
-    pub(super) fn close(&self) {
-        let waker = {
-            let mut waiting = self.lock();
-            waiting.flushing = true;
-            waiting.waker.clone()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    pub(super) fn open(&self) {
-        self.lock().flushing = false;
-    }
-
-    /// Ends work that nobody waits for; whether there was any.
-    pub(super) fn abandon(&self) -> bool {
-        let paused = self.lock().paused.take();
-        paused.is_some()
-    }
-}
-
-/// What is longer is no list of beats.
-const MOST_BEATS_TEXT: u64 = 64 << 20;
+/// A longer file is not a list of beats.
+const LONGEST_BEATS: u64 = 64 << 20;
 
 fn read_beats(path: &Path) -> Result<BeatGrid, Failure> {
     let not_readable = |error| Failure::BeatsNotReadable(path.to_owned(), error);
     let metadata = std::fs::metadata(path).map_err(not_readable)?;
-    // A pipe would keep everybody waiting.
-    if !metadata.is_file() || metadata.len() > MOST_BEATS_TEXT {
-        let what = if metadata.is_file() { "it is too large" } else { "it is no file" };
+    // Reading a pipe could take forever.
+    if !metadata.is_file() || metadata.len() > LONGEST_BEATS {
+        let what = if metadata.is_file() { "it is too large" } else { "it is not a file" };
         return Err(not_readable(io::Error::other(what)));
     }
     let text = std::fs::read(path).map_err(not_readable)?;
@@ -77,18 +33,50 @@ fn read_beats(path: &Path) -> Result<BeatGrid, Failure> {
 }
 
 /// A timeline, and how it came to be.
-pub(super) struct Obtained {
-    pub(super) timeline: Timeline,
+struct Obtained {
+    timeline: Timeline,
     /// How long the analysis or reading took.
-    pub(super) took_ns: u64,
+    took_ns: u64,
     /// The factory of the audio's decoder; absent where nothing was decoded.
-    pub(super) decoder: Option<String>,
+    decoder: Option<String>,
 }
 
 impl VisualRender {
+    /// The analysed audio; analyses it first where that has not been done.
+    pub(super) fn timeline(&self) -> Result<Arc<Timeline>, gst::FlowError> {
+        if let Some(timeline) = self.playback().timeline.clone() {
+            return Ok(timeline);
+        }
+        let settings = self.settings().clone();
+        // Settings that cannot be drawn are reported before minutes are spent on the analysis.
+        settings.look.check().map_err(|failure| self.fail(&Failure::Look(failure)))?;
+        settings.scenes().map_err(|failure| self.fail(&failure))?;
+        let analysed = self.obtain(&settings).map_err(|failure| self.fail(&failure))?;
+        let Obtained { timeline, took_ns, decoder } = analysed.ok_or(gst::FlowError::Flushing)?;
+        let timeline = Arc::new(timeline);
+        gst::info!(
+            CAT,
+            imp = self,
+            "{:?}, {:?}, decoded by {decoder:?}, in {took_ns} ns",
+            timeline.info(),
+            timeline.summary()
+        );
+        {
+            let mut playback = self.playback();
+            playback.timeline = Some(timeline.clone());
+            playback.analysis_ns = took_ns;
+            playback.decoder = decoder;
+        }
+        for property in ["timeline-digest", "frame-count", "tempo"] {
+            self.obj().notify(property);
+        }
+        let _ = self.obj().post_message(gst::message::DurationChanged::builder().src(&*self.obj()).build());
+        Ok(timeline)
+    }
+
     /// The timeline with the user's beats. `None` when flushed.
-    pub(super) fn obtain(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
-        // Read first: what is wrong with them is said before minutes are spent on the analysis.
+    fn obtain(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
+        // Read first: mistakes in them are reported before minutes are spent on the analysis.
         let beats = settings.beats.as_deref().map(Path::new).map(read_beats).transpose()?;
         let mut obtained = self.obtain_without_beats(settings)?;
         if let (Some(obtained), Some(beats)) = (&mut obtained, beats) {
@@ -101,12 +89,12 @@ impl VisualRender {
     fn obtain_without_beats(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
         let Some(path) = settings.timeline.as_deref().map(Path::new) else {
             return match settings.audio {
-                Audio::Unset => self.silence(settings).map(Some),
+                AudioSource::Unset => self.silence(settings).map(Some),
                 _ => self.analyse(settings),
             };
         };
         match path.try_exists() {
-            Ok(false) if settings.audio != Audio::Unset => {
+            Ok(false) if settings.audio != AudioSource::Unset => {
                 let not_writable = |error| Failure::NotWritable(path.to_owned(), error);
                 let file = NewFile::beside(path).map_err(not_writable)?;
                 let analysed = self.analyse(settings)?;
@@ -117,7 +105,7 @@ impl VisualRender {
             }
             _ => {
                 let since = Instant::now();
-                let opened = timeline_file::open(path, &mut |_| self.unless_flushing());
+                let opened = timeline_file::open(path, &mut |_| self.gate.unless_closed());
                 let timeline = opened.map_err(|error| Failure::Timeline(path.to_owned(), error))?;
                 let took_ns = since.elapsed().as_nanos() as u64;
                 Ok(timeline.map(|timeline| Obtained { timeline, took_ns, decoder: None }))
@@ -125,75 +113,49 @@ impl VisualRender {
         }
     }
 
-    /// As many frames of silence as there are to be buffers.
+    /// As many frames of silence as buffers are asked for, at the frame rate that is negotiated.
     fn silence(&self, settings: &Settings) -> Result<Obtained, Failure> {
         let buffers = self.obj().property::<i32>("num-buffers");
         let frames = settings.silent_frames(u64::try_from(buffers).ok())?;
-        let made = self.silent_timeline(frames, settings.options());
+        let grid = { self.playback().grid() };
+        // fps_n samples a second make fps_d samples a frame, exactly.
+        let (fps_n, fps_d) = grid.map_or((1, 1), |grid| grid.fps());
+        let made = Timeline::silent(fps_n, frames.saturating_mul(u64::from(fps_d)), settings.options());
         let timeline = made.map_err(|error| Failure::Temporary { what: "made", error })?;
         Ok(Obtained { timeline, took_ns: 0, decoder: None })
     }
 
-    /// Writes the timeline for a video on that grid as text, if that is asked for. `None` when flushed.
-    pub(super) fn write_jsonl(
-        &self,
-        settings: &Settings,
-        timeline: &Timeline,
-        grid: FrameGrid,
-        programme: &Programme,
-    ) -> Result<Option<()>, Failure> {
-        let Some(path) = settings.jsonl.as_deref().map(Path::new) else { return Ok(Some(())) };
-        let scene = |n| programme.scene(n).name;
-        let written = jsonl::save(timeline, grid, &scene, path, &mut || self.unless_flushing());
-        let written = written.map_err(|error| Failure::NotWritable(path.to_owned(), error))?;
-        Ok(written.then_some(()))
-    }
-
-    pub(super) fn unless_flushing(&self) -> ControlFlow<()> {
-        match self.gate.lock().flushing {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    }
-
+    /// Waits for the analysis of the audio. `None` when flushed; the next call goes on with the same analysis.
     fn analyse(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
-        let paused = self.gate.lock().paused.take();
-        let (job, since) = match paused {
+        let (decoder, since) = match self.gate.resume() {
             Some(paused) => paused,
             None => {
-                let job = Job::start(&settings.audio.uri()?, settings.options())?;
+                let decoder = Decoder::start(&settings.audio.uri()?, settings.options())?;
                 self.progress(gst::ProgressType::Start, "Analysing the audio");
-                (job, Instant::now())
+                (decoder, Instant::now())
             }
         };
-        self.gate.lock().waker = Some(job.waker());
+        self.gate.enter(decoder.interrupter());
         let result = loop {
-            if self.gate.lock().flushing {
+            if self.gate.unless_closed().is_break() {
                 gst::debug!(CAT, imp = self, "flushed while analysing");
-                let mut waiting = self.gate.lock();
-                (waiting.waker, waiting.paused) = (None, Some((job, since)));
+                self.gate.pause((decoder, since));
                 return Ok(None);
             }
-            match job.wait() {
-                Event::Done(result) => break *result,
-                Event::Woken => {}
-                Event::Progress(done, total) => {
+            match decoder.wait() {
+                WaitOutcome::Done(result) => break *result,
+                WaitOutcome::Interrupted => {}
+                WaitOutcome::Progress(done, total) => {
                     let of = total.map_or(String::new(), |total| format!(" of {total:.0}"));
                     self.progress(gst::ProgressType::Continue, &format!("Analysed {done:.0}{of} of audio"));
                 }
             }
         };
-        self.gate.lock().waker = None;
-        let decoder = job.decoder();
-        drop(job);
+        self.gate.leave();
+        let factory = decoder.factory();
+        drop(decoder);
         let timeline = result.inspect_err(|failure| self.progress(gst::ProgressType::Error, &failure.to_string()))?;
         self.progress(gst::ProgressType::Complete, "Analysed the audio");
-        Ok(Some(Obtained { timeline, took_ns: since.elapsed().as_nanos() as u64, decoder }))
-    }
-
-    pub(super) fn progress(&self, kind: gst::ProgressType, text: &str) {
-        let obj = self.obj();
-        let message = gst::message::Progress::builder(kind, PROGRESS_CODE, text).src(&*obj).build();
-        let _ = obj.post_message(message);
+        Ok(Some(Obtained { timeline, took_ns: since.elapsed().as_nanos() as u64, decoder: factory }))
     }
 }

@@ -15,7 +15,7 @@ use super::queue::Item;
 use super::run::{Run, Source};
 use super::settings::Settings;
 use crate::glue::painter::{self, FrameFailure, Painter};
-use crate::glue::tags::Found;
+use crate::glue::tags::TagCollector;
 use crate::glue::video::grid_of;
 use crate::logic::audio::features::Window;
 use crate::logic::audio::live::Live;
@@ -40,7 +40,7 @@ pub(super) struct Worker {
     epoch: u64,
     audio: Option<gst_audio::AudioInfo>,
     segment: gst::FormattedSegment<gst::ClockTime>,
-    found: Found,
+    found: TagCollector,
     tags: Tags,
     timeline: Option<Arc<Timeline>>,
     output: Option<Output>,
@@ -80,7 +80,7 @@ impl Worker {
             epoch: 0,
             audio: None,
             segment: gst::FormattedSegment::new(),
-            found: Found::default(),
+            found: TagCollector::default(),
             tags: Tags::default(),
             timeline: None,
             output: None,
@@ -114,7 +114,7 @@ impl Worker {
         self.segment = gst::FormattedSegment::new();
         let caps = scope.sinkpad.current_caps();
         self.audio = caps.and_then(|caps| gst_audio::AudioInfo::from_caps(&caps).ok());
-        self.found = Found::default();
+        self.found = TagCollector::default();
         scope.sinkpad.sticky_events_foreach(|event| {
             if let gst::EventView::Tag(tag) = event.view() {
                 self.found.add(&tag.tag_owned());
@@ -130,7 +130,7 @@ impl Worker {
             EventView::StreamStart(_) => {
                 self.drain(scope)?;
                 *lock(&scope.lateness) = Lateness::default();
-                self.found = Found::default();
+                self.found = TagCollector::default();
                 self.set_tags();
             }
             EventView::Caps(caps) => {

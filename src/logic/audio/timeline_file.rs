@@ -59,7 +59,7 @@ pub enum OpenError {
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
     /// It begins with something else.
-    #[error("it is no timeline")]
+    #[error("it is not a timeline")]
     Foreign,
     /// Another version of this crate made it.
     #[error("it was made by another version (layout {0}, analysis {1}); analyse the audio again")]
