@@ -212,7 +212,7 @@ struct Line<'a> {
 }
 
 /// One row of all bars; as one function, so that its fills use the widest vectors there are.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn stand(scene: &BarsMirror, bars: &[Bar; BARS], line: Line<'_>, row: &mut [u8]) {
     let Line { d, stretch, shown, colours } = line;
     let up = shown == 256;
@@ -267,7 +267,7 @@ struct Glow {
     per: f32,
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn shine(glow: Glow, tips: &[f32], [red, green, blue]: &[Vec<f32>; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (tips, red, green, blue) = (&tips[..n], &red[..n], &green[..n], &blue[..n]);

@@ -146,7 +146,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn stand(scene: &PodcastBars, heights: &[f32; BARS], d: f32, row: &mut [u8]) {
     let first = scene.left..;
     for ((height, &colour), x) in heights.iter().zip(&scene.colours).zip(first.step_by(scene.pitch as usize)) {
@@ -162,7 +162,7 @@ fn stand(scene: &PodcastBars, heights: &[f32; BARS], d: f32, row: &mut [u8]) {
 }
 
 #[allow(clippy::too_many_arguments, reason = "one row of numbers, in one place")]
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn shine(
     one: f32,
     base: [f32; 3],

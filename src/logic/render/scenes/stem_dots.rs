@@ -173,7 +173,7 @@ impl Picture<'_> {
 }
 
 /// Light of a head at (`dx`, `dy`) pixels from it and every `step` further right.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn halo(dx: f32, dy: f32, step: f32, [near, far]: [f32; 2], colour: &[f32; 3], planes: [&mut [f32]; 3]) {
     let [red, green, blue] = planes;
     let n = red.len();
@@ -241,7 +241,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn lay(base: [f32; 3], g: f32, glow: &[Vec<f32>; 3], planes: &mut [&mut [f32]; 3]) {
     for ((plane, glow), base) in planes.iter_mut().zip(glow).zip(base) {
         for (out, glow) in plane.iter_mut().zip(glow) {
@@ -250,7 +250,7 @@ fn lay(base: [f32; 3], g: f32, glow: &[Vec<f32>; 3], planes: &mut [&mut [f32]; 3
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);

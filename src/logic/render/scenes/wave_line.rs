@@ -242,7 +242,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slant: &[f32], light: &mut [f32]) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         let d = (y - line).abs();
@@ -253,14 +253,14 @@ fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slan
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn add_ghost(y: f32, per: f32, bright: f32, line: &[f32], slant: &[f32], light: &mut [f32]) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         *light += bright * fall((y - line).abs() * slant * per);
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn shine(one: f32, base: [f32; 3], light: &[f32], [red, green, blue]: &[Vec<f32>; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (light, red, green, blue) = (&light[..n], &red[..n], &green[..n], &blue[..n]);

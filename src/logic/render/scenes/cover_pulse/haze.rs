@@ -10,7 +10,7 @@ pub struct Blob {
     pub colour: [f32; 3],
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn haze(y: f32, cell: f32, base: [f32; 3], blobs: &[Blob; 3], [red, green, blue]: &mut [&mut [f32]; 3]) {
     let n = red.len();
     let (green, blue) = (&mut green[..n], &mut blue[..n]);
@@ -29,7 +29,7 @@ pub fn haze(y: f32, cell: f32, base: [f32; 3], blobs: &[Blob; 3], [red, green, b
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
