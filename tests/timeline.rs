@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::process::Command;
 
 use gststeady::logic::audio::analyze::Analyzer;
-use gststeady::logic::audio::features::Window;
+use gststeady::logic::audio::features::HopWindow;
 use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::audio::options::{Analysis, Normalize, Options};
 use gststeady::logic::audio::scratch;
@@ -82,7 +82,7 @@ fn digests(timeline: &Timeline, scene: &SceneInfo, order: impl Iterator<Item = u
     let mut look = Look::new(SIZE.0, SIZE.1).unwrap();
     look.seed = 7;
     let scene = scene.prepare(&look);
-    let (mut window, mut records, mut scratch): (Window, Vec<u8>, Scratch) = Default::default();
+    let (mut window, mut records, mut scratch): (HopWindow, Vec<u8>, Scratch) = Default::default();
     let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 4) as usize];
     let draw = |n| {
         let at = HopTime::of_frame(n, 25, 1);

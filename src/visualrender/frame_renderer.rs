@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::properties::Settings;
 use crate::glue::painter::{self, FrameFailure, Painter};
 use crate::glue::text::io_reason;
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 use crate::logic::audio::hops::HopTime;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
@@ -20,7 +20,7 @@ pub(super) struct FrameRenderer {
     grid: FrameGrid,
     programme: Programme,
     painter: Painter,
-    window: Window,
+    window: HopWindow,
     records: Vec<u8>,
 }
 

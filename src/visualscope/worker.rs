@@ -17,7 +17,7 @@ use super::settings::Settings;
 use crate::glue::painter::{self, FrameFailure, Painter};
 use crate::glue::tags::TagCollector;
 use crate::glue::video::grid_of;
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 use crate::logic::audio::live::Live;
 use crate::logic::audio::tags::Tags;
 use crate::logic::audio::timeline::Timeline;
@@ -49,7 +49,7 @@ pub(super) struct Worker {
     /// The next frame does not follow the last one.
     discont: bool,
     samples: Vec<f32>,
-    window: Window,
+    window: HopWindow,
     records: Vec<u8>,
 }
 
@@ -88,7 +88,7 @@ impl Worker {
             run: None,
             discont: true,
             samples: Vec::new(),
-            window: Window::default(),
+            window: HopWindow::default(),
             records: Vec::new(),
         }
     }

@@ -7,7 +7,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::beat_grid::{BAR, FURTHEST};
-use super::features::{BANDS, Window};
+use super::features::{BANDS, HopWindow};
 use super::options::Analysis;
 use super::timeline::Timeline;
 
@@ -58,13 +58,13 @@ fn find(timeline: &Timeline, go_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::
     Ok(Some(bars))
 }
 
-fn bass(window: &Window, hop: u32) -> f64 {
+fn bass(window: &HopWindow, hop: u32) -> f64 {
     let loudest = |hop| window.hop(hop).bands[..BASS].iter().copied().max().unwrap_or(0);
     let hop = i64::from(hop);
     (hop..hop + BASS_HOPS).map(|hop| f64::from(loudest(hop))).sum()
 }
 
-fn spectrum(window: &Window, hop: u32, len: i64) -> Spectrum {
+fn spectrum(window: &HopWindow, hop: u32, len: i64) -> Spectrum {
     let hop = i64::from(hop);
     let sum = |band: usize| (hop..hop + len).map(|hop| f64::from(window.hop(hop).bands[band])).sum::<f64>();
     std::array::from_fn(|band| sum(band) / len as f64)

@@ -1,7 +1,7 @@
 //! Where hops lie among samples and in time: hop h is centred on sample h · rate / 100, exactly, at rates that 100
 //! divides or not.
 
-use super::features::{HOPS_PER_SECOND, Hop, Window};
+use super::features::{HOPS_PER_SECOND, Hop, HopWindow};
 
 /// Hops at one sample rate. Fractions of a sample are rounded down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl HopTime {
     }
 
     /// A level read from the hops around this moment, interpolated.
-    pub fn level(self, window: &Window, read: impl Fn(&Hop) -> u16) -> u16 {
+    pub fn level(self, window: &HopWindow, read: impl Fn(&Hop) -> u16) -> u16 {
         let (a, b) = (i64::from(read(window.hop(self.hop))), i64::from(read(window.hop(self.hop + 1))));
         (a + (((b - a) * i64::from(self.fraction)) >> 16)) as u16
     }
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_level_is_interpolated_between_hops() {
-        let mut window = Window::default();
+        let mut window = HopWindow::default();
         window
             .refill(10, 2, |hops| {
                 hops[0].rms = 1000;

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use super::beat_grid::{BAR, FURTHEST};
-use super::features::{HOPS_PER_SECOND, Hop, Window};
+use super::features::{HOPS_PER_SECOND, Hop, HopWindow};
 use super::hops::HopTime;
 use super::options::{Analysis, Normalize};
 use super::timeline::{ANALYSIS_VERSION, Timeline};
@@ -79,7 +79,7 @@ fn write(
         out.write_all(line.as_bytes())
     };
     put(&header(timeline, (fps_n, fps_d), frames))?;
-    let (mut window, mut records, mut line) = (Window::default(), Vec::new(), String::new());
+    let (mut window, mut records, mut line) = (HopWindow::default(), Vec::new(), String::new());
     for n in 0..frames {
         if n % ASKED_EVERY == 0 && go_on().is_break() {
             return Ok(false);

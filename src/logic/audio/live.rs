@@ -6,7 +6,7 @@ use std::io;
 
 use super::envelope::EnvelopeFollower;
 use super::feature_extraction::{FeatureExtractor, Measured};
-use super::features::{Hop, Window};
+use super::features::{Hop, HopWindow};
 use super::loudness::momentary_db;
 use super::options::{Analysis, Normalize, Options, SpecError};
 
@@ -68,7 +68,7 @@ impl Live {
     }
 
     /// Makes `window` hold `count` hops from `first` on; silence where there are none.
-    pub fn read(&self, first: i64, count: usize, window: &mut Window) {
+    pub fn read(&self, first: i64, count: usize, window: &mut HopWindow) {
         let filled = window.refill(first, count, |hops| {
             for (hop, index) in hops.iter_mut().zip(first..) {
                 let kept = u64::try_from(index).ok().and_then(|index| index.checked_sub(self.first));

@@ -1,7 +1,7 @@
 //! From decoded samples to the timeline that every picture is drawn from.
 //!
 //! [`analyze::Analyzer`] takes samples in pushes of any size and measures them into a file; [`timeline::Timeline`] is
-//! what comes out, read through a [`features::Window`] per frame. Resident memory does not depend on the length.
+//! what comes out, read through a [`features::HopWindow`] per frame. Resident memory does not depend on the length.
 //! [`live::Live`] does the same for audio that is heard now, and keeps no more than is being drawn.
 
 pub mod analyze;

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
 use super::beat_grid::BeatGrid;
-use super::features::{HOPS_PER_SECOND, Hop, Info, Window};
+use super::features::{HOPS_PER_SECOND, Hop, HopWindow, Info};
 use super::options::{Analysis, Options};
 use super::tags::Tags;
 use super::{record, scratch};
@@ -131,7 +131,7 @@ impl Timeline {
     }
 
     /// Makes `window` hold `count` hops from `first` on; silence where the track has none.
-    pub fn read(&self, first: i64, count: usize, window: &mut Window, buffer: &mut Vec<u8>) -> io::Result<()> {
+    pub fn read(&self, first: i64, count: usize, window: &mut HopWindow, buffer: &mut Vec<u8>) -> io::Result<()> {
         window.refill(first, count, |hops| {
             let (total, last) = (self.info.hops as i64, first.saturating_add(count as i64));
             let (start, end) = (first.clamp(0, total), last.clamp(0, total));

@@ -226,7 +226,7 @@ fn options(analysis: u32, normalize: u32) -> Option<Options> {
 mod tests {
     use super::*;
     use crate::logic::audio::analyze::Analyzer;
-    use crate::logic::audio::features::Window;
+    use crate::logic::audio::features::HopWindow;
     use crate::logic::audio::scratch;
 
     fn timeline() -> Timeline {
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!((opened.beats(), opened.sections()), (timeline.beats(), timeline.sections()));
         assert!((opened.summary().tempo.unwrap() - 120.0).abs() < 1.0);
         assert!((opened.summary().loudness_lufs.unwrap() - timeline.summary().loudness_lufs.unwrap()).abs() < 0.01);
-        let (mut a, mut b) = (Window::default(), Window::default());
+        let (mut a, mut b) = (HopWindow::default(), HopWindow::default());
         for first in [-10, 0, 300, 495] {
             timeline.read(first, 20, &mut a, &mut Vec::new()).unwrap();
             opened.read(first, 20, &mut b, &mut Vec::new()).unwrap();

@@ -2,7 +2,7 @@
 
 use super::canvas::Canvas;
 use super::scene::{self, Frame, Look, Reach, Scene, SceneInfo, Scratch, UnknownScene};
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 
 /// The scenes called `list`, names or indices with commas between them. Where it names none: all there are, in the order
 /// of the registry from `first` on.
@@ -80,7 +80,7 @@ impl Scene for Switched {
             .fold(nothing, |a, b| Reach { before: a.before.max(b.before), after: a.after.max(b.after) })
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let scene = &self.prepared[self.places[self.programme.place(frame.n)]];
         scene.render(frame, window, scratch, canvas);
     }
@@ -123,7 +123,7 @@ mod tests {
             let frame = Frame { n, total: Some(100), at, info: &info };
             scene.render(
                 &frame,
-                &Window::default(),
+                &HopWindow::default(),
                 &mut scratch,
                 &mut Canvas::new(&mut pixels, 48 * 4, 48, 32).unwrap(),
             );

@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::draw::{Pixel, cover, over, pixel, span};
 use super::palette::{self, from_hex};
 use super::scene::{Frame, Look, Reach, Scene, Scratch};
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 
 /// Margin at the sides and below, and half the line's thickness, in units of the shorter side.
 const MARGIN: f32 = 0.05;
@@ -42,7 +42,7 @@ impl Scene for WithProgress {
         self.scene.reach()
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         self.scene.render(frame, window, scratch, canvas);
         let Some(total) = frame.total else { return };
         let part = ((frame.n as f32 + 0.5) / total.max(1) as f32).clamp(0.0, 1.0);

@@ -9,7 +9,7 @@ use super::palette::Palette;
 use super::progress_bar::WithProgress;
 use super::soft::Rows;
 use super::transparent::Transparent;
-use crate::logic::audio::features::{Info, Window};
+use crate::logic::audio::features::{HopWindow, Info};
 use crate::logic::audio::hops::HopTime;
 
 /// The shortest side of a picture in pixels.
@@ -142,7 +142,7 @@ pub trait Scene: Send + Sync {
     ///
     /// A pure function of frame, window and look. Writes every pixel and reads none before; allocates nothing but what
     /// `scratch` grows to at first.
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>);
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>);
 }
 
 /// A scene that can be asked for.

@@ -1,6 +1,6 @@
 //! Spectrum as capsules that stand on a line and are mirrored in it, as in dark glass.
 
-use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::features::{BANDS, FULL, HopWindow};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Ends, outline};
@@ -108,7 +108,7 @@ impl BarsMirror {
         }
     }
 
-    fn bars(&self, frame: &Frame<'_>, window: &Window) -> [Bar; BARS] {
+    fn bars(&self, frame: &Frame<'_>, window: &HopWindow) -> [Bar; BARS] {
         let at = frame.at;
         let level = |b: usize, peak: bool| {
             let bands = b * BANDS / self.bars..(b + 1) * BANDS / self.bars;
@@ -151,7 +151,7 @@ impl Scene for BarsMirror {
         Reach { before: 0, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let bars = self.bars(frame, window);
         let pulse = f32::from(frame.at.level(window, |hop| hop.onsets[0])) / f32::from(FULL);
         let soft = Self::softened(&bars[..self.bars]);

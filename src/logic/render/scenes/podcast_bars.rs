@@ -1,6 +1,6 @@
 //! Rounded bars that a voice moves, the voice in the middle, with room for a title.
 
-use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::features::{BANDS, FULL, HopWindow};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Ends, outline};
@@ -73,7 +73,7 @@ impl PodcastBars {
     }
 
     /// Half the height of each bar in pixels.
-    fn heights(&self, frame: &Frame<'_>, window: &Window) -> [f32; BARS] {
+    fn heights(&self, frame: &Frame<'_>, window: &HopWindow) -> [f32; BARS] {
         let at = frame.at;
         let loud = f32::from(at.level(window, |hop| hop.loudness)) / f32::from(FULL);
         let read = |band: usize| f32::from(at.level(window, |hop| hop.bands[band.min(BANDS - 1)])) / f32::from(FULL);
@@ -102,7 +102,7 @@ impl Scene for PodcastBars {
         Reach { before: 0, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let heights = self.heights(frame, window);
         let tips = &mut scratch.values;
         let soft: [f32; BARS] = std::array::from_fn(|i| {

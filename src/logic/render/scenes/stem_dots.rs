@@ -1,6 +1,6 @@
 //! Spectrum as glowing dots on thin stems; a dot that falls leaves a wedge of light behind.
 
-use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::features::{BANDS, FULL, HopWindow};
 use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
@@ -94,7 +94,7 @@ impl StemDots {
         }
     }
 
-    fn height(&self, s: usize, at: HopTime, window: &Window, seconds: f32) -> f32 {
+    fn height(&self, s: usize, at: HopTime, window: &HopWindow, seconds: f32) -> f32 {
         let bands = s * BANDS / self.stems..(s + 1) * BANDS / self.stems;
         let level = bands.map(|band| at.level(window, |hop| hop.bands[band])).max().unwrap_or(0);
         let level = f32::from(level) / f32::from(FULL);
@@ -104,7 +104,7 @@ impl StemDots {
         idle + (self.tallest - idle - self.head) * level * (0.38 + 0.62 * level)
     }
 
-    fn stems(&self, frame: &Frame<'_>, window: &Window) -> [Stem; BANDS] {
+    fn stems(&self, frame: &Frame<'_>, window: &HopWindow) -> [Stem; BANDS] {
         let seconds = frame.at.seconds();
         std::array::from_fn(|s| {
             if s >= self.stems {
@@ -126,7 +126,7 @@ impl Scene for StemDots {
         Reach { before: SMEAR[SMEAR.len() - 1] as u32, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let stems = self.stems(frame, window);
         let columns = self.grid.columns();
         scratch.values.resize(3 * columns, 0.0);

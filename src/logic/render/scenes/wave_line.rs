@@ -1,6 +1,6 @@
 //! The waveform as one glowing line, held still by a trigger, with the lines of a moment ago fading behind it.
 
-use crate::logic::audio::features::{FULL, WAVE_POINTS, Window};
+use crate::logic::audio::features::{FULL, HopWindow, WAVE_POINTS};
 use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
@@ -67,7 +67,7 @@ impl WaveLine {
     }
 
     /// Where the line is in each column of a row of nodes or pixels, `step` apart, at a moment.
-    fn trace(&self, at: HopTime, window: &Window, seconds: f32, step: f32, heights: &mut [f32]) {
+    fn trace(&self, at: HopTime, window: &HopWindow, seconds: f32, step: f32, heights: &mut [f32]) {
         let now = at.hop * WAVE_POINTS as i64 + ((i64::from(at.fraction) * WAVE_POINTS as i64) >> 16);
         let read = |p: i64| {
             let hop = window.hop(p.div_euclid(WAVE_POINTS as i64));
@@ -116,7 +116,7 @@ impl Scene for WaveLine {
         Reach { before: REACH + AGES[AGES.len() - 1] as u32 / 2, after: 4 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let seconds = frame.at.seconds();
         let columns = self.grid.columns();
         let pixels = self.width as usize;

@@ -8,7 +8,7 @@ mod picture;
 mod place;
 mod ring;
 
-use crate::logic::audio::features::{FULL, Window};
+use crate::logic::audio::features::{FULL, HopWindow};
 use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, Background, light};
 use crate::logic::render::canvas::Canvas;
@@ -114,7 +114,7 @@ impl CoverPulse {
         }
     }
 
-    fn outline(&self, at: HopTime, window: &Window, breath: f32, slow: f32) -> Ring {
+    fn outline(&self, at: HopTime, window: &HopWindow, breath: f32, slow: f32) -> Ring {
         Ring::new(at, window, self.unit * RING * breath, self.unit * GROWTH, self.unit * 0.016, slow)
     }
 }
@@ -124,7 +124,7 @@ impl Scene for CoverPulse {
         Reach { before: (ECHO_EVERY * (ECHOES as i64 + 1)) as u32, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let at = frame.at;
         let part = |v: u16| f32::from(v) / f32::from(FULL);
         let loud = part(at.level(window, |hop| hop.loudness));

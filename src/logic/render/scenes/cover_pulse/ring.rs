@@ -1,6 +1,6 @@
 //! The outline of the ring: how far it reaches at each angle.
 
-use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::features::{BANDS, FULL, HopWindow};
 use crate::logic::audio::hops::HopTime;
 use crate::logic::render::math::{cosine, sine};
 
@@ -20,7 +20,7 @@ pub struct Ring {
 
 impl Ring {
     /// The ring at a moment: from radius `inner`, `thin` thick in silence, up to `growth` thicker.
-    pub fn new(at: HopTime, window: &Window, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
+    pub fn new(at: HopTime, window: &HopWindow, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
         let read = |b: usize| f32::from(at.level(window, |hop| hop.bands[b])) / f32::from(FULL);
         let raw: [f32; BANDS] = std::array::from_fn(|i| {
             // The outermost bands are often empty and would cut a notch into the outline.
