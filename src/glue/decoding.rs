@@ -1,4 +1,4 @@
-//! What is asked of the elements that decode a file, and what they tell.
+//! The choice of decoders, and which one was taken.
 
 use std::sync::{Arc, OnceLock};
 
@@ -25,13 +25,13 @@ fn is_audio_decoder(factory: &gst::ElementFactory) -> bool {
 pub struct DecoderName(Arc<OnceLock<String>>);
 
 impl DecoderName {
-    /// Of `bin`, which is to find one while it runs.
+    /// Of `bin`, which finds one once it runs.
     pub fn of(bin: &gst::Bin) -> Self {
         let name = Self::default();
         let found = name.clone();
         bin.connect_deep_element_added(move |_, _, element| {
             if let Some(factory) = element.factory().filter(is_audio_decoder) {
-                // Later ones are of other streams.
+                // Later ones belong to other streams.
                 let _ = found.0.set(factory.name().to_string());
             }
         });
@@ -45,7 +45,7 @@ impl DecoderName {
 }
 
 /// Takes away the clipping metas by which the MP3 parsers of `bin` ask decoders to leave out what was not encoded, so that
-/// nobody but the taker of the samples does so. Parsers put them on for tags of LAME alone, some decoders do not know
+/// only the receiver of the samples does so. Parsers put them on for tags of LAME alone, some decoders do not know
 /// them, and mpg123audiodec of GStreamer 1.22 prints a critical warning where they cover a whole frame.
 pub fn take_over_trimming(bin: &gst::Bin) {
     bin.connect_deep_element_added(|_, _, element| {

@@ -1,4 +1,4 @@
-//! Which of the decoded samples of a file were encoded: those are drawn, and those are heard.
+//! Which of the decoded samples of a file were encoded: only those are drawn and heard.
 
 use gst::prelude::*;
 
@@ -14,7 +14,7 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Of what `bin` decodes once it runs; `gapless` is what the file says of itself.
+    /// For the stream that `bin` decodes once it runs; `gapless` is what its file says about its length.
     pub fn new(bin: &gst::Bin, gapless: Option<Gapless>) -> Self {
         if gapless.is_some_and(|gapless| gapless.left_to_skip() > 0) {
             take_over_trimming(bin);
@@ -29,7 +29,7 @@ impl Encoded {
         segment: Option<&gst::FormattedSegment<gst::ClockTime>>,
         info: &gst_audio::AudioInfo,
     ) -> Option<gst::Buffer> {
-        // What lies before the segment is priming.
+        // Samples before the segment are priming.
         let buffer = match segment {
             Some(segment) => gst_audio::audio_buffer_clip(buffer, segment.upcast_ref(), info.rate(), info.bpf())?,
             None => buffer,

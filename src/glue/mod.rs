@@ -1,7 +1,7 @@
 //! What turns values of the logic into those of GStreamer, where several elements need it.
 
 pub(crate) mod analysis;
-pub mod decoding;
+pub(crate) mod decoding;
 pub mod encoded;
 pub(crate) mod look;
 pub(crate) mod painter;

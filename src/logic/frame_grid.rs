@@ -1,13 +1,13 @@
-//! The frame law: how many video frames an audio stream has, when each one is shown and which sample it is about.
+//! The frame law: how many video frames an audio stream has, when each one is shown and which moment it is about.
 //!
 //! For S samples at `rate` Hz and `fps_n`/`fps_d` frames a second:
-//! N = ⌈S · fps_n / (rate · fps_d)⌉ (or the floor of that, see [`Tail`]), PTS(n) = ⌊n · fps_d · 10⁹ / fps_n⌋ ns, and frame n looks at
-//! sample ⌊(2n + 1) · rate · fps_d / (2 · fps_n)⌋, the middle of the time it is on screen.
+//! N = ⌈S · fps_n / (rate · fps_d)⌉ (or the floor of that, see [`Tail`]), PTS(n) = ⌊n · fps_d · 10⁹ / fps_n⌋ ns, and frame n is about
+//! the middle of the time it is on screen, (2n + 1) · fps_d / (2 · fps_n) s (see [`HopTime`](super::audio::hops::HopTime)).
 //! Everything is integer arithmetic in `u128`, so no length or rate drifts.
 
 use super::clock::{Nanos, SECOND};
 
-/// What becomes of a last frame that the audio does not fill.
+/// Whether a last frame that the audio does not fill is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tail {
     /// It is shown: no sound without a picture.
@@ -92,12 +92,6 @@ impl FrameGrid {
         let guess = (u128::from(time) * u128::from(self.fps_n) / denominator) as u64;
         if self.pts(guess + 1) <= time { guess + 1 } else { guess }
     }
-
-    /// The sample frame `n` is about: the middle of its time on screen.
-    pub fn centre_sample(&self, n: u64) -> u64 {
-        let numerator = (2 * u128::from(n) + 1) * u128::from(self.rate) * u128::from(self.fps_d);
-        (numerator / (2 * u128::from(self.fps_n))) as u64
-    }
 }
 
 #[cfg(test)]
@@ -117,12 +111,6 @@ mod tests {
         assert_eq!(grid(44_100, 24_000, 1001).frame_count(441_000), 240);
         assert_eq!(grid(44_100, 30, 1).frame_count(0), 0);
         assert_eq!(grid(44_100, 30, 1).frame_count(1), 1);
-    }
-
-    #[test]
-    fn the_first_frame_is_about_the_middle_of_its_own_time() {
-        assert_eq!(grid(48_000, 30, 1).centre_sample(0), 800);
-        assert_eq!(grid(48_000, 30, 1).centre_sample(1), 2400);
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn timeline_advice(error: &OpenError) -> &'static str {
 }
 
 impl Failure {
-    /// Where it happened, for the debug text.
+    /// For the debug text: paths and system errors in full.
     fn detail(&self) -> String {
         match self {
             Failure::NotReadable(path, error) | Failure::BeatsNotReadable(path, error) => {

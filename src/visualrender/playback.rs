@@ -1,4 +1,4 @@
-//! Playback: how much of the video is known, and which frame comes next.
+//! Playback: which frame comes next, and what has become known of the video.
 
 use std::ops::Range;
 use std::sync::Arc;

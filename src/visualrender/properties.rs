@@ -49,7 +49,7 @@ impl From<Tail> for frame_grid::Tail {
     }
 }
 
-/// Which frames of the video are wanted.
+/// The frames of the video that are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Range {
     pub(super) start: u64,

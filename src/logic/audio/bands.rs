@@ -81,7 +81,7 @@ impl BandSums {
     }
 }
 
-/// What makes levels of the two spectra of a hop.
+/// Makes levels of the two spectra of a hop.
 pub struct Leveller {
     /// Share of the long spectrum per band.
     blend: Vec<f64>,

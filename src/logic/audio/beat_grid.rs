@@ -6,11 +6,11 @@
 
 use super::features::HOPS_PER_SECOND;
 
-/// Beats to a bar, where nobody says otherwise. Music that counts otherwise is not told apart.
+/// Beats to a bar, unless given otherwise: other metres are not recognised.
 pub const BAR: usize = 4;
 /// Two beats further apart than that many hops have no beat between them: 40 a minute.
 pub const FURTHEST: i64 = 150;
-/// Times are within a day: nobody's beats are hours apart by intention.
+/// Times are within a day: a later one is a mistake.
 const LATEST_S: f64 = 86_400.0;
 
 /// Beats and bars.
@@ -22,7 +22,7 @@ pub struct BeatGrid {
     pub bars: Vec<u32>,
 }
 
-/// Why a text is no beat grid.
+/// Why a text is not a beat grid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BeatGridError {
     /// A line does not begin with a time.
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(grid("0.0 3\n0.4 1\n0.8 2\n1.2 3\n1.6 1"), Ok(waltz.clone()));
         assert_eq!(grid("\u{feff}0,3\r\n0.4,1\r\n0.8,2\r\n1.2,3\r\n1.6,1\r\n"), Ok(waltz.clone()));
         assert_eq!(grid("0.0\t0.1\t3\n0.4\t0.5\t1\n0.8\t0.9\t2\n1.2\t1.3\t3\n1.6\t1.7\t1"), Ok(waltz));
-        // Labels that are no places say nothing.
+        // Labels that are not places are ignored.
         assert_eq!(grid("0.0\t0.0\tbeat\n0.4\t0.4\t\n").unwrap().bars, [0]);
         assert_eq!(grid("0.5 120\n1.0 120\n").unwrap().bars, [0], "a tempo");
     }

@@ -1,4 +1,4 @@
-//! What a picture may know of the audio: quantised features, one [`Hop`] every 10 ms, and a window onto them.
+//! The features that pictures are drawn from: quantised, one [`Hop`] every 10 ms, and a window onto them.
 //!
 //! Scenes see integers only. Everything with a history (smoothing, peak hold, integrals) was worked out by the
 //! analysis, so a picture is a function of the window alone and frames can be drawn in any order, on any thread.
@@ -43,7 +43,7 @@ pub struct Hop {
 }
 
 impl Hop {
-    /// What is heard before the first and after the last hop.
+    /// The hops before the first and after the last.
     pub const SILENCE: Hop = Hop {
         bands: [0; BANDS],
         peaks: [0; BANDS],
@@ -59,7 +59,7 @@ impl Hop {
     };
 }
 
-/// What holds for a whole timeline.
+/// The extent of a timeline and the format of its audio.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// Sample rate in Hz.

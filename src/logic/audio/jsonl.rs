@@ -2,7 +2,7 @@
 //! the BLAKE3 of all bytes before it. Each line is a JSON object.
 //!
 //! Levels are as in [`Hop`], integers up to 65535; `t` is the start of the frame in seconds. `beat`
-//! counts the beats from the first with what has passed of the current one, and `bar` the bars likewise; both are null
+//! counts the beats from the first and the share of the current one that has passed, `bar` the bars likewise; both are null
 //! where there is no beat, and `bar` before the first bar. `scene` is the name of
 //! the scene that draws the frame.
 
@@ -21,7 +21,7 @@ use crate::logic::clock::SECOND;
 use crate::logic::frame_grid::FrameGrid;
 
 /// Version of the form that is written here.
-pub const VERSION: u32 = 1;
+const VERSION: u32 = 1;
 /// How the first line begins.
 const BEGINNING: &str = r#"{"format":"steady-timeline","#;
 /// Frames from one call of `go_on` to the next.
@@ -158,9 +158,9 @@ fn header(timeline: &Timeline, (fps_n, fps_d): (u32, u32), frames: u64) -> Strin
 
 /// Beats since the first one, in thousandths.
 fn beat_at(beats: &[u32], at: HopTime) -> Option<u64> {
-    let behind = beats.partition_point(|&beat| i64::from(beat) <= at.hop);
-    let index = behind.checked_sub(1)?;
-    let (last, next) = (i64::from(beats[index]), i64::from(*beats.get(behind)?));
+    let after = beats.partition_point(|&beat| i64::from(beat) <= at.hop);
+    let index = after.checked_sub(1)?;
+    let (last, next) = (i64::from(beats[index]), i64::from(*beats.get(after)?));
     let passed = (at.ticks() - (last << 16)) * 1000 / ((next - last) << 16);
     (next - last <= FURTHEST).then_some(index as u64 * 1000 + passed as u64)
 }
@@ -236,7 +236,7 @@ mod tests {
         assert!(beats.len() > 200 && beats.windows(2).all(|pair| pair[0] < pair[1]), "{beats:?}");
         // Two beats a second at thirty frames.
         assert!((beats[100] - beats[70] - 2.0).abs() < 0.05);
-        // Behind the last beat nobody knows when the next one would be.
+        // After the last beat it is not known when the next one would be.
         assert_eq!(timeline.beats().len(), *beats.last().unwrap() as usize + 2);
         let first = f64::from(timeline.bars(&mut || ControlFlow::Continue(())).unwrap().unwrap()[0]);
         let bars = frames[200]["bar"].as_f64().unwrap() * 4.0;
@@ -250,7 +250,7 @@ mod tests {
         for (beat, bar) in [(999, None), (1000, Some(0)), (2500, Some(500)), (4000, Some(1000)), (8500, Some(2500))] {
             assert_eq!(bar_at(&bars, beat), bar, "{beat}");
         }
-        assert_eq!(bar_at(&bars, 99_000), Some(2999), "a bar that nobody ended");
+        assert_eq!(bar_at(&bars, 99_000), Some(2999), "a bar without an end");
         assert_eq!(bar_at(&[0], 2000), Some(500), "one bar alone has four beats");
         assert_eq!(bar_at(&[], 2000), None);
     }

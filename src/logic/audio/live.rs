@@ -52,11 +52,6 @@ impl Live {
         debug_assert!(measured.is_ok(), "nothing here can fail");
     }
 
-    /// Samples per channel taken so far.
-    pub fn samples(&self) -> u64 {
-        self.extractor.samples()
-    }
-
     /// Hops there are so far.
     pub fn hops(&self) -> u64 {
         self.extractor.hops()

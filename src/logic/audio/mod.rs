@@ -3,11 +3,12 @@
 //! [`analyze::Analyzer`] takes samples in pushes of any size and measures them into a file; [`timeline::Timeline`] is
 //! what comes out, read through a [`features::HopWindow`] per frame. Resident memory does not depend on the length.
 //! [`live::Live`] does the same for audio that is heard now, and keeps no more than is being drawn.
+#![cfg_attr(not(feature = "plugin"), allow(dead_code, unused_imports, reason = "parts of it serve the elements alone"))]
 
 pub mod analyze;
 mod bands;
 mod bars;
-pub mod beat_grid;
+pub(crate) mod beat_grid;
 mod beat_prediction;
 mod beat_tracking;
 mod decimate;
@@ -19,8 +20,8 @@ mod fft_window;
 mod first_pass;
 pub mod gapless;
 pub mod hops;
-pub mod jsonl;
-pub mod live;
+pub(crate) mod jsonl;
+pub(crate) mod live;
 mod loudness;
 mod novelty;
 mod onset;
@@ -31,7 +32,7 @@ mod record;
 mod scaling;
 pub mod scratch;
 mod second_pass;
-pub mod tags;
+pub(crate) mod tags;
 #[cfg(test)]
 mod tests;
 pub mod timeline;

@@ -1,8 +1,8 @@
-//! Where a track becomes another one: verse, chorus, break.
+//! Novelty: where a track turns into something else, as from verse to chorus.
 //!
 //! The spectrum of each second is compared with those around it (Foote, "Automatic audio segmentation using a measure of
-//! audio novelty", 2000): where the seconds before are like each other, and so are those behind, but not the ones
-//! like the others, a section begins. What is kept grows by 36 bytes a second.
+//! audio novelty", 2000): where the seconds before are like each other and so are those after, but not
+//! the ones like the others, a section begins. What is kept grows by 36 bytes a second.
 
 use super::bands::DB_STEPS;
 use super::features::{BANDS, HOPS_PER_SECOND};
@@ -62,15 +62,15 @@ impl Novelty {
     /// How much further apart in decibels both sides of the beginning of `step` are than each is in itself.
     fn novelty(&self, step: usize) -> f64 {
         let before = &self.steps[step.saturating_sub(SIDE)..step];
-        let behind = &self.steps[step..(step + SIDE).min(self.steps.len())];
-        if before.len() < SHORTEST || behind.len() < SHORTEST {
+        let after = &self.steps[step..(step + SIDE).min(self.steps.len())];
+        if before.len() < SHORTEST || after.len() < SHORTEST {
             return 0.0;
         }
         let mean = |a: &[[u16; GROUPS]], b: &[[u16; GROUPS]]| {
             let sum: u64 = a.iter().map(|a| b.iter().map(|b| apart(a, b)).sum::<u64>()).sum();
             sum as f64 / (a.len() * b.len() * GROUPS) as f64 / DB_STEPS
         };
-        mean(before, behind) - 0.5 * (mean(before, before) + mean(behind, behind))
+        mean(before, after) - 0.5 * (mean(before, before) + mean(after, after))
     }
 }
 

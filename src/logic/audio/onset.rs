@@ -1,6 +1,6 @@
 //! Onsets after SuperFlux (Böck and Widmer, "Maximum filter vibrato suppression for onset detection", DAFx 2013):
 //! rises of the compressed spectrum against what was there two hops ago, where the neighbouring bands count as well,
-//! so that a voice that slides from band to band is no onset.
+//! so that a voice that slides from band to band is not an onset.
 
 use std::collections::VecDeque;
 

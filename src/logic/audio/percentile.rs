@@ -28,9 +28,7 @@ impl Histogram {
             (count > 0 && seen >= wanted).then_some(value)
         })
     }
-}
 
-impl Histogram {
     /// Each value that was counted, with how often.
     pub fn iter(&self) -> impl Iterator<Item = (u16, u64)> {
         (0..=u16::MAX).zip(self.counts.iter().copied()).filter(|&(_, count)| count > 0)

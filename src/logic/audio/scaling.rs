@@ -1,4 +1,4 @@
-//! What levels are measured by: the decibels that are drawn at the top, of a track, of what has been heard, or fixed.
+//! Scaling: the decibels that are drawn at full height, those of the whole track, of what has been heard, or fixed ones.
 
 use super::bands::{self, quantise_db};
 use super::features::FULL;
@@ -7,7 +7,7 @@ use super::record::Raw;
 
 /// Levels are never stretched further down than this.
 pub(super) const FLOOR_DB: f64 = -80.0;
-/// Nor further below the ceiling than this: what is quieter is not heard next to the loud.
+/// Nor further below the ceiling than this: quieter sounds are not heard next to loud ones.
 const RANGE_DB: f64 = 60.0;
 /// A track whose ceiling is lower is taken for quiet, not stretched to look loud.
 const LOWEST_CEILING_DB: f64 = -50.0;
@@ -33,14 +33,14 @@ impl Scale {
         Self { floor: ceiling.saturating_sub(range).max(quantise_db(FLOOR_DB)), ceiling }
     }
 
-    /// Where `db` lies.
+    /// The level of `db`.
     pub fn level(&self, db: u16) -> f32 {
         let (above, range) = (db.saturating_sub(self.floor), self.ceiling - self.floor);
         f32::from(above.min(range)) / f32::from(range) * f32::from(FULL)
     }
 }
 
-/// What the levels of a moment are measured by.
+/// The ceilings that hold at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceilings {
     /// For bands.
@@ -63,7 +63,7 @@ pub fn flux_ceiling(loud: Option<u16>) -> u16 {
     loud.unwrap_or(0).max(onset::CLEAR)
 }
 
-/// Where the ceilings come from.
+/// The source of the ceilings.
 #[derive(Debug, Clone, Copy)]
 pub enum Scaling {
     /// They stay as they are.

@@ -1,4 +1,4 @@
-//! What a file says about itself, as far as pictures show it; kept with the timeline, so that drawing from it later gives
+//! The tags of a file that pictures show; kept with the timeline, so that drawing from it later gives
 //! the same pictures.
 
 /// Title, artist and cover.
@@ -20,7 +20,7 @@ impl Tags {
         let text = |text: &Option<String>| text.as_ref().map(|text| text.clone().into_bytes());
         let mut bytes = Vec::new();
         for field in [text(&self.title), text(&self.artist), self.cover.clone()] {
-            // What is longer than any picture is left out.
+            // A field longer than any picture is left out.
             let field = field.and_then(|field| Some((u32::try_from(field.len()).ok()?.checked_add(1)?, field)));
             bytes.extend(field.as_ref().map_or(0, |(len, _)| *len).to_le_bytes());
             bytes.extend(field.map(|(_, field)| field).unwrap_or_default());

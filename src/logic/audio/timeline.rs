@@ -66,7 +66,7 @@ impl Timeline {
         })
     }
 
-    /// What holds for the whole timeline.
+    /// The extent of the timeline and the format of its audio.
     pub fn info(&self) -> &Info {
         &self.info
     }

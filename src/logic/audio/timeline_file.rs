@@ -15,9 +15,9 @@
 //! | 80 | 32 | BLAKE3 of the timeline: its digest |
 //! | 112 | 32 | BLAKE3 of the 112 bytes before |
 //! | 144 | hops · record | records, see below |
-//! | behind | beats · 4 | the hop of each beat |
-//! | behind | sections · 4 | the hop at which each section but the first begins |
-//! | behind | the rest | title, artist and cover, see [`Tags`] |
+//! | after these | beats · 4 | the hop of each beat |
+//! | after these | sections · 4 | the hop at which each section but the first begins |
+//! | after these | the rest | title, artist and cover, see [`Tags`] |
 //!
 //! A record is a [`Hop`](super::features::Hop), 392 bytes:
 //!
@@ -29,7 +29,7 @@
 //! | 368 | 6 · 2 | rms, peak, loudness, onsets in three ranges: u16 |
 //! | 380 | 3 · 4 | travel, hue, rotation: u32 |
 //!
-//! A level of n bits stands for 16: itself, and behind it its highest bits once more.
+//! A level of n bits stands for one of 16: the n bits, followed by the highest of them once more.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -45,10 +45,10 @@ use super::tags::Tags;
 use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
 
 /// Version of the layout above.
-pub const LAYOUT_VERSION: u32 = 4;
+const LAYOUT_VERSION: u32 = 4;
 const MAGIC: &[u8; 8] = b"STEADYTL";
 const HEADER: usize = 144;
-/// Where the checksum of what is before it lies.
+/// Offset of the checksum over everything before it.
 const CHECKSUM: usize = HEADER - 32;
 const NO_LOUDNESS: i32 = i32::MIN;
 

@@ -13,7 +13,7 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Drops the first `skip` samples and all behind the `keep` that follow.
+    /// Drops the first `skip` samples, and all after the `keep` that follow.
     pub fn new(skip: u64, keep: u64) -> Self {
         Self { skip, keep }
     }
@@ -30,7 +30,7 @@ impl Cut {
     /// How many samples the demuxer has left out, when no more come; `None` where none are missing, or so many that
     /// the file must be cut short.
     ///
-    /// GStreamer's `qtdemux` does not deliver the last packets where an edit begins behind the priming (mended in 1.24,
+    /// GStreamer's `qtdemux` does not deliver the last packets where an edit begins after the priming (mended in 1.24,
     /// commit 8295b2ae5c).
     pub fn left_out(&self) -> Option<u64> {
         (1..=MOST_LEFT_OUT).contains(&self.keep).then_some(self.keep)

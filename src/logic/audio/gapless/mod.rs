@@ -10,9 +10,9 @@ mod mp4;
 
 use std::io::{self, Read, Seek};
 
-pub use cut::Cut;
+pub(crate) use cut::Cut;
 
-/// Where in the decoded samples of a file the encoded ones lie.
+/// The part of the decoded samples of a file that was encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gapless {
     /// Hz; samples at another rate are not those that the file tells of.
@@ -21,16 +21,16 @@ pub struct Gapless {
     pub skip: u64,
     /// Samples that were encoded.
     pub samples: u64,
-    /// Who takes the skipped ones away.
+    /// Which part of a pipeline takes the skipped ones away.
     pub skipped_by: SkippedBy,
 }
 
-/// Who takes away the samples before the encoded ones.
+/// The part of a pipeline that takes away the samples before the encoded ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SkippedBy {
-    /// The demuxer: its segment begins behind them.
+    /// The demuxer: its segment begins after them.
     Demuxer,
-    /// Whoever takes the samples. GStreamer's `mpegaudioparse` would do so for tags whose encoder calls itself LAME.
+    /// The receiver of the samples. GStreamer's `mpegaudioparse` would do so for tags whose encoder calls itself LAME.
     Taker {
         /// Whether the tag's encoder is LAME.
         lame: bool,
@@ -38,7 +38,7 @@ pub enum SkippedBy {
 }
 
 impl Gapless {
-    /// How many samples whoever takes them has to skip.
+    /// How many samples their receiver has to skip.
     pub fn left_to_skip(&self) -> u64 {
         match self.skipped_by {
             SkippedBy::Demuxer => 0,
@@ -47,7 +47,7 @@ impl Gapless {
     }
 }
 
-/// Looks for what a file says of its length: the delay tag of an MP3, the edit list of an MP4. `None` in any other file
+/// Looks for what a file says about its length: the delay tag of an MP3, the edit list of an MP4. `None` in any other file
 /// and in one that says nothing.
 pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Gapless>> {
     match mp4::find(file)? {

@@ -9,7 +9,7 @@ use super::{Gapless, SkippedBy};
 
 /// Samples by which every MP3 decoder is late.
 const DECODER_DELAY: u64 = 529;
-/// How far behind the ID3 tags the first frame is looked for.
+/// How far after the ID3 tags the first frame is looked for.
 const SEARCH: usize = 16 * 1024;
 /// Bytes that a frame with a tag has at least.
 const TAGGED_FRAME: usize = 4 + 32 + 156;
@@ -45,12 +45,12 @@ fn id3_len(head: &[u8]) -> Option<u64> {
     Some(10 + body + footer)
 }
 
-/// What the four bytes at the start of a layer III frame say.
+/// The header of a layer III frame, four bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Header {
     rate: u32,
     samples: u64,
-    /// Where in the frame a tag would be: behind the side information, which is empty.
+    /// Offset of a tag in the frame: after the side information, which is empty.
     tag_at: usize,
 }
 

@@ -84,12 +84,12 @@ fn gapless(moov: &[u8]) -> Option<Gapless> {
     let track = boxes(moov).filter(|(name, _)| name == b"trak").map(|(_, body)| body).find(is_sound)?;
     let (rate, length) = times(child(track, &[b"mdia", b"mdhd"])?)?;
     let (skip, edit) = only_edit(child(track, &[b"edts", b"elst"])?)?;
-    let behind = length.checked_sub(skip)?;
+    let after = length.checked_sub(skip)?;
     let scale = |edit: u64| u128::from(edit) * u128::from(rate) / u128::from(file_units);
     // Within a unit of the file the edit is just rounded.
-    let samples = match scale(edit.checked_add(1)?) < u128::from(behind) {
+    let samples = match scale(edit.checked_add(1)?) < u128::from(after) {
         true => u64::try_from(scale(edit)).ok()?,
-        false => behind,
+        false => after,
     };
     (samples > 0).then_some(Gapless { rate, skip, samples, skipped_by: SkippedBy::Demuxer })
 }

@@ -1,4 +1,4 @@
-//! What is kept of two channels: mid and side.
+//! Two channels are kept as mid and side.
 
 use super::*;
 use crate::logic::audio::features::WAVE_POINTS;
