@@ -10,14 +10,15 @@ use std::sync::Arc;
 
 use gst::prelude::*;
 use gststeady::logic::audio::analyze::Analyzer;
-use gststeady::logic::audio::features::{Info, Window};
+use gststeady::logic::audio::features::{HopWindow, Info};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::look::Look;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::scene::{Frame, HopTime, Scene, Scratch};
+use gststeady::logic::render::scene::{Frame, Scene, Scratch};
 use gststeady::logic::render::scenes;
 use image::{DynamicImage, RgbaImage, imageops};
 
@@ -121,8 +122,8 @@ impl<'a> Renderer<'a> {
         Ok(Self { song, scene, scratch: Scratch::default(), size })
     }
 
-    fn window(&self, n: u64) -> Result<Window, Failure> {
-        let mut window = Window::default();
+    fn window(&self, n: u64) -> Result<HopWindow, Failure> {
+        let mut window = HopWindow::default();
         let (first, count) = self.scene.reach().span(HopTime::of_frame(n, FPS, 1));
         if let Some(timeline) = &self.song.timeline {
             timeline.read(first, count, &mut window, &mut Vec::new())?;
@@ -130,7 +131,7 @@ impl<'a> Renderer<'a> {
         Ok(window)
     }
 
-    fn draw(&mut self, n: u64, window: &Window, data: &mut [u8]) -> Result<std::time::Duration, Failure> {
+    fn draw(&mut self, n: u64, window: &HopWindow, data: &mut [u8]) -> Result<std::time::Duration, Failure> {
         let begin = std::time::Instant::now();
         let (w, h) = self.size;
         let mut canvas = Canvas::new(data, w as usize * 4, w, h)?;

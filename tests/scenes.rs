@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use gststeady::logic::audio::features::{Hop, Info, Window};
+use gststeady::logic::audio::features::{Hop, HopWindow, Info};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::look::Look;
 use gststeady::logic::render::palette::{Palette, palettes};
-use gststeady::logic::render::scene::{Frame, HopTime, Scene, Scratch};
+use gststeady::logic::render::scene::{Frame, Scene, Scratch};
 use gststeady::logic::render::scenes;
 use proptest::prelude::*;
 
@@ -36,12 +37,12 @@ fn frame(n: u64) -> Frame<'static> {
     Frame { n, total: Some(TOTAL), at: HopTime::of_frame(n, FPS, 1), info: &INFO }
 }
 
-fn window(scene: &dyn Scene, frame: &Frame<'_>) -> Window {
+fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
     let (first, count) = scene.reach().span(frame.at);
     hops::window(first, count)
 }
 
-fn draw(scene: &dyn Scene, look: &Look, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch) -> Vec<u8> {
+fn draw(scene: &dyn Scene, look: &Look, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch) -> Vec<u8> {
     let (w, h) = (look.width(), look.height());
     // Old content that a scene must not let through.
     let mut data = vec![0xa5; w as usize * h as usize * 4];
@@ -178,7 +179,7 @@ fn bright(data: &[u8]) -> f64 {
 fn silence_is_a_picture_that_moves() {
     let look = Look::new(640, 360).expect("a size");
     each_scene(&look, |name, scene| {
-        let silent = |n| draw(scene, &look, &frame(n), &Window::default(), &mut Scratch::default());
+        let silent = |n| draw(scene, &look, &frame(n), &HopWindow::default(), &mut Scratch::default());
         let (first, second) = (silent(0), silent(60));
         assert!(bright(&first) > 0.02, "{name}: silence is nearly empty");
         assert!(changed(&first, &second) > 0.005, "{name}: silence stands still");
@@ -245,7 +246,7 @@ proptest! {
             let scene = info.prepare(&look);
             let frame = Frame { n: start.unsigned_abs(), total, at: HopTime { hop: start, fraction }, info: &INFO };
             let (first, count) = scene.reach().span(frame.at);
-            let mut window = Window::default();
+            let mut window = HopWindow::default();
             let filled: Result<(), ()> = window.refill(first, count, |out| {
                 out.iter_mut().enumerate().for_each(|(i, out)| *out = hops[i % hops.len()]);
                 Ok(())

@@ -5,13 +5,15 @@ use std::f64::consts::TAU;
 use std::ops::ControlFlow;
 use std::process::Command;
 
-use gststeady::logic::audio::analyze::{Analysis, Analyzer, Normalize, Options};
-use gststeady::logic::audio::features::Window;
+use gststeady::logic::audio::analyze::Analyzer;
+use gststeady::logic::audio::features::HopWindow;
+use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::options::{Analysis, Normalize, Options};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::look::Look;
-use gststeady::logic::render::scene::{Frame, HopTime, Scratch};
+use gststeady::logic::render::scene::{Frame, Scratch};
 use gststeady::logic::render::scenes::{self, SceneInfo};
 
 #[cfg(feature = "full")]
@@ -82,7 +84,7 @@ fn digests(timeline: &Timeline, scene: &SceneInfo, order: impl Iterator<Item = u
     let mut look = Look::new(SIZE.0, SIZE.1).unwrap();
     look.seed = 7;
     let scene = scene.prepare(&look);
-    let (mut window, mut records, mut scratch): (Window, Vec<u8>, Scratch) = Default::default();
+    let (mut window, mut records, mut scratch): (HopWindow, Vec<u8>, Scratch) = Default::default();
     let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 4) as usize];
     let draw = |n| {
         let at = HopTime::of_frame(n, 25, 1);

@@ -3,7 +3,7 @@
 use gst_video::prelude::*;
 
 use super::text::io_reason;
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 use crate::logic::render::canvas::{Canvas, Order};
 use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 
@@ -58,7 +58,7 @@ impl Painter {
     pub fn paint(
         &mut self,
         frame: &Frame<'_>,
-        window: &Window,
+        window: &HopWindow,
         buffer: &mut gst::BufferRef,
     ) -> Result<(), FrameFailure> {
         let failed = |what, why: String| FrameFailure { n: frame.n, what, why };

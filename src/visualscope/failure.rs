@@ -82,7 +82,7 @@ mod tests {
         insta::assert_snapshot!(texts.join("\n"), @r"
         “song.steadytl” cannot be used as a timeline: there is no such file. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: permission denied. Have visualrender make one with timeline-location, or unset it.
-        “song.steadytl” cannot be used as a timeline: it is no timeline. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: it is not a timeline. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: another version of this plugin made it. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: it is cut off: 5 of 9 bytes are there. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: it is damaged: its checksum does not fit. Have visualrender make one with timeline-location, or unset it.

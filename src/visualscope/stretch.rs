@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::logic::audio::features::{Info, Window};
+use crate::logic::audio::features::{HopWindow, Info};
 use crate::logic::audio::live::Live;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
@@ -80,7 +80,7 @@ impl Stretch {
         &mut self,
         n: u64,
         reach: Reach,
-        window: &mut Window,
+        window: &mut HopWindow,
         records: &mut Vec<u8>,
     ) -> io::Result<Frame<'_>> {
         let at = self.schedule.moment(n);

@@ -37,9 +37,9 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::analyze::{Analysis, Normalize, Options};
 use super::features::Info;
 use super::hops::HopGrid;
+use super::options::{Analysis, Normalize, Options};
 use super::record;
 use super::tags::Tags;
 use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
@@ -59,7 +59,7 @@ pub enum OpenError {
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
     /// It begins with something else.
-    #[error("it is no timeline")]
+    #[error("it is not a timeline")]
     Foreign,
     /// Another version of this crate made it.
     #[error("it was made by another version (layout {0}, analysis {1}); analyse the audio again")]
@@ -226,7 +226,7 @@ fn options(analysis: u32, normalize: u32) -> Option<Options> {
 mod tests {
     use super::*;
     use crate::logic::audio::analyze::Analyzer;
-    use crate::logic::audio::features::Window;
+    use crate::logic::audio::features::HopWindow;
     use crate::logic::audio::scratch;
 
     fn timeline() -> Timeline {
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!((opened.beats(), opened.sections()), (timeline.beats(), timeline.sections()));
         assert!((opened.summary().tempo.unwrap() - 120.0).abs() < 1.0);
         assert!((opened.summary().loudness_lufs.unwrap() - timeline.summary().loudness_lufs.unwrap()).abs() < 0.01);
-        let (mut a, mut b) = (Window::default(), Window::default());
+        let (mut a, mut b) = (HopWindow::default(), HopWindow::default());
         for first in [-10, 0, 300, 495] {
             timeline.read(first, 20, &mut a, &mut Vec::new()).unwrap();
             opened.read(first, 20, &mut b, &mut Vec::new()).unwrap();

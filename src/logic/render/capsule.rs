@@ -69,7 +69,7 @@ pub struct Glow {
 }
 
 /// Fills a row of nodes with the glow around bars with such an outline.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn shine(glow: Glow, tips: &[f32], [red, green, blue]: &[Vec<f32>; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (tips, red, green, blue) = (&tips[..n], &red[..n], &green[..n], &blue[..n]);

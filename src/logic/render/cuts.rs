@@ -142,7 +142,7 @@ fn by_the_clock(span: Range<u64>, seconds: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logic::render::scene::HopTime;
+    use crate::logic::audio::hops::HopTime;
     use proptest::prelude::*;
 
     const MINUTE: u64 = 6001;

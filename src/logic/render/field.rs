@@ -139,7 +139,7 @@ pub fn split_planes(values: &mut [f32]) -> [&mut [f32]; 3] {
 }
 
 /// Opaque nodes from red, green and blue of each.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
@@ -149,7 +149,7 @@ pub fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) 
 }
 
 /// Interpolates a row of nodes to full width.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn widen(shift: u32, nodes: &[Node], wide: &mut [Node]) {
     match shift {
         0 => widen_by::<1>(nodes, wide),
@@ -186,7 +186,7 @@ struct Weights {
 }
 
 /// Interpolates between two wide rows, dithers and writes bytes.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn settle(out: &mut [u8], above: &[u16], below: &[u16], weights: Weights, dither: [u16; 8]) {
     let dither: [u16; 32] = std::array::from_fn(|i| dither[i / 4]);
     let keep = weights.of - weights.below;

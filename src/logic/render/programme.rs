@@ -4,7 +4,7 @@ use super::canvas::Canvas;
 use super::look::Look;
 use super::scene::{Frame, Reach, Scene, Scratch};
 use super::scenes::{self, SceneInfo, UnknownScene};
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 
 /// The scenes in `list`, names or indices with commas between them; if it is empty all of them, in the order of the
 /// registry from `first` on.
@@ -82,7 +82,7 @@ impl Scene for Switched {
             .fold(nothing, |a, b| Reach { before: a.before.max(b.before), after: a.after.max(b.after) })
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let scene = &self.prepared[self.places[self.programme.place(frame.n)]];
         scene.render(frame, window, scratch, canvas);
     }
@@ -91,7 +91,7 @@ impl Scene for Switched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logic::render::scene::HopTime;
+    use crate::logic::audio::hops::HopTime;
 
     fn names(list: &str) -> Vec<&'static str> {
         let found = find_all(list, &scenes::all()[2]).unwrap();
@@ -126,7 +126,7 @@ mod tests {
             let frame = Frame { n, total: Some(100), at, info: &info };
             scene.render(
                 &frame,
-                &Window::default(),
+                &HopWindow::default(),
                 &mut scratch,
                 &mut Canvas::new(&mut pixels, 48 * 4, 48, 32).unwrap(),
             );

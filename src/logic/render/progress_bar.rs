@@ -5,7 +5,7 @@ use super::colour::{from_hex, mix};
 use super::look::Look;
 use super::scene::{Frame, Reach, Scene, Scratch};
 use super::shapes::{Pixel, coverage, over, pixel, span};
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
 
 /// Margin at the sides and below, and half the line's thickness, in units of the shorter side.
 const MARGIN: f32 = 0.05;
@@ -43,7 +43,7 @@ impl Scene for WithProgress {
         self.scene.reach()
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         self.scene.render(frame, window, scratch, canvas);
         let Some(total) = frame.total else { return };
         let part = ((frame.n as f32 + 0.5) / total.max(1) as f32).clamp(0.0, 1.0);

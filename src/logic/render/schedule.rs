@@ -1,7 +1,8 @@
 //! Which frames of audio that is heard now can be drawn, and what they show.
 
-use super::scene::{HopTime, Reach};
+use super::scene::Reach;
 use crate::logic::audio::features::HOPS_PER_SECOND;
+use crate::logic::audio::hops::HopTime;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::frame_grid::FrameGrid;
 

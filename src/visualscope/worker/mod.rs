@@ -13,8 +13,8 @@ use super::qos::Lateness;
 use super::queue::Entry;
 use super::stretch::Stretch;
 use crate::glue::painter::Painter;
-use crate::glue::tags::Found;
-use crate::logic::audio::features::Window;
+use crate::glue::tags::TagCollector;
+use crate::logic::audio::features::HopWindow;
 use crate::logic::audio::tags::Tags;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::sync::lock;
@@ -29,7 +29,7 @@ pub(super) struct Worker {
     epoch: u64,
     audio: Option<gst_audio::AudioInfo>,
     segment: gst::FormattedSegment<gst::ClockTime>,
-    found: Found,
+    found: TagCollector,
     tags: Tags,
     timeline: Option<Arc<Timeline>>,
     output: Option<Output>,
@@ -38,7 +38,7 @@ pub(super) struct Worker {
     /// The next frame does not follow the last one.
     discont: bool,
     samples: Vec<f32>,
-    window: Window,
+    window: HopWindow,
     records: Vec<u8>,
 }
 
@@ -69,7 +69,7 @@ impl Worker {
             epoch: 0,
             audio: None,
             segment: gst::FormattedSegment::new(),
-            found: Found::default(),
+            found: TagCollector::default(),
             tags: Tags::default(),
             timeline: None,
             output: None,
@@ -77,7 +77,7 @@ impl Worker {
             stretch: None,
             discont: true,
             samples: Vec::new(),
-            window: Window::default(),
+            window: HopWindow::default(),
             records: Vec::new(),
         }
     }
@@ -103,7 +103,7 @@ impl Worker {
         self.segment = gst::FormattedSegment::new();
         let caps = scope.sinkpad.current_caps();
         self.audio = caps.and_then(|caps| gst_audio::AudioInfo::from_caps(&caps).ok());
-        self.found = Found::default();
+        self.found = TagCollector::default();
         scope.sinkpad.sticky_events_foreach(|event| {
             if let gst::EventView::Tag(tag) = event.view() {
                 self.found.add(&tag.tag_owned());
@@ -119,7 +119,7 @@ impl Worker {
             EventView::StreamStart(_) => {
                 self.drain(scope)?;
                 *lock(&scope.lateness) = Lateness::default();
-                self.found = Found::default();
+                self.found = TagCollector::default();
                 self.set_tags();
             }
             EventView::Caps(caps) => {

@@ -1,6 +1,6 @@
 //! Spectrum as capsules that stand on a line and are mirrored in it, as in dark glass.
 
-use crate::logic::audio::features::{BANDS, Window};
+use crate::logic::audio::features::{BANDS, HopWindow};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Bars, Glow, shine};
@@ -100,7 +100,7 @@ impl BarsMirror {
         }
     }
 
-    fn heights(&self, frame: &Frame<'_>, window: &Window) -> [Bar; BARS] {
+    fn heights(&self, frame: &Frame<'_>, window: &HopWindow) -> [Bar; BARS] {
         let at = frame.at;
         let level = |b: usize, peak: bool| {
             let bands = b * BANDS / self.count..(b + 1) * BANDS / self.count;
@@ -143,7 +143,7 @@ impl Scene for BarsMirror {
         Reach { before: 0, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let bars = self.heights(frame, window);
         let pulse = of_full(frame.at.level(window, |hop| hop.onsets[0]));
         let soft = Self::softened(&bars[..self.count]);
@@ -204,7 +204,7 @@ struct Row<'a> {
 }
 
 /// One row of all bars; as one function, so that its fills use the widest vectors there are.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn stand(scene: &BarsMirror, bars: &[Bar; BARS], shared: Row<'_>, row: &mut [u8]) {
     let Row { d, stretch, shown, colours } = shared;
     let up = shown == 256;

@@ -1,6 +1,6 @@
 //! Rounded bars that a voice moves, the voice in the middle, with room for a title.
 
-use crate::logic::audio::features::{BANDS, Window};
+use crate::logic::audio::features::{BANDS, HopWindow};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Bars, Glow, shine};
@@ -65,7 +65,7 @@ impl PodcastBars {
     }
 
     /// Half the height of each bar in pixels.
-    fn heights(&self, frame: &Frame<'_>, window: &Window) -> [f32; BARS] {
+    fn heights(&self, frame: &Frame<'_>, window: &HopWindow) -> [f32; BARS] {
         let at = frame.at;
         let loud = of_full(at.level(window, |hop| hop.loudness));
         let read = |band: usize| of_full(at.level(window, |hop| hop.bands[band.min(BANDS - 1)]));
@@ -94,7 +94,7 @@ impl Scene for PodcastBars {
         Reach { before: 0, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let heights = self.heights(frame, window);
         let tips = &mut scratch.values;
         let soft: [f32; BARS] = std::array::from_fn(|i| {
@@ -139,7 +139,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn stand(scene: &PodcastBars, heights: &[f32; BARS], d: f32, row: &mut [u8]) {
     for ((&height, &colour), x) in heights.iter().zip(&scene.colours).zip(scene.bars.edges()) {
         scene.bars.draw(row, x, d, height, colour, 256);

@@ -1,13 +1,14 @@
 //! Spectrum as glowing dots on thin stems; a dot that falls leaves a wedge of light behind.
 
-use crate::logic::audio::features::{BANDS, Window};
+use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::field::{Grid, Layer, Node, pack, split_planes};
 use crate::logic::render::look::Look;
 use crate::logic::render::math::{fall, of_full, sine, smoothstep};
-use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, annulus, coverage, over, pixel, span};
 
 /// Hops ago at which a wedge looks where its dot was.
@@ -92,7 +93,7 @@ impl StemDots {
         }
     }
 
-    fn height(&self, s: usize, at: HopTime, window: &Window, seconds: f32) -> f32 {
+    fn height(&self, s: usize, at: HopTime, window: &HopWindow, seconds: f32) -> f32 {
         let bands = s * BANDS / self.stems..(s + 1) * BANDS / self.stems;
         let level = bands.map(|band| at.level(window, |hop| hop.bands[band])).max().unwrap_or(0);
         let level = of_full(level);
@@ -102,7 +103,7 @@ impl StemDots {
         idle + (self.tallest - idle - self.head) * level * (0.38 + 0.62 * level)
     }
 
-    fn stems(&self, frame: &Frame<'_>, window: &Window) -> [Stem; BANDS] {
+    fn stems(&self, frame: &Frame<'_>, window: &HopWindow) -> [Stem; BANDS] {
         let seconds = frame.at.seconds();
         std::array::from_fn(|s| {
             if s >= self.stems {
@@ -124,7 +125,7 @@ impl Scene for StemDots {
         Reach { before: SMEAR[SMEAR.len() - 1] as u32, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let stems = self.stems(frame, window);
         scratch.values.resize(3 * self.grid.columns(), 0.0);
         let planes = split_planes(&mut scratch.values);
@@ -169,7 +170,7 @@ impl Picture<'_> {
 }
 
 /// Light of a head at (`dx`, `dy`) pixels from it and every `step` further right.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn halo(dx: f32, dy: f32, step: f32, [near, far]: [f32; 2], colour: &[f32; 3], planes: [&mut [f32]; 3]) {
     let [red, green, blue] = planes;
     let n = red.len();
@@ -237,7 +238,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn lay(base: [f32; 3], g: f32, glow: &[Vec<f32>; 3], planes: &mut [&mut [f32]; 3]) {
     for ((plane, glow), base) in planes.iter_mut().zip(glow).zip(base) {
         for (out, glow) in plane.iter_mut().zip(glow) {

@@ -1,6 +1,7 @@
 //! The waveform as one glowing line, held still by a trigger, with the lines of a moment ago fading behind it.
 
-use crate::logic::audio::features::{WAVE_POINTS, Window};
+use crate::logic::audio::features::{HopWindow, WAVE_POINTS};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
@@ -8,7 +9,7 @@ use crate::logic::render::field::{Grid, Layer, Node, node};
 use crate::logic::render::glyphs::TextLine;
 use crate::logic::render::look::Look;
 use crate::logic::render::math::{fall, of_full, sine, smoothstep, spline};
-use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, coverage, over, pixel, span};
 
 /// The line and its ghosts: how many hops ago each of them was.
@@ -65,7 +66,7 @@ impl WaveLine {
     }
 
     /// The height of the line at a moment in each column of nodes or pixels, which are `step` apart.
-    fn trace(&self, at: HopTime, window: &Window, seconds: f32, step: f32, heights: &mut [f32]) {
+    fn trace(&self, at: HopTime, window: &HopWindow, seconds: f32, step: f32, heights: &mut [f32]) {
         let now = at.hop * WAVE_POINTS as i64 + ((i64::from(at.fraction) * WAVE_POINTS as i64) >> 16);
         let read = |p: i64| {
             let hop = window.hop(p.div_euclid(WAVE_POINTS as i64));
@@ -109,7 +110,7 @@ impl Scene for WaveLine {
         Reach { before: REACH + AGES[AGES.len() - 1] as u32 / 2, after: 4 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let seconds = frame.at.seconds();
         let columns = self.grid.columns();
         let pixels = self.width as usize;
@@ -235,7 +236,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slant: &[f32], light: &mut [f32]) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         let d = (y - line).abs();
@@ -246,14 +247,14 @@ fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slan
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn add_ghost(y: f32, per: f32, bright: f32, line: &[f32], slant: &[f32], light: &mut [f32]) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         *light += bright * fall((y - line).abs() * slant * per);
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn shine(one: f32, base: [f32; 3], light: &[f32], [red, green, blue]: &[Vec<f32>; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (light, red, green, blue) = (&light[..n], &red[..n], &green[..n], &blue[..n]);

@@ -43,7 +43,7 @@ pub struct Light {
 }
 
 /// The ring, its glow and its echoes at nodes given by distance and angle.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn light_up(
     radii: &[f32],
     angles: &[u32],
@@ -78,14 +78,14 @@ pub fn light_up(
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn lay(plane: &mut [f32], through: &[f32], colours: &[f32]) {
     for ((plane, through), colour) in plane.iter_mut().zip(through).zip(colours) {
         *plane = *plane * through + colour;
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn lay_backwards(plane: &mut [f32], through: &[f32], colours: &[f32]) {
     for ((plane, through), colour) in plane.iter_mut().rev().zip(through).zip(colours) {
         *plane = *plane * through + colour;

@@ -8,7 +8,7 @@ pub struct Blob {
     pub colour: [f32; 3],
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn haze(y: f32, cell: f32, base: [f32; 3], blobs: &[Blob; 3], [red, green, blue]: &mut [&mut [f32]; 3]) {
     let n = red.len();
     let (green, blue) = (&mut green[..n], &mut blue[..n]);

@@ -8,7 +8,8 @@ mod picture;
 mod place;
 mod ring;
 
-use crate::logic::audio::features::Window;
+use crate::logic::audio::features::HopWindow;
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
@@ -16,7 +17,7 @@ use crate::logic::render::field::{Grid, split_planes};
 use crate::logic::render::glyphs::TextLine;
 use crate::logic::render::look::{Background, Look};
 use crate::logic::render::math::{chance, cosine, of_full, sine};
-use crate::logic::render::scene::{Frame, HopTime, Reach, Scene, Scratch};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 use crate::logic::render::shapes::{Pixel, pixel};
 use art::Art;
 use glow::{ECHOES, Echo, SHADES, Shades};
@@ -113,7 +114,7 @@ impl CoverPulse {
         }
     }
 
-    fn outline(&self, at: HopTime, window: &Window, breath: f32, slow: f32) -> Ring {
+    fn outline(&self, at: HopTime, window: &HopWindow, breath: f32, slow: f32) -> Ring {
         Ring::new(at, window, self.unit * RING * breath, self.unit * GROWTH, self.unit * 0.016, slow)
     }
 }
@@ -123,7 +124,7 @@ impl Scene for CoverPulse {
         Reach { before: (ECHO_EVERY * (ECHOES as i64 + 1)) as u32, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let at = frame.at;
         let loud = of_full(at.level(window, |hop| hop.loudness));
         let kick = of_full(at.level(window, |hop| hop.onsets[0]));

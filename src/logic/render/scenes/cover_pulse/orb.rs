@@ -108,7 +108,7 @@ fn wave(turns: f32) -> f32 {
     t * (8.0 - 16.0 * t.abs())
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn marble(pattern: &Pattern, at: &mut [f32], shade: &mut [f32], shine: &mut [f32]) {
     let n = at.len();
     let (shade, shine) = (&mut shade[..n], &mut shine[..n]);

@@ -1,8 +1,8 @@
 //! The outline of the ring: how far it reaches at each angle.
 
-use crate::logic::audio::features::{BANDS, Window};
+use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::math::{cosine, of_full, sine, spline};
-use crate::logic::render::scene::HopTime;
 
 /// Angles in half a turn, from straight down (the lowest band) to straight up; the other half mirrors it.
 pub const STEPS: usize = 1024;
@@ -20,7 +20,7 @@ pub struct Ring {
 
 impl Ring {
     /// The ring at a moment: from radius `inner`, `thin` thick in silence, up to `growth` thicker.
-    pub fn new(at: HopTime, window: &Window, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
+    pub fn new(at: HopTime, window: &HopWindow, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
         let read = |b: usize| of_full(at.level(window, |hop| hop.bands[b]));
         let raw: [f32; BANDS] = std::array::from_fn(|i| {
             // The outermost bands are often empty and would cut a notch into the outline.

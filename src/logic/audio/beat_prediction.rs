@@ -1,8 +1,8 @@
-//! Beats of music that is heard now: each is foretold from those of the last seconds.
+//! Beat prediction for music that is heard now: each beat is foretold from those of the last seconds.
 
 use std::collections::VecDeque;
 
-use super::beat::{Beats, CONFIDENT, Model};
+use super::beat_tracking::{Beats, CONFIDENT, Model};
 use super::features::HOPS_PER_SECOND;
 
 /// Hops that the beat is judged by, and the fewest it takes.
@@ -15,22 +15,22 @@ const APART: f64 = 0.6;
 /// Hops by which a beat may be told late.
 const SLACK: f64 = 3.0;
 
-/// Finds beats in a stream of onset strengths without knowing what is to come.
+/// Finds beats in a stream of onset strengths without knowing what comes next.
 #[derive(Default)]
-pub struct Forward {
+pub struct BeatPredictor {
     model: Model,
     heard: VecDeque<f64>,
     hop: u32,
     /// Hop of the next beat, and the period, in hops.
     next: Option<(f64, f64)>,
     found: Vec<u32>,
-    /// Of each judgement that there is a beat.
+    /// The period of each judgement that found a beat.
     periods: Vec<f64>,
     judged: u32,
     confidence: f64,
 }
 
-impl Forward {
+impl BeatPredictor {
     /// Takes the onset strength of the next hop.
     pub fn push(&mut self, strength: f64) {
         if self.heard.len() == HEARD {
@@ -74,7 +74,7 @@ impl Forward {
         self.next = Some((next, period));
     }
 
-    /// What was found.
+    /// The beats that were foretold.
     pub fn finish(mut self) -> Beats {
         self.periods.sort_by(f64::total_cmp);
         let tempo = self.periods.get(self.periods.len() / 2).map(|period| 60.0 * f64::from(HOPS_PER_SECOND) / period);
@@ -93,9 +93,9 @@ mod tests {
             let period = 6000.0 / bpm;
             let wanted: Vec<u32> =
                 (0..).map(|i| (f64::from(i) * period + 9.0) as u32).take_while(|&h| h < 3000).collect();
-            let mut forward = Forward::default();
-            (0..3000).for_each(|hop| forward.push(if wanted.contains(&hop) { 1.0 } else { 0.0 }));
-            let beats = forward.finish();
+            let mut predictor = BeatPredictor::default();
+            (0..3000).for_each(|hop| predictor.push(if wanted.contains(&hop) { 1.0 } else { 0.0 }));
+            let beats = predictor.finish();
             assert!((beats.tempo.unwrap() / bpm - 1.0).abs() < 0.01, "{bpm}: {:?}", beats.tempo);
             let late: Vec<_> = wanted.iter().copied().filter(|&hop| hop > 420).collect();
             let hits = late.iter().filter(|&&hop| beats.hops.iter().any(|&found| found.abs_diff(hop) <= 2)).count();
@@ -107,10 +107,10 @@ mod tests {
     #[test]
     fn the_tempo_is_the_one_of_most_of_the_time() {
         // 10 s at 150, then 30 s at 90 beats a minute.
-        let mut forward = Forward::default();
+        let mut predictor = BeatPredictor::default();
         let beats: Vec<u32> = (0..25).map(|i| i * 40).chain((0..45).map(|i| 1000 + i * 200 / 3)).collect();
-        (0..4000).for_each(|hop| forward.push(if beats.contains(&hop) { 1.0 } else { 0.0 }));
-        let tempo = forward.finish().tempo.unwrap();
+        (0..4000).for_each(|hop| predictor.push(if beats.contains(&hop) { 1.0 } else { 0.0 }));
+        let tempo = predictor.finish().tempo.unwrap();
         assert!((tempo / 90.0 - 1.0).abs() < 0.01, "{tempo}");
     }
 
@@ -118,9 +118,9 @@ mod tests {
     fn what_is_still_to_come_changes_nothing() {
         let strength = |hop: u32| f64::from(u8::from(hop % 47 < 2)) + f64::from(hop % 13) / 40.0;
         let run = |hops: u32| {
-            let mut forward = Forward::default();
-            (0..hops).for_each(|hop| forward.push(strength(hop)));
-            forward.finish().hops
+            let mut predictor = BeatPredictor::default();
+            (0..hops).for_each(|hop| predictor.push(strength(hop)));
+            predictor.finish().hops
         };
         let (part, whole) = (run(1500), run(2900));
         assert!(part.len() > 10);
@@ -130,12 +130,12 @@ mod tests {
     #[test]
     fn noise_has_no_beats() {
         let mut x = 9u32;
-        let mut forward = Forward::default();
+        let mut predictor = BeatPredictor::default();
         for _ in 0..6000 {
             x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            forward.push(f64::from(x >> 8) / f64::from(1 << 24));
+            predictor.push(f64::from(x >> 8) / f64::from(1 << 24));
         }
-        let beats = forward.finish();
+        let beats = predictor.finish();
         assert!(beats.hops.len() < 10 && beats.confidence < CONFIDENT, "{beats:?}");
     }
 }

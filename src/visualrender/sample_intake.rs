@@ -1,43 +1,45 @@
-//! Takes decoded buffers into the analysis: exactly those samples that are music.
+//! Takes decoded buffers into the analysis: exactly those samples that were encoded.
 
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gst::prelude::*;
 
 use super::failure::Failure;
 use crate::glue::encoded::Encoded;
-use crate::glue::tags::Found;
-use crate::logic::audio::analyze::{Analyzer, Options};
+use crate::glue::tags::TagCollector;
+use crate::logic::audio::analyze::Analyzer;
+use crate::logic::audio::options::Options;
 use crate::logic::audio::scratch;
 use crate::logic::audio::timeline::Timeline;
+use crate::logic::sync::lock;
 
 /// Progress is reported each time this much more audio has been analysed.
 const REPORT_EVERY_S: u64 = 10;
 
 /// The decoding thread's side of an analysis, and its result.
-pub(super) struct Intake {
+pub(super) struct SampleIntake {
     /// How errors call the source.
     name: String,
-    /// As it is before the first sample.
+    /// Cloned for the stream when its first sample comes.
     encoded: Encoded,
     options: Options,
     phase: Mutex<Phase>,
-    /// What the file says about itself, as far as it has been read.
-    tags: Mutex<Found>,
+    /// The file's tags, as far as it has been read.
+    tags: Mutex<TagCollector>,
     cancelled: AtomicBool,
 }
 
 enum Phase {
     /// No samples yet.
     Empty,
-    Analysing(Box<Work>),
+    Analysing(Box<OngoingAnalysis>),
     /// Either the timeline or why there is none; taken out once.
     Done(Option<Box<Result<Timeline, Failure>>>),
 }
 
-struct Work {
+struct OngoingAnalysis {
     analyzer: Analyzer,
     info: gst_audio::AudioInfo,
     encoded: Encoded,
@@ -45,17 +47,17 @@ struct Work {
     samples: Vec<f32>,
 }
 
-/// What came of a buffer.
+/// The result of taking in a buffer.
 pub(super) enum Taken {
     /// It has been analysed.
     Quietly,
-    /// So much has been analysed, which is worth a report.
+    /// This much has been analysed, which is worth a report.
     Report(gst::ClockTime),
     /// The analysis has failed; there is a result to take.
     Failed,
 }
 
-impl Intake {
+impl SampleIntake {
     pub(super) fn new(name: String, encoded: Encoded, options: Options) -> Self {
         let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
         Self { name, encoded, options, phase, tags, cancelled: AtomicBool::new(false) }
@@ -65,16 +67,12 @@ impl Intake {
         &self.name
     }
 
-    fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(super) fn is_done(&self) -> bool {
-        matches!(*self.phase(), Phase::Done(_))
+        matches!(*lock(&self.phase), Phase::Done(_))
     }
 
     pub(super) fn take_result(&self) -> Option<Box<Result<Timeline, Failure>>> {
-        match &mut *self.phase() {
+        match &mut *lock(&self.phase) {
             Phase::Done(result) => result.take(),
             _ => None,
         }
@@ -87,15 +85,15 @@ impl Intake {
 
     /// Ends the work; what came first counts.
     pub(super) fn done(&self, result: Result<Timeline, Failure>) {
-        let mut phase = self.phase();
+        let mut phase = lock(&self.phase);
         if !matches!(*phase, Phase::Done(_)) {
             *phase = Phase::Done(Some(Box::new(result)));
         }
     }
 
-    /// Notes what the file says about itself.
+    /// Notes tags of the file.
     pub(super) fn note(&self, tags: &gst::TagList) {
-        self.tags.lock().unwrap_or_else(PoisonError::into_inner).add(tags);
+        lock(&self.tags).add(tags);
     }
 
     /// Analyses one decoded buffer.
@@ -114,7 +112,7 @@ impl Intake {
         let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else { return Ok(None) };
         let Ok(info) = gst_audio::AudioInfo::from_caps(caps) else { return Ok(None) };
         let segment = sample.segment().and_then(|segment| segment.downcast_ref::<gst::ClockTime>());
-        let mut phase = self.phase();
+        let mut phase = lock(&self.phase);
         if let Phase::Empty = *phase {
             *phase = Phase::Analysing(Box::new(self.begin(info.clone())?));
         }
@@ -133,19 +131,19 @@ impl Intake {
         Ok(position.filter(|_| reports(samples) > before))
     }
 
-    fn begin(&self, info: gst_audio::AudioInfo) -> Result<Work, Failure> {
+    fn begin(&self, info: gst_audio::AudioInfo) -> Result<OngoingAnalysis, Failure> {
         let file = scratch::unlinked().map_err(|error| Failure::Temporary { what: "made", error })?;
         let analyzer = Analyzer::new(info.rate(), info.channels(), file)
             .map_err(|error| Failure::FormatChange(self.name.clone(), "nothing".to_owned(), error.to_string()))?;
         let analyzer = analyzer.with(self.options);
         let encoded = self.encoded.clone();
-        Ok(Work { analyzer, info, encoded, samples: Vec::new() })
+        Ok(OngoingAnalysis { analyzer, info, encoded, samples: Vec::new() })
     }
 
     /// The stream is over: makes the timeline.
     pub(super) fn finish(&self) {
         let phase = {
-            let mut phase = self.phase();
+            let mut phase = lock(&self.phase);
             if matches!(*phase, Phase::Done(_)) {
                 return;
             }
@@ -163,17 +161,17 @@ impl Intake {
         });
         match result {
             Ok(Some(mut timeline)) => {
-                timeline.set_tags(self.tags.lock().unwrap_or_else(PoisonError::into_inner).tags());
+                timeline.set_tags(lock(&self.tags).tags());
                 self.done(Ok(timeline));
             }
-            // Cancelled: nobody waits any more.
+            // Cancelled: nothing waits for the result.
             Ok(None) => {}
             Err(error) => self.done(Err(Failure::Temporary { what: "read back", error })),
         }
     }
 }
 
-impl Work {
+impl OngoingAnalysis {
     /// Silence for what the demuxer has left out at the end of a file that says how long it is.
     fn fill_up(&mut self) -> std::io::Result<()> {
         self.samples.clear();

@@ -1,12 +1,13 @@
-//! From what was measured to what is drawn: levels between floor and ceiling, smoothed, held and summed up.
+//! Envelopes: turns each hop as measured into the hop that is drawn, its levels scaled between floor and ceiling,
+//! smoothed, held and summed up.
 //!
-//! All history of the pictures is made here, once, in the order of time.
+//! Everything in a picture that depends on earlier moments is worked out here, once, in the order of time.
 
 use super::bands;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, Hop};
+use super::quantise;
 use super::record::Raw;
 use super::scaling::Scaling;
-use super::steps;
 
 const ATTACK_S: f64 = 0.015;
 const RELEASE_S: f64 = 0.24;
@@ -16,7 +17,7 @@ const FALL_HOPS: f32 = 70.0;
 /// Levels per hop by which a falling peak gets faster each hop.
 pub(super) const GRAVITY: f32 = 2.0 * FULL as f32 / (FALL_HOPS * FALL_HOPS);
 const ONSET_DECAY_S: f64 = 0.08;
-/// What an onset is measured against: the flux of about the last second.
+/// An onset is measured against the mean flux of about the last second.
 const ONSET_MEAN_S: f64 = 1.0;
 
 /// The share that is left of something that decays with time constant `seconds`, after one hop.
@@ -46,7 +47,7 @@ impl Peak {
 }
 
 /// The state between two hops.
-pub struct Shaper {
+pub struct EnvelopeFollower {
     scaling: Scaling,
     attack: f32,
     release: f32,
@@ -60,7 +61,7 @@ pub struct Shaper {
     ranges: [std::ops::Range<usize>; 3],
 }
 
-impl Shaper {
+impl EnvelopeFollower {
     /// Starts before the first hop, with nothing heard yet.
     pub fn new(scaling: Scaling) -> Self {
         Self {
@@ -78,7 +79,7 @@ impl Shaper {
         }
     }
 
-    /// Shapes the next hop; `loudness` is around it, in quantised decibels. Returns how much of an onset it is as well,
+    /// Makes the next hop; `loudness` is around it, in quantised decibels. Returns how much of an onset it is as well,
     /// all ranges together.
     pub fn next(&mut self, raw: &Raw, loudness: u16) -> (Hop, f64) {
         let ceilings = self.scaling.next(raw, loudness);
@@ -88,10 +89,10 @@ impl Shaper {
             let keep = if level > *smooth { self.attack } else { self.release };
             *smooth = level + (*smooth - level) * keep;
         }
-        let bands = self.bands.map(|level| steps::band(round(level)));
+        let bands = self.bands.map(|level| quantise::band(round(level)));
         let mut peaks = [0; BANDS];
         for ((out, peak), &level) in peaks.iter_mut().zip(&mut self.peaks).zip(&self.bands) {
-            *out = steps::peak(steps::band(round(peak.next(level))));
+            *out = quantise::peak(quantise::band(round(peak.next(level))));
         }
         for range in 0..3 {
             let (flux, mean) = (f32::from(raw.flux[range]), &mut self.flux_mean[range]);
@@ -133,27 +134,27 @@ mod tests {
         Raw { bands, wave: [0; WAVE_POINTS], side: [0; WAVE_POINTS], rms: 0, peak: 0, flux: [0; 3], energy: 0 }
     }
 
-    fn shaper(ceiling_db: f64) -> Shaper {
+    fn envelope(ceiling_db: f64) -> EnvelopeFollower {
         let scale = Scale::below(quantise_db(ceiling_db));
-        Shaper::new(Scaling::Set(Ceilings { bands: scale, loudness: scale, flux: [1000; 3] }))
+        EnvelopeFollower::new(Scaling::Set(Ceilings { bands: scale, loudness: scale, flux: [1000; 3] }))
     }
 
     #[test]
     fn a_level_rises_fast_and_falls_slowly() {
-        let mut shaper = shaper(-10.0);
-        let rise: Vec<_> = (0..10).map(|_| shaper.next(&raw(-10.0), 0).0.bands[5]).collect();
+        let mut envelope = envelope(-10.0);
+        let rise: Vec<_> = (0..10).map(|_| envelope.next(&raw(-10.0), 0).0.bands[5]).collect();
         assert!(rise[1] > FULL / 2 && rise[9] > FULL / 10 * 9, "{rise:?}");
-        let fall: Vec<_> = (0..60).map(|_| shaper.next(&raw(-120.0), 0).0.bands[5]).collect();
+        let fall: Vec<_> = (0..60).map(|_| envelope.next(&raw(-120.0), 0).0.bands[5]).collect();
         assert!(fall[10] > FULL / 2 && fall[59] < FULL / 10, "{fall:?}");
     }
 
     #[test]
     fn a_peak_stays_half_a_second_and_is_never_below_its_band() {
-        let mut shaper = shaper(-10.0);
+        let mut envelope = envelope(-10.0);
         for _ in 0..30 {
-            shaper.next(&raw(-10.0), 0);
+            envelope.next(&raw(-10.0), 0);
         }
-        let hops: Vec<_> = (0..140).map(|_| shaper.next(&raw(-120.0), 0).0).collect();
+        let hops: Vec<_> = (0..140).map(|_| envelope.next(&raw(-120.0), 0).0).collect();
         assert!(hops.iter().all(|hop| hop.peaks[9] >= hop.bands[9]));
         assert_eq!(hops[0].peaks[9], hops[49].peaks[9]);
         assert!(hops[139].peaks[9] < FULL / 20);
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn silence_stays_on_the_floor_and_quiet_noise_is_not_stretched_to_the_ceiling() {
         let mut hop = Hop::SILENCE;
-        let mut silent = shaper(-120.0);
+        let mut silent = envelope(-120.0);
         for _ in 0..100 {
             hop = silent.next(&raw(-120.0), 0).0;
         }
@@ -175,10 +176,10 @@ mod tests {
 
     #[test]
     fn an_onset_shows_at_once_and_is_gone_after_a_quarter_of_a_second() {
-        let mut shaper = shaper(-10.0);
+        let mut envelope = envelope(-10.0);
         let hit = Raw { flux: [1000, 0, 0], ..raw(-20.0) };
-        assert!(shaper.next(&hit, 0).0.onsets[0] > FULL / 10 * 9);
-        let after: Vec<_> = (0..25).map(|_| shaper.next(&raw(-20.0), 0).0.onsets).collect();
+        assert!(envelope.next(&hit, 0).0.onsets[0] > FULL / 10 * 9);
+        let after: Vec<_> = (0..25).map(|_| envelope.next(&raw(-20.0), 0).0.onsets).collect();
         assert!(after[24][0] < FULL / 20 && after.iter().all(|o| o[1] == 0));
     }
 }

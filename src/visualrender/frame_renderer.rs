@@ -2,26 +2,28 @@
 
 use std::sync::Arc;
 
+use super::element::CAT;
 use super::failure::Failure;
-use super::settings::Settings;
-use crate::glue::painter::{self, FrameFailure};
-use crate::logic::audio::features::Window;
+use super::properties::Settings;
+use crate::glue::painter::{self, FrameFailure, Painter};
+use crate::logic::audio::features::HopWindow;
+use crate::logic::audio::hops::HopTime;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::programme::Programme;
-use crate::logic::render::scene::{Frame, HopTime};
+use crate::logic::render::scene::Frame;
 
-/// Scenes over a timeline.
-pub(super) struct Painter {
+/// The scenes of a programme, and the timeline they are drawn from.
+pub(super) struct FrameRenderer {
     timeline: Arc<Timeline>,
     grid: FrameGrid,
     programme: Programme,
-    scenes: painter::Painter,
-    window: Window,
+    painter: Painter,
+    window: HopWindow,
     records: Vec<u8>,
 }
 
-impl Painter {
+impl FrameRenderer {
     pub(super) fn new(
         settings: &Settings,
         programme: Programme,
@@ -30,9 +32,9 @@ impl Painter {
         info: gst_video::VideoInfo,
     ) -> Result<Self, Failure> {
         let look = settings.look.look(info.width(), info.height(), timeline.tags()).map_err(Failure::Look)?;
-        let scenes = painter::Painter::new(programme.clone().prepare(&look), info);
+        let painter = Painter::new(programme.clone().prepare(&look), info);
         let (window, records) = Default::default();
-        Ok(Self { timeline, grid, programme, scenes, window, records })
+        Ok(Self { timeline, grid, programme, painter, window, records })
     }
 
     /// The name of the scene that frame `n` shows.
@@ -41,16 +43,17 @@ impl Painter {
     }
 
     /// Draws frame `n` and writes its times and number.
-    pub(super) fn paint(&mut self, n: u64, buffer: &mut gst::BufferRef) -> Result<(), Failure> {
+    pub(super) fn draw(&mut self, n: u64, buffer: &mut gst::BufferRef) -> Result<(), Failure> {
         let (fps_n, fps_d) = self.grid.fps();
         let at = HopTime::of_frame(n, fps_n, fps_d);
-        let (first, count) = self.scenes.reach().span(at);
+        let (first, count) = self.painter.reach().span(at);
         self.timeline.read(first, count, &mut self.window, &mut self.records).map_err(|error| {
-            Failure::Frame(FrameFailure { n, what: "reading the timeline", why: error.to_string() })
+            gst::error!(CAT, "frame {n}: {error}");
+            Failure::Frame(FrameFailure::of_timeline(n, &error))
         })?;
         let total = self.timeline.frame_count(self.grid);
         let frame = Frame { n, total, at, info: self.timeline.info() };
-        self.scenes.paint(&frame, &self.window, buffer).map_err(Failure::Frame)?;
+        self.painter.paint(&frame, &self.window, buffer).map_err(Failure::Frame)?;
         painter::stamp(buffer, n, self.grid.pts(n), self.grid.duration(n));
         Ok(())
     }

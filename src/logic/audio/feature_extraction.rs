@@ -1,20 +1,20 @@
-//! Measures pushed samples hop by hop.
+//! Feature extraction: measures pushed samples hop by hop.
 //!
 //! Each number is a function of sample positions alone, so it does not matter how the samples are cut into pushes.
 
 use std::collections::VecDeque;
 use std::io;
 
-use super::analyze::SpecError;
 use super::bands::{BandSums, Leveller};
 use super::decimate::Decimator;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, WAVE_POINTS};
 use super::fft::Spectrum;
+use super::fft_window;
 use super::hops::HopGrid;
 use super::loudness::{KWeighting, MOMENTARY};
 use super::onset::Flux;
+use super::options::SpecError;
 use super::record::Raw;
-use super::window;
 
 /// Samples per channel taken in at once, however many are pushed: what is resident does not depend on the pusher.
 const TAKE: usize = 4096;
@@ -24,7 +24,7 @@ const LOUDEST: f32 = 8.0;
 /// A hop as measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Measured {
-    /// What is stored of it.
+    /// The part of it that is stored.
     pub raw: Raw,
     /// K-weighted energy of the [`MOMENTARY`] hops around it, as far as they lie ahead within the look-ahead.
     pub around: u64,
@@ -33,7 +33,7 @@ pub struct Measured {
 }
 
 /// Takes samples and gives one [`Measured`] per hop.
-pub struct Measure {
+pub struct FeatureExtractor {
     hops: HopGrid,
     short: Spectrum,
     quick: Spectrum,
@@ -67,13 +67,13 @@ struct Channel {
     slow: Vec<f32>,
 }
 
-impl Measure {
+impl FeatureExtractor {
     /// For interleaved audio of `channels` channels at `rate` Hz.
     pub fn new(rate: u32, channels: u32) -> Result<Self, SpecError> {
         if rate == 0 || channels == 0 {
             return Err(SpecError::Empty { rate, channels });
         }
-        let (short, factor) = (window::short_len(rate), window::decimation(rate));
+        let (short, factor) = (fft_window::short_len(rate), fft_window::decimation(rate));
         let bin_hz = |len: usize, factor: usize| f64::from(rate) / factor as f64 / len as f64;
         let spectrum = |len: usize, factor: usize| {
             let spectrum = Spectrum::new(len);
@@ -83,13 +83,13 @@ impl Measure {
         let (short, short_sums) = spectrum(short, 1);
         // Onsets want to know when rather than what: half the window.
         let (quick, quick_sums) = spectrum(short.len() / 2, 1);
-        let (long, long_sums) = spectrum(window::LONG_LEN, factor);
+        let (long, long_sums) = spectrum(fft_window::LONG_LEN, factor);
         let decimator = Decimator::new(factor);
         // Silence before the first sample, as far as the first hop's windows look back.
-        let (before, slow_before) = (short.len() + decimator.reach(), window::LONG_LEN);
+        let (before, slow_before) = (short.len() + decimator.reach(), fft_window::LONG_LEN);
         let silent = Channel { samples: vec![0.0; before], slow: vec![0.0; slow_before - 8] };
         // Half the long window, less the hop's own half and what rounding may take.
-        let ahead = window::LONG_LEN / 2 * factor * HOPS_PER_SECOND as usize / rate as usize;
+        let ahead = fft_window::LONG_LEN / 2 * factor * HOPS_PER_SECOND as usize / rate as usize;
         let ahead = ahead.saturating_sub(1).min(MOMENTARY / 2);
         Ok(Self {
             hops: HopGrid::new(rate),
@@ -125,7 +125,7 @@ impl Measure {
         self.next_hop
     }
 
-    /// Samples behind the centre of a hop that are looked at, at most, before it is measured.
+    /// Samples after the centre of a hop that are looked at, at most, before it is measured.
     pub fn lookahead(&self) -> u64 {
         let (factor, half) = (self.decimator.factor(), self.long.len() / 2);
         let long = factor / 2 + (half - 1) * factor + self.decimator.reach() + 1;
@@ -237,13 +237,14 @@ impl Measure {
         Measured { raw: Raw { bands, flux, energy, ..waveform }, around, peak }
     }
 
-    /// Where the samples of a hop's own 10 ms lie in the channels.
+    /// The place of a hop's own 10 ms in the channels.
     fn own(&self, hop: u64) -> std::ops::Range<usize> {
         let at = |sample: i64| (sample - self.base) as usize;
         at(self.hops.start(hop))..at(self.hops.start(hop + 1))
     }
 
-    /// What the samples `own` of this hop say by themselves; the rest is left at zero. And the largest.
+    /// Waveform, rms and peak of the samples `own` of a hop, the rest of its record being left at zero; and the largest
+    /// sample.
     fn waveform(&self, own: std::ops::Range<usize>) -> (Raw, f32) {
         let (len, count) = (own.len(), self.channels.len() as f32);
         let (mut square, mut peak) = (0.0, 0.0f32);

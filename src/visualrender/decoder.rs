@@ -1,61 +1,65 @@
 //! The private pipeline that decodes the audio and hands it to the analysis.
 //!
 //! `uridecodebin ! audioconvert dithering=none ! appsink`, at the native rate and with all channels. Samples are
-//! analysed in the pipeline's own streaming thread; whoever owns the [`Job`] waits on its bus, where the end, errors
-//! and progress arrive, and so does the wake-up that [`Job::waker`] sends.
+//! analysed in the pipeline's own streaming thread; whoever owns the [`Decoder`] waits on its bus, where the end, errors
+//! and progress arrive, and so does the wake-up that [`Decoder::interrupter`] sends.
 
 use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use gst::glib;
 use gst::prelude::*;
 
+use super::element::CAT;
 use super::failure::Failure;
-use super::imp::CAT;
-use super::intake::{Intake, Taken};
+use super::sample_intake::{SampleIntake, Taken};
 use crate::glue::decoding::{self, DecoderName};
 use crate::glue::encoded::Encoded;
-use crate::logic::audio::analyze::Options;
 use crate::logic::audio::gapless::{self, Gapless};
+use crate::logic::audio::options::Options;
 use crate::logic::audio::timeline::Timeline;
+use crate::logic::sync::lock;
 
-/// Name of the bus message that says: look again.
+/// Name of the bus message that ends a wait.
 const WAKE: &str = "visualrender-wake";
+
+/// Shared with the threads of the pipeline.
 struct Shared {
-    intake: Intake,
+    intake: SampleIntake,
     bus: gst::Bus,
     /// The media type of the first stream that nothing could decode; of audio, where there is such.
     undecoded: Mutex<Option<String>>,
 }
 
 /// Audio being analysed. Dropping it ends the work.
-pub(super) struct Job {
+pub(super) struct Decoder {
     pipeline: gst::Pipeline,
     shared: Arc<Shared>,
-    decoder: DecoderName,
+    name: DecoderName,
 }
 
-/// What [`Job::wait`] came back with.
-pub(super) enum Event {
+/// Why [`Decoder::wait`] has ended.
+pub(super) enum WaitOutcome {
     /// The work is over.
     Done(Box<Result<Timeline, Failure>>),
-    /// So much has been decoded, of so much if that is known.
+    /// How much has been decoded, and of how much where that is known.
     Progress(gst::ClockTime, Option<gst::ClockTime>),
-    /// Somebody called [`Waker::wake`].
-    Woken,
+    /// Somebody called [`Interrupter::interrupt`].
+    Interrupted,
 }
 
-/// Ends a [`Job::wait`] from another thread.
+/// Ends a [`Decoder::wait`] from another thread.
 #[derive(Clone)]
-pub(super) struct Waker(gst::Bus);
+pub(super) struct Interrupter(gst::Bus);
 
-impl Waker {
-    pub(super) fn wake(&self) {
+impl Interrupter {
+    pub(super) fn interrupt(&self) {
         // Fails only when the bus is flushing, and then nobody waits on it.
         let _ = self.0.post(gst::message::Application::new(gst::Structure::new_empty(WAKE)));
     }
 }
 
-impl Job {
+impl Decoder {
     /// Starts decoding `uri` and analysing it.
     pub(super) fn start(uri: &str, options: Options) -> Result<Self, Failure> {
         let make = |factory: &'static str| gst::ElementFactory::make(factory);
@@ -78,7 +82,7 @@ impl Job {
             .and_then(|()| convert.link(&sink))
             .map_err(|_| Failure::MissingElement("appsink"))?;
         let bin = decode.downcast_ref::<gst::Bin>().ok_or(Failure::MissingElement("uridecodebin"))?;
-        let intake = Intake::new(name_of(uri), Encoded::new(bin, gapless_of(uri)), options);
+        let intake = SampleIntake::new(name_of(uri), Encoded::new(bin, gapless_of(uri)), options);
         let shared = Arc::new(Shared { intake, bus, undecoded: Mutex::new(None) });
 
         let converter = convert.downgrade();
@@ -90,27 +94,12 @@ impl Job {
                 gst::debug!(CAT, "{} is not audio: {error}", pad.name());
             }
         });
-        decode.connect("autoplug-select", false, |arguments| {
-            let factory = arguments[3].get::<gst::ElementFactory>().ok()?;
-            // Pictures are not decoded: their pad appears as it is and stays unlinked.
-            let klass = factory.metadata("klass")?;
-            let pictures = klass.contains("Video") || klass.contains("Image");
-            let ends = pictures && (klass.contains("Decoder") || klass.contains("Parser"));
-            let choices = gst::glib::EnumClass::with_type(gst::glib::Type::from_name("GstAutoplugSelectResult")?)?;
-            let skip = decoding::another_is_preferred(&factory, &arguments[2].get::<gst::Caps>().ok()?);
-            choices.to_value_by_nick(if ends {
-                "expose"
-            } else if skip {
-                "skip"
-            } else {
-                "try"
-            })
-        });
+        decode.connect("autoplug-select", false, select_element);
         let on_unknown = shared.clone();
         decode.connect("unknown-type", false, move |arguments| {
             let caps = arguments[2].get::<gst::Caps>().ok()?;
             let media = caps.structure(0)?.name().to_string();
-            let mut undecoded = on_unknown.undecoded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut undecoded = lock(&on_unknown.undecoded);
             if undecoded.as_deref().is_none_or(is_picture) {
                 *undecoded = Some(media);
             }
@@ -145,41 +134,41 @@ impl Job {
             }
             gst::PadProbeReturn::Ok
         });
-        let job = Self { pipeline, shared, decoder: DecoderName::of(bin) };
+        let started = Self { pipeline, shared, name: DecoderName::of(bin) };
         // An element that cannot start has posted why on the bus, where `wait` finds it.
-        if job.pipeline.set_state(gst::State::Playing).is_err() {
+        if started.pipeline.set_state(gst::State::Playing).is_err() {
             gst::debug!(CAT, "the private pipeline does not start");
         }
-        Ok(job)
+        Ok(started)
     }
 
-    /// The factory of the decoder, once there is one.
-    pub(super) fn decoder(&self) -> Option<String> {
-        self.decoder.get().map(str::to_owned)
+    /// The factory of the element that decodes the audio, once there is one.
+    pub(super) fn factory(&self) -> Option<String> {
+        self.name.get().map(str::to_owned)
     }
 
-    /// What ends a wait.
-    pub(super) fn waker(&self) -> Waker {
-        Waker(self.shared.bus.clone())
+    /// Something that ends a wait from another thread.
+    pub(super) fn interrupter(&self) -> Interrupter {
+        Interrupter(self.shared.bus.clone())
     }
 
     /// Waits until there is something to tell.
-    pub(super) fn wait(&self) -> Event {
+    pub(super) fn wait(&self) -> WaitOutcome {
         use gst::{MessageType, MessageView};
         let types = [MessageType::Error, MessageType::Application];
         loop {
             if let Some(result) = self.shared.intake.take_result() {
-                return Event::Done(result);
+                return WaitOutcome::Done(result);
             }
             let Some(message) = self.shared.bus.timed_pop_filtered(gst::ClockTime::NONE, &types) else {
-                return Event::Woken;
+                return WaitOutcome::Interrupted;
             };
             match message.view() {
                 MessageView::Error(message) => {
                     let (error, debug) = (message.error(), message.debug().unwrap_or_default().to_string());
                     gst::debug!(CAT, "decoding failed: {error} ({debug})");
                     let name = self.shared.intake.name().to_owned();
-                    return Event::Done(Box::new(Err(match self.shared.undecoded() {
+                    return WaitOutcome::Done(Box::new(Err(match self.shared.undecoded() {
                         Some(media) if !is_picture(&media) => Failure::MissingPlugin(name, media),
                         Some(_) => Failure::NoAudio(name),
                         None if error.is::<gst::ResourceError>() => Failure::Unopenable { name, error, debug },
@@ -189,9 +178,9 @@ impl Job {
                 MessageView::Application(application) => {
                     let position = application.structure().and_then(|s| s.get("position").ok());
                     match position {
-                        Some(position) => return Event::Progress(position, self.pipeline.query_duration()),
+                        Some(position) => return WaitOutcome::Progress(position, self.pipeline.query_duration()),
                         None if self.shared.intake.is_done() => {}
-                        None => return Event::Woken,
+                        None => return WaitOutcome::Interrupted,
                     }
                 }
                 _ => {}
@@ -200,7 +189,7 @@ impl Job {
     }
 }
 
-impl Drop for Job {
+impl Drop for Decoder {
     fn drop(&mut self) {
         self.shared.intake.cancel();
         // Waits for the streaming threads, which end within a block of work.
@@ -210,11 +199,11 @@ impl Drop for Job {
 
 impl Shared {
     fn wake(&self) {
-        Waker(self.bus.clone()).wake();
+        Interrupter(self.bus.clone()).interrupt();
     }
 
     fn undecoded(&self) -> Option<String> {
-        self.undecoded.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.undecoded).clone()
     }
 
     fn take_in(&self, sample: &gst::Sample) -> Result<gst::FlowSuccess, gst::FlowError> {
@@ -234,20 +223,37 @@ impl Shared {
     }
 }
 
-/// Which samples of the file behind `uri` were encoded, where it says so.
+/// Answers `autoplug-select`: which of the elements that `uridecodebin` finds it is to use.
+fn select_element(arguments: &[glib::Value]) -> Option<glib::Value> {
+    let factory = arguments[3].get::<gst::ElementFactory>().ok()?;
+    let klass = factory.metadata("klass")?;
+    let for_pictures = klass.contains("Video") || klass.contains("Image");
+    let answer = if for_pictures && (klass.contains("Decoder") || klass.contains("Parser")) {
+        // Pictures are not decoded: their pad appears as it is and stays unlinked.
+        "expose"
+    } else if decoding::another_is_preferred(&factory, &arguments[2].get::<gst::Caps>().ok()?) {
+        "skip"
+    } else {
+        "try"
+    };
+    let answers = glib::EnumClass::with_type(glib::Type::from_name("GstAutoplugSelectResult")?)?;
+    answers.to_value_by_nick(answer)
+}
+
+/// Which samples of the file at `uri` were encoded, where it says so.
 fn gapless_of(uri: &str) -> Option<Gapless> {
-    let (path, _) = gst::glib::filename_from_uri(uri).ok()?;
-    // What cannot be read here cannot be decoded either, and is reported there.
+    let (path, _) = glib::filename_from_uri(uri).ok()?;
+    // A file that cannot be read here cannot be decoded either, which is reported then.
     gapless::find(&mut File::open(path).ok()?).ok().flatten()
 }
 
-/// How errors call what is behind a URI: a file by its path, anything else by the URI.
+/// How errors call the audio at a URI: a file by its path, anything else by the URI.
 fn name_of(uri: &str) -> String {
-    let path = gst::glib::filename_from_uri(uri).map(|(path, _)| path.display().to_string());
+    let path = glib::filename_from_uri(uri).map(|(path, _)| path.display().to_string());
     format!("“{}”", path.as_deref().unwrap_or(uri))
 }
 
-/// Whether streams of that type are none that anybody listens to.
+/// Whether streams of that type have no sound in them.
 fn is_picture(media: &str) -> bool {
     ["video/", "image/", "text/", "subpicture/"].iter().any(|kind| media.starts_with(kind))
 }

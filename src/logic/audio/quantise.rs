@@ -19,18 +19,18 @@ pub const PEAK_BITS: u32 = 12;
 pub fn band(level: u16) -> u16 {
     let steps = (1 << BAND_BITS) - 1;
     let full = u32::from(FULL);
-    whole((u32::from(level) * steps + full / 2) / full, BAND_BITS)
+    dequantise((u32::from(level) * steps + full / 2) / full, BAND_BITS)
 }
 
 /// The next level, itself or above, that [`PEAK_BITS`] can give back: a peak is never below its band.
 pub fn peak(level: u16) -> u16 {
     let step = u32::from(level) >> (16 - PEAK_BITS);
-    let below = whole(step, PEAK_BITS);
-    if below < level { whole(step + 1, PEAK_BITS) } else { below }
+    let below = dequantise(step, PEAK_BITS);
+    if below < level { dequantise(step + 1, PEAK_BITS) } else { below }
 }
 
 /// The level of step `step`: its bits, and again from the highest on, so that the last step is [`FULL`].
-pub fn whole(step: u32, bits: u32) -> u16 {
+pub fn dequantise(step: u32, bits: u32) -> u16 {
     let high = step << (16 - bits);
     (high | high >> bits) as u16
 }
@@ -38,7 +38,7 @@ pub fn whole(step: u32, bits: u32) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logic::audio::shape::GRAVITY;
+    use crate::logic::audio::envelope::GRAVITY;
 
     #[test]
     fn levels_are_rounded_to_the_nearest_step_and_peaks_to_the_next_one() {

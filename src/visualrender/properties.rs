@@ -1,53 +1,23 @@
-//! What the properties of `visualrender` say.
+//! The properties of `visualrender`.
 
 use std::sync::LazyLock;
 
 use gst::glib;
 use gst::prelude::*;
 
+use super::audio_source::AudioSource;
 use super::failure::Failure;
-use super::switching::Switch;
+use super::switching::{Switch, Switching};
 use crate::glue::analysis::{Analysis, Normalize};
 use crate::glue::look::LookSettings;
-use crate::logic::audio::analyze::Options;
+use crate::logic::audio::options::Options;
 use crate::logic::frame_grid;
-
-/// Where the audio comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) enum Audio {
-    #[default]
-    Unset,
-    Location(String),
-    Uri(String),
-}
-
-impl Audio {
-    /// The URI to decode, once it is clear that there can be something behind it.
-    pub(super) fn uri(&self) -> Result<String, Failure> {
-        let path = match self {
-            Audio::Unset => return Err(Failure::NoLocation),
-            Audio::Uri(uri) => return Ok(uri.clone()),
-            Audio::Location(path) => std::path::Path::new(path),
-        };
-        let not_readable = |error| Failure::NotReadable(path.to_owned(), error);
-        let metadata = std::fs::metadata(path).map_err(not_readable)?;
-        if metadata.is_dir() {
-            return Err(Failure::Directory(path.to_owned()));
-        }
-        if metadata.is_file() && metadata.len() == 0 {
-            return Err(Failure::EmptyFile(path.to_owned()));
-        }
-        let absolute = std::path::absolute(path).map_err(not_readable)?;
-        glib::filename_to_uri(&absolute, None)
-            .map(String::from)
-            .map_err(|error| not_readable(std::io::Error::other(error.to_string())))
-    }
-}
+use crate::logic::render::scenes::SceneInfo;
 
 /// The property values.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Settings {
-    pub(super) audio: Audio,
+    pub(super) audio: AudioSource,
     pub(super) timeline: Option<String>,
     pub(super) jsonl: Option<String>,
     pub(super) analysis: Analysis,
@@ -56,13 +26,10 @@ pub(super) struct Settings {
     pub(super) range: Range,
     pub(super) tail: Tail,
     pub(super) beats: Option<String>,
-    pub(super) switch: Switch,
-    pub(super) scenes: Option<String>,
-    /// 0 for the usual number.
-    pub(super) switch_every: u32,
+    pub(super) switching: Switching,
 }
 
-/// What becomes of a last frame that the audio does not fill.
+/// Whether a last frame that the audio does not fill is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualRenderTail")]
 pub(super) enum Tail {
@@ -110,6 +77,11 @@ impl Settings {
         num_buffers.map(|count| self.range.start.saturating_add(count)).ok_or(Failure::NoLocation)
     }
 
+    /// The scenes that are asked for, in order.
+    pub(super) fn scenes(&self) -> Result<Vec<&'static SceneInfo>, Failure> {
+        self.switching.scenes(self.look.scene().map_err(Failure::Look)?)
+    }
+
     /// How the audio is analysed.
     pub(super) fn options(&self) -> Options {
         Options { analysis: self.analysis.into(), normalize: self.normalize.into() }
@@ -119,8 +91,8 @@ impl Settings {
     pub(super) fn set(&mut self, name: &str, value: &glib::Value) {
         let text = || value.get::<Option<String>>().ok().flatten();
         match name {
-            "audio-location" => self.audio = text().map_or(Audio::Unset, Audio::Location),
-            "audio-uri" => self.audio = text().map_or(Audio::Unset, Audio::Uri),
+            "audio-location" => self.audio = text().map_or(AudioSource::Unset, AudioSource::Location),
+            "audio-uri" => self.audio = text().map_or(AudioSource::Unset, AudioSource::Uri),
             "timeline-location" => self.timeline = text(),
             "jsonl-location" => self.jsonl = text(),
             "start-frame" => self.range.start = value.get().unwrap_or_default(),
@@ -129,9 +101,9 @@ impl Settings {
             "beats-location" => self.beats = text(),
             "analysis" => self.analysis = value.get().unwrap_or_default(),
             "normalize" => self.normalize = value.get().unwrap_or_default(),
-            "switch" => self.switch = value.get().unwrap_or_default(),
-            "scenes" => self.scenes = text(),
-            "switch-every" => self.switch_every = value.get().unwrap_or_default(),
+            "switch" => self.switching.on = value.get().unwrap_or_default(),
+            "scenes" => self.switching.scenes = text(),
+            "switch-every" => self.switching.every = value.get().unwrap_or_default(),
             _ if self.look.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
         }
@@ -141,11 +113,11 @@ impl Settings {
     pub(super) fn get(&self, name: &str) -> glib::Value {
         match name {
             "audio-location" => match &self.audio {
-                Audio::Location(path) => Some(path.as_str()).to_value(),
+                AudioSource::Location(path) => Some(path.as_str()).to_value(),
                 _ => None::<&str>.to_value(),
             },
             "audio-uri" => match &self.audio {
-                Audio::Uri(uri) => Some(uri.as_str()).to_value(),
+                AudioSource::Uri(uri) => Some(uri.as_str()).to_value(),
                 _ => None::<&str>.to_value(),
             },
             "timeline-location" => self.timeline.to_value(),
@@ -156,9 +128,9 @@ impl Settings {
             "beats-location" => self.beats.to_value(),
             "analysis" => self.analysis.to_value(),
             "normalize" => self.normalize.to_value(),
-            "switch" => self.switch.to_value(),
-            "scenes" => self.scenes.to_value(),
-            "switch-every" => self.switch_every.to_value(),
+            "switch" => self.switching.on.to_value(),
+            "scenes" => self.switching.scenes.to_value(),
+            "switch-every" => self.switching.every.to_value(),
             _ => self
                 .look
                 .get(name)
@@ -199,7 +171,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecUInt64::builder("stop-frame")
             .nick("Stop Frame")
-            .blurb("The first of the frames behind those that are wanted (18446744073709551615 = all frames to the end)")
+            .blurb("The first of the frames after those that are wanted (18446744073709551615 = all frames to the end)")
             .default_value(defaults.stop)
             .mutable_ready()
             .build(),
@@ -230,7 +202,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecString::builder("scenes")
             .nick("Scenes")
-            .blurb("The scenes to switch between, by name or by index, with commas between them; behind the last one the first comes again (NULL or empty = all, from scene on)")
+            .blurb("The scenes to switch between, by name or by index, with commas between them; after the last one the first comes again (NULL or empty = all, from scene on)")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt::builder("switch-every")

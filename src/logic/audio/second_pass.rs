@@ -5,29 +5,29 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
-use super::beat::{Beats, Tracker};
+use super::beat_tracking::{BeatTracker, Beats};
+use super::envelope::EnvelopeFollower;
 use super::features::Info;
 use super::loudness::{MOMENTARY, momentary_db};
 use super::novelty::Novelty;
 use super::record::{self, Raw};
 use super::scaling::Scaling;
-use super::shape::Shaper;
-use super::timeline::{self, BLOCK, Digest};
+use super::timeline::{BLOCK, Digest};
 
-/// Of these, how many lie ahead of the hop that the loudness is drawn at.
+/// How many of the [`MOMENTARY`] hops lie ahead of the one that the loudness is drawn at.
 const AHEAD: usize = MOMENTARY / 2;
 
 /// Rewrites the raw records in `file`; returns the beats that were found, where sections begin, and the digest of all records.
 ///
 /// `progress` is told how many hops are done, and ends the work with [`ControlFlow::Break`]: then nothing is returned.
-pub(super) fn shape(
+pub(super) fn run(
     file: &File,
     info: &Info,
     scaling: Scaling,
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> io::Result<Option<(Beats, Vec<u32>, Digest)>> {
-    let mut shaper = Shaper::new(scaling);
-    let mut tracker = Tracker::default();
+    let mut envelope = EnvelopeFollower::new(scaling);
+    let mut tracker = BeatTracker::default();
     let mut novelty = Novelty::default();
     let mut digest = Digest::default();
     // Energies of the hops in the window of momentary loudness; what is before the first hop is silence.
@@ -59,7 +59,7 @@ pub(super) fn shape(
             let loudness = enter(energy(bytes, i + AHEAD));
             let bytes = &mut bytes[i * record::LEN..(i + 1) * record::LEN];
             let raw = Raw::read(bytes);
-            let (hop, strength) = shaper.next(&raw, loudness);
+            let (hop, strength) = envelope.next(&raw, loudness);
             tracker.push(strength);
             novelty.push(&raw);
             record::write(&hop, bytes);
@@ -70,18 +70,4 @@ pub(super) fn shape(
         hop += count as u64;
     }
     Ok(Some((tracker.finish(), novelty.finish(), digest)))
-}
-
-/// The digest of the finished records in `file`; as [`shape`], of which it is the end alone.
-pub(super) fn digest(
-    file: &File,
-    info: &Info,
-    progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
-) -> io::Result<Option<Digest>> {
-    let mut digest = Digest::default();
-    let whole = timeline::each_block(file, 0, info.hops, |hop, records| {
-        digest.update(records);
-        Ok(progress(hop))
-    })?;
-    Ok(whole.then_some(digest))
 }

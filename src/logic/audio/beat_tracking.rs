@@ -33,16 +33,16 @@ const SLOWEST_HALVED: f64 = 92.0;
 /// A tempo is not doubled to a shorter period than this: 182 beats a minute.
 const FASTEST_DOUBLED: usize = 33;
 
-/// What follows a swung note after a third of a period is at least this share as strong: the beat.
+/// In swing, the onset a third of a period after the swung note is the beat, at least this share as strong as the note.
 const SWUNG: f64 = 0.25;
-/// And at least so many times what follows it later in the period.
+/// And at least this many times as strong as whatever follows the note later in the period.
 const ALONE: f64 = 1.5;
-/// Before the first and behind the last beat that has this share of the usual strength there is no music.
+/// Before the first and after the last beat that has this share of the usual strength there is no music.
 const FAINT: f64 = 0.1;
 /// Hops by which an onset may be off its place.
 const OFF: usize = 2;
 
-/// What was found of beats in a track.
+/// The beats of a track.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Beats {
     /// The hop of each beat, in order.
@@ -55,7 +55,7 @@ pub struct Beats {
 
 /// Finds [`Beats`] in a stream of onset strengths.
 #[derive(Default)]
-pub struct Tracker {
+pub struct BeatTracker {
     model: Model,
     strengths: Vec<f64>,
     /// Hop of `strengths[0]`.
@@ -65,7 +65,7 @@ pub struct Tracker {
     tempi: Vec<(f64, f64)>,
 }
 
-/// What is thought of beats before any are heard.
+/// The expectations that tempo and beats are judged by, before any are heard.
 pub(super) struct Model {
     /// log2 of each whole number up to four times the longest period.
     logs: Vec<f64>,
@@ -81,7 +81,7 @@ impl Default for Model {
     }
 }
 
-impl Tracker {
+impl BeatTracker {
     /// Takes the onset strength of the next hop.
     pub fn push(&mut self, strength: f64) {
         self.strengths.push(strength);
@@ -90,7 +90,7 @@ impl Tracker {
         }
     }
 
-    /// What was found.
+    /// The beats that were found.
     pub fn finish(mut self) -> Beats {
         self.track();
         let blocks = self.tempi.len().max(1) as f64;
@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     fn track(strengths: impl IntoIterator<Item = f64>) -> Beats {
-        let mut tracker = Tracker::default();
+        let mut tracker = BeatTracker::default();
         strengths.into_iter().for_each(|strength| tracker.push(strength));
         tracker.finish()
     }
@@ -324,7 +324,7 @@ mod tests {
         strengths
     }
 
-    /// Where in the beats of [`minute`] those are that were found, in hops.
+    /// How far each found beat is from the beats of [`minute`], in hops.
     fn phases(beats: &Beats) -> Vec<u32> {
         beats.hops.iter().map(|hop| (hop + 30) % 50).collect()
     }
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn before_and_behind_the_music_there_are_no_beats() {
+    fn before_and_after_the_music_there_are_no_beats() {
         let mut strengths = vec![0.0; 1200];
         strengths.extend(pulse(50.0, 3000));
         strengths.extend([0.0; 1200]);
