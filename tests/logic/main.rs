@@ -1,0 +1,14 @@
+//! The pure logic from outside: scenes, the analysis of audio, recordings. Builds and runs without GStreamer.
+#![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(feature = "full")]
+mod emulated;
+#[cfg(feature = "full")]
+mod full;
+mod hops;
+mod recording;
+mod scenes;
+mod timeline;
