@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::common::process::alone;
+use crate::common::process::{alone, name_of};
 use crate::jams::{self, LONG, Scale};
 use crate::mix;
 
@@ -25,7 +25,7 @@ fn blocked_by_a_probe_for_thirty_seconds() {
 
 #[test]
 fn suspended_for_twenty_seconds() {
-    jams::is_suspended(Scale { hold: Duration::from_secs(20), ..LONG }, "full::suspended_for_twenty_seconds");
+    jams::is_suspended(Scale { hold: Duration::from_secs(20), ..LONG }, name_of(suspended_for_twenty_seconds));
 }
 
 #[test]

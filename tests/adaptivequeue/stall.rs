@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use crate::common::gate::{Gate, Opener};
-use crate::common::process::alone;
+use crate::common::process::{alone, name_of};
 use crate::common::{self, Outcome, TestPipeline, wait_until};
 use crate::jams::{
     self, SHORT, Scale, ask_before_buffer, expect_no_error, hold_sink, one_error, plays_without_error, recording,
@@ -282,7 +282,7 @@ fn a_turn_or_a_time_to_wait_for_is_no_stall() {
 
 #[test]
 fn a_suspended_process_is_no_stall() {
-    jams::is_suspended(SHORT, "stall::a_suspended_process_is_no_stall");
+    jams::is_suspended(SHORT, name_of(a_suspended_process_is_no_stall));
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn errors_of_sink(pipeline: &TestPipeline) -> usize {
 
 #[test]
 fn a_full_disk_is_said_to_be_full_and_what_fitted_is_kept() {
-    with_mounts("disks::a_full_disk_is_said_to_be_full_and_what_fitted_is_kept", || {
+    with_mounts(|| {
         let dir = tempfile::tempdir().unwrap();
         let _disk = Disk::tmpfs(dir.path(), 1 << 20);
         let pipeline = endless_bytes_to(&dir.path().join("out.bin"));
@@ -52,7 +52,7 @@ fn a_full_disk_is_said_to_be_full_and_what_fitted_is_kept() {
 
 #[test]
 fn a_disk_that_fills_up_at_the_index_keeps_the_film_and_the_name_free() {
-    with_mounts("disks::a_disk_that_fills_up_at_the_index_keeps_the_film_and_the_name_free", || {
+    with_mounts(|| {
         let dir = tempfile::tempdir().unwrap();
         let _disk = Disk::tmpfs(dir.path(), 4 << 20);
         let pipeline = TestPipeline::parse(&format!(
@@ -84,7 +84,7 @@ fn a_disk_that_fills_up_at_the_index_keeps_the_film_and_the_name_free() {
 
 #[test]
 fn nothing_stays_open_after_a_failure() {
-    with_mounts("disks::nothing_stays_open_after_a_failure", || {
+    with_mounts(|| {
         let dir = tempfile::tempdir().unwrap();
         let _disk = Disk::tmpfs(dir.path(), 1 << 20);
         for _ in 0..3 {
@@ -103,7 +103,7 @@ fn nothing_stays_open_after_a_failure() {
 
 #[test]
 fn a_read_only_file_system_is_one_clear_error() {
-    with_mounts("disks::a_read_only_file_system_is_one_clear_error", || {
+    with_mounts(|| {
         let dir = tempfile::tempdir().unwrap();
         Disk::tmpfs(dir.path(), 1 << 24).remount_and_record(dir.path());
     });

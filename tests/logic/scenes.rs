@@ -9,6 +9,7 @@ use gststeady::logic::render::palette::{Palette, palettes};
 use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, scenes};
 use proptest::prelude::*;
 
+use crate::common::process::name_of;
 use crate::hops;
 
 const INFO: Info = Info { rate: 44_100, channels: 2, samples: 441_000, hops: 1000 };
@@ -308,7 +309,7 @@ fn digests() -> String {
     lines
 }
 
-/// Renewed by `INSTA_UPDATE=always cargo test --test scenes`, when pictures were changed on purpose.
+/// Renewed by `INSTA_UPDATE=always cargo test --test logic`, when pictures were changed on purpose.
 #[test]
 fn pictures_have_their_golden_digests() {
     insta::assert_snapshot!("golden", digests());
@@ -317,14 +318,14 @@ fn pictures_have_their_golden_digests() {
 #[test]
 fn pictures_are_the_same_without_avx2_and_fma_in_the_c_library() {
     let test = std::env::current_exe().expect("the path of this test");
-    let status = std::process::Command::new(test)
-        .args(["--exact", "scenes::pictures_have_their_golden_digests"])
+    let output = std::process::Command::new(test)
+        .args(["--exact", name_of(pictures_have_their_golden_digests)])
         .env("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2,-FMA,-AVX512F")
         .env("INSTA_UPDATE", "no")
-        .stdout(std::process::Stdio::null())
-        .status()
+        .output()
         .expect("this test can be run again");
-    assert!(status.success(), "the digests differ");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "the digests differ: {text}");
 }
 
 #[cfg(feature = "full")]
@@ -336,5 +337,5 @@ fn the_level_of_this_cpu() {
 #[cfg(feature = "full")]
 #[test]
 fn pictures_are_the_same_on_older_cpus() {
-    crate::emulated::passes_on_every_cpu("scenes::pictures_have_their_golden_digests", "scenes::the_level_of_this_cpu");
+    crate::emulated::passes_on_every_cpu(name_of(pictures_have_their_golden_digests), name_of(the_level_of_this_cpu));
 }

@@ -11,6 +11,8 @@ use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::scene::{Frame, HopTime, Look, SceneInfo, Scratch, scenes};
 
+use crate::common::process::name_of;
+
 /// Some seconds with a beat, tones, noise and silence, made of exact arithmetic and `libm`.
 fn tune(rate: u32, channels: u32) -> Vec<f32> {
     let mut noise = 1u32;
@@ -39,7 +41,7 @@ fn analyze_with(rate: u32, channels: u32, options: Options) -> Timeline {
     analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
 }
 
-/// Renewed by `INSTA_UPDATE=always cargo test --test timeline`, together with `ANALYSIS_VERSION`, when results were changed
+/// Renewed by `INSTA_UPDATE=always cargo test --test logic`, together with `ANALYSIS_VERSION`, when results were changed
 /// on purpose.
 #[test]
 fn the_analysis_gives_the_bytes_it_gave_before() {
@@ -58,7 +60,7 @@ fn the_analysis_gives_the_bytes_it_gave_before() {
 fn the_analysis_does_not_depend_on_what_the_cpu_can_do() {
     for masked in ["-AVX2,-FMA,-AVX512F", "-AVX2,-FMA,-AVX512F,-AVX,-SSE4_2,-SSE4_1,-SSSE3,-ERMS"] {
         let run = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "timeline::the_analysis_gives_the_bytes_it_gave_before"])
+            .args(["--exact", name_of(the_analysis_gives_the_bytes_it_gave_before)])
             .env("GLIBC_TUNABLES", format!("glibc.cpu.hwcaps={masked}"))
             .env("INSTA_UPDATE", "no")
             .output()
@@ -129,7 +131,7 @@ fn the_level_of_this_cpu() {
 #[test]
 fn the_analysis_is_the_same_on_older_cpus() {
     crate::emulated::passes_on_every_cpu(
-        "timeline::the_analysis_gives_the_bytes_it_gave_before",
-        "timeline::the_level_of_this_cpu",
+        name_of(the_analysis_gives_the_bytes_it_gave_before),
+        name_of(the_level_of_this_cpu),
     );
 }
