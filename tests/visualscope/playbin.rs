@@ -12,8 +12,9 @@ const SLACK: i64 = 50_000_000;
 /// How much later with pictures than without, in ns.
 const MORE: i64 = 5_000_000;
 
-/// Held by each test of a binary that looks at how late things are: others beside it would make them late. Cargo runs one
-/// binary after the other; for cargo-nextest, which runs all tests at once, its settings keep the machine free.
+/// Held by each test that looks at how late things are, and by the long ones, which would make them late. Under cargo only
+/// short tests of this binary run beside them then; cargo-nextest, which runs all binaries at once, is told in its settings
+/// to keep the machine free.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
