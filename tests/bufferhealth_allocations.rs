@@ -1,5 +1,4 @@
 //! The streaming thread allocates nothing in bufferhealth. A binary of its own, since it counts what the allocator does.
-#![cfg(feature = "plugin")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
 

@@ -8,7 +8,7 @@ rows=$(mktemp)
 trap 'rm -f "$rows"' EXIT
 for suite in bookworm trixie forky; do
     # The page as it is may differ from what is measured.
-    ./dev --yes shell --on "$suite" cargo test --locked --features test-harness --test lengths -- --nocapture every_container \
+    ./dev --yes shell --on "$suite" cargo test --locked --features test-harness --test command -- --nocapture lengths::every_container \
         >"$rows.$suite" || true
     grep '^| .* | 1\.' "$rows.$suite" >>"$rows"
     rm "$rows.$suite"

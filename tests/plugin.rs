@@ -1,5 +1,4 @@
 //! The plugin as an application or `gst-inspect-1.0` finds it.
-#![cfg(feature = "plugin")]
 #![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 mod common;
 

@@ -1,6 +1,4 @@
 //! Real encoded audio to test with, and independent judges of what came out: ffmpeg, ffprobe, framemd5.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
-#![allow(clippy::unwrap_used, reason = "a failed set-up step should end the test where it stands")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

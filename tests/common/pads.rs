@@ -1,5 +1,4 @@
 //! An element between two pads that the test owns: it pushes by hand and sees all that comes out.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};

@@ -23,11 +23,16 @@ macro_rules! alone {
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use alone;
 
-/// The name of the test in which this function is defined, as the test runner knows it. A wrong one fails: no test passes.
-pub fn test_of<F>(_: F) -> &'static str {
-    let path = std::any::type_name::<F>();
-    let test = path.split_once("::").and_then(|(_binary, rest)| rest.rsplit_once("::"));
-    test.expect("a function in a function").0
+/// The name of a test as the test runner knows it, with the modules it is in.
+pub fn name_of<F>(_test: F) -> &'static str {
+    let (_binary, name) = std::any::type_name::<F>().split_once("::").expect("a path");
+    name
+}
+
+/// The name of the test in which this function or closure is defined. A wrong one fails: no test passes.
+pub fn test_of<F>(inner: F) -> &'static str {
+    let (test, _inner) = name_of(inner).rsplit_once("::").expect("a function in a function");
+    test
 }
 
 /// Starts another process that runs only this test. None there.

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs `body` where it may mount: the test of this name once more, in a namespace of its own. Nothing is skipped: where that
-/// is impossible the test fails and says why.
-pub fn with_mounts(test: &str, body: impl FnOnce()) {
+use super::process::test_of;
+
+/// Runs `body` where it may mount: the test that it is written in once more, in a namespace of its own. Nothing is skipped:
+/// where that is impossible the test fails and says why.
+pub fn with_mounts<F: FnOnce()>(body: F) {
     const MARK: &str = "STEADY_TEST_MAY_MOUNT";
     if std::env::var_os(MARK).is_some() {
         return body();
     }
+    let test = test_of(body);
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount"]).arg(std::env::current_exe().unwrap());
     let output = command.args(["--exact", test, "--nocapture"]).env(MARK, "1").output().expect("unshare (util-linux)");

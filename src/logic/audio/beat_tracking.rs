@@ -22,7 +22,7 @@ const TIGHTNESS: f64 = 100.0;
 /// Mean autocorrelation at one to four periods that counts as a beat. Speech stays below 0.1.
 pub(super) const CONFIDENT: f64 = 0.2;
 
-/// How much it speaks against a period that it divides into three. Of 38 songs whose score is known (tests/full_music.rs)
+/// How much it speaks against a period that it divides into three. Of 38 songs whose score is known (tests/logic/full/music.rs)
 /// 29 have their tempo or an octave of it without this, 36 with it; at 1 a beat of triplets is taken for one and a half.
 const THIRDS: f64 = 0.7;
 /// Beats weaker than this share of their neighbours lie between beats.

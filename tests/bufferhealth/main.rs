@@ -1,0 +1,9 @@
+//! `bufferhealth` in pipelines. What it allocates is counted in a binary of its own.
+#![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+#[cfg(feature = "full")]
+mod full;
+mod reports;
