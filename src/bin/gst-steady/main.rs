@@ -10,6 +10,7 @@ mod preflight;
 mod progress;
 mod recover;
 mod registry;
+mod remux;
 mod run;
 mod sound;
 

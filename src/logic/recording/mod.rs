@@ -1,6 +1,6 @@
 //! Writing a file so that its name is either absent or complete, and nothing that was accepted gets lost on the way.
 //!
-//! [`begin`] opens a temporary file beside the target. [`Recording`] writes to it; [`Recording::finish`] makes it durable and
+//! [`begin()`] opens a temporary file beside the target. [`Recording`] writes to it; [`Recording::finish`] makes it durable and
 //! gives it its name without replacing anything. [`Session`] shares one recording between the thread that writes and the one
 //! that syncs. All input and output goes through [`storage`]. [`recover`] finds what interrupted recordings have left.
 

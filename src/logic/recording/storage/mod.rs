@@ -1,4 +1,4 @@
-//! The directory and the file that a recording needs, as traits: the real ones are in [`fs`], and tests put faults, delays and
+//! The directory and the file that a recording needs, as traits: the real ones are in `fs`, and tests put faults, delays and
 //! power cuts in their place.
 
 #[cfg(any(test, feature = "fake-storage"))]
