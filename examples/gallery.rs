@@ -10,13 +10,16 @@ use std::sync::Arc;
 
 use gst::prelude::*;
 use gststeady::logic::audio::analyze::Analyzer;
-use gststeady::logic::audio::features::{Info, Window};
+use gststeady::logic::audio::features::{HopWindow, Info};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
+use gststeady::logic::render::look::Look;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, find};
+use gststeady::logic::render::scene::{Frame, Scene, Scratch};
+use gststeady::logic::render::scenes;
 use image::{DynamicImage, RgbaImage, imageops};
 
 type Failure = Box<dyn std::error::Error>;
@@ -29,13 +32,13 @@ fn main() -> Result<(), Failure> {
         ["sheet", scene, out, ref songs @ ..] if !songs.is_empty() => Ok(sheet(scene, songs)?.save(out)?),
         ["bench", scene, size, song] => {
             let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
-            Painter::new(&Song::new(song)?, scene, (width.parse()?, height.parse()?))?.bench()
+            Renderer::new(&Song::new(song)?, scene, (width.parse()?, height.parse()?))?.bench()
         }
         ["frame", scene, size, song, n, out] => {
             let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
             let song = Song::new(song)?;
-            let mut painter = Painter::new(&song, scene, (width.parse()?, height.parse()?))?;
-            Ok(DynamicImage::from(painter.picture(n.parse()?)?).to_rgb8().save(out)?)
+            let mut renderer = Renderer::new(&song, scene, (width.parse()?, height.parse()?))?;
+            Ok(DynamicImage::from(renderer.picture(n.parse()?)?).to_rgb8().save(out)?)
         }
         _ => {
             Err("usage: gallery sheet SCENE OUT SONG|-… | frame SCENE WxH SONG|- N OUT | bench SCENE WxH SONG|-".into())
@@ -43,7 +46,7 @@ fn main() -> Result<(), Failure> {
     }
 }
 
-/// What the environment says about looks.
+/// The look that the environment asks for.
 fn look((width, height): (u32, u32)) -> Result<Look, Failure> {
     let mut look = Look::new(width, height)?;
     if let Ok(seed) = std::env::var("SEED") {
@@ -73,9 +76,9 @@ fn sheet(scene: &str, songs: &[&str]) -> Result<image::RgbImage, Failure> {
         let song = Song::new(song)?;
         let (mut x, mut moment) = (0, 1);
         for (size, width) in FORMATS {
-            let mut painter = Painter::new(&song, scene, size)?;
+            let mut renderer = Renderer::new(&song, scene, size)?;
             for _ in 0..2 {
-                let picture = painter.picture(song.total() * moment / 12)?;
+                let picture = renderer.picture(song.total() * moment / 12)?;
                 let small = imageops::resize(&picture, width, TILE, imageops::FilterType::Lanczos3);
                 imageops::overlay(&mut sheet, &small, x.into(), (row * (TILE + GAP)).into());
                 x += width + GAP;
@@ -106,21 +109,21 @@ impl Song {
 }
 
 /// A scene over a song, and what drawing needs.
-struct Painter<'a> {
+struct Renderer<'a> {
     song: &'a Song,
     scene: Box<dyn Scene>,
     scratch: Scratch,
     size: (u32, u32),
 }
 
-impl<'a> Painter<'a> {
+impl<'a> Renderer<'a> {
     fn new(song: &'a Song, scene: &str, size: (u32, u32)) -> Result<Self, Failure> {
-        let scene = find(scene)?.prepare(&look(size)?);
+        let scene = scenes::find(scene)?.prepare(&look(size)?);
         Ok(Self { song, scene, scratch: Scratch::default(), size })
     }
 
-    fn window(&self, n: u64) -> Result<Window, Failure> {
-        let mut window = Window::default();
+    fn window(&self, n: u64) -> Result<HopWindow, Failure> {
+        let mut window = HopWindow::default();
         let (first, count) = self.scene.reach().span(HopTime::of_frame(n, FPS, 1));
         if let Some(timeline) = &self.song.timeline {
             timeline.read(first, count, &mut window, &mut Vec::new())?;
@@ -128,7 +131,7 @@ impl<'a> Painter<'a> {
         Ok(window)
     }
 
-    fn draw(&mut self, n: u64, window: &Window, data: &mut [u8]) -> Result<std::time::Duration, Failure> {
+    fn draw(&mut self, n: u64, window: &HopWindow, data: &mut [u8]) -> Result<std::time::Duration, Failure> {
         let begin = std::time::Instant::now();
         let (w, h) = self.size;
         let mut canvas = Canvas::new(data, w as usize * 4, w, h)?;

@@ -1,9 +1,76 @@
-//! # gst-plugin-steady
+//! GStreamer elements for turning audio into video that is right to the frame, and for recordings that must not be lost.
 //!
-//! GStreamer elements for turning audio into video and for recordings that must not be lost.
+//! | element | what it is | how it is built |
+//! |---|---|---|
+//! | `visualrender` | source: draws an audio file, frame-exactly, seekable | [design](guide::visualrender) |
+//! | `visualscope` | audio in, video out: the same scenes for players and live sound | [design](guide::visualscope) |
+//! | `adaptivequeue` | a `queue` that is sized by the machine's memory, grows where a muxer starves, and says why a pipeline hangs | [design](guide::adaptivequeue) |
+//! | `crashsafesink` | `filesink` with a temporary name, regular syncs and a durable, atomic rename at the end | [design](guide::crashsafesink), [what survives](guide::recording_safely) |
+//! | `bufferhealth` | passthrough that measures a stream and gives a verdict with reasons | [design](guide::bufferhealth) |
 //!
-//! [`logic`] is plain Rust and knows nothing of GStreamer; each element folder is a thin layer over it.
-//! Arrows point one way: command, tests and examples → elements → `glue` → `logic`.
+//! `gst-inspect-1.0 visualrender` lists an element's properties with their units and defaults; [`guide::messages`] has what
+//! the elements post and count. The [`guide`] begins with an [overview](guide::overview) of the whole.
+//!
+//! # In your own program
+//!
+//! `plugin_register_static` makes the elements known to the process; nothing needs to be installed. This is
+//! `examples/embed.rs`:
+//!
+#![cfg_attr(feature = "plugin", doc = concat!("```no_run\n", include_str!("../examples/embed.rs"), "```"))]
+//!
+//! # Features
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `plugin` (default) | the elements; needs GStreamer 1.22 or newer |
+//! | `cli` (default) | the command `gst-steady` |
+//! | `test-harness`, `full`, `soak` | for this crate's own tests: the quick ones, those that take minutes, those that take hours |
+//!
+//! Without any, only [`logic`] is left: plain Rust that knows nothing of GStreamer. Arrows point one way: command, tests and
+//! examples → elements → `glue` → `logic`.
+
+/// How it is built, and what users of all languages are told: the pages of `docs/`.
+// Links between the pages are written as [text][page]: of two definitions of `page` the first counts, so that here they lead
+// to modules, and in the repository to files.
+#[cfg(doc)]
+pub mod guide {
+    macro_rules! pages {
+        ($($name:ident: $file:literal,)*) => {$(
+            #[doc = "[overview]: crate::guide::overview"]
+            #[doc = "[glossary]: crate::guide::glossary"]
+            #[doc = "[invariants]: crate::guide::invariants"]
+            #[doc = "[adaptivequeue]: crate::guide::adaptivequeue"]
+            #[doc = "[visualrender]: crate::guide::visualrender"]
+            #[doc = "[visualscope]: crate::guide::visualscope"]
+            #[doc = "[crashsafesink]: crate::guide::crashsafesink"]
+            #[doc = "[bufferhealth]: crate::guide::bufferhealth"]
+            #[doc = "[timeline]: crate::guide::timeline"]
+            #[doc = "[scenes]: crate::guide::scenes"]
+            #[doc = "[export]: crate::guide::export"]
+            #[doc = "[lengths]: crate::guide::lengths"]
+            #[doc = "[recording_safely]: crate::guide::recording_safely"]
+            #[doc = ""]
+            #[doc = include_str!(concat!("../docs/", $file))]
+            pub mod $name {}
+        )*};
+    }
+    pages! {
+        overview: "design/overview.md",
+        glossary: "design/glossary.md",
+        invariants: "design/invariants.md",
+        adaptivequeue: "design/adaptivequeue.md",
+        visualrender: "design/visualrender.md",
+        visualscope: "design/visualscope.md",
+        crashsafesink: "design/crashsafesink.md",
+        bufferhealth: "design/bufferhealth.md",
+        timeline: "design/timeline.md",
+        scenes: "design/scenes.md",
+        export: "design/export.md",
+        messages: "messages.md",
+        lengths: "lengths.md",
+        recording_safely: "recording-safely.md",
+    }
+}
 
 pub mod logic;
 mod sys;
@@ -58,5 +125,10 @@ mod plugin {
     );
 }
 
+/// Makes the elements known to this process, after [`gst::init`]. Calling it again is harmless.
+///
+/// # Errors
+///
+/// When another copy of this library, such as an installed plugin, has registered the elements before.
 #[cfg(feature = "plugin")]
 pub use plugin::plugin_register_static;

@@ -2,7 +2,8 @@
 # Runs ./dev in roots of Debian's suites, each with its own GStreamer. ./dev calls it, as root:
 #   suite.sh test LEVEL SUITES BUILD [OPTION...]   ./dev test in each; LEVEL: quick, --full or --soak; BUILD: true builds in each
 #   suite.sh shell SUITE BUILD [COMMAND...]        ./dev shell in one
-#   suite.sh newcomer SUITE                        the README's commands on a machine that has nothing
+#   suite.sh newcomer SUITE                        the README's commands on a machine that has nothing; with STEADY_ONLY=export
+#                                                  the first alone
 # Everything lies in target/suites/SUITE: `pristine` (as debootstrap made it), `root` (the same with packages), `target`
 # (cargo's folder in there), `newcomer` (a root that is thrown away).
 set -eu

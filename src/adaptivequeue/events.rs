@@ -5,12 +5,11 @@ use std::sync::atomic::Ordering;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{AdaptiveQueue, CAT, DATAFLOW};
-use super::item::Item;
-use super::times::Times;
-use super::watch;
+use super::element::{AdaptiveQueue, CAT, DATAFLOW};
+use super::item::QueueItem;
+use super::watchdog;
 use crate::logic::queue::handoff::Weight;
-use crate::logic::queue::levels;
+use crate::logic::queue::levels::Level;
 use crate::logic::sync::lock;
 
 impl AdaptiveQueue {
@@ -83,13 +82,13 @@ impl AdaptiveQueue {
                     self.drop_all();
                 }
                 // What is in the queue is all there will be.
-                self.handoff.set_thresholds(levels::Size::default());
+                self.handoff.set_thresholds(Level::default());
                 self.eos.store(true, Ordering::Release);
             }
             gst::EventView::Caps(caps) => self.set_caps(caps.caps()),
             _ => (),
         }
-        let before = self.hot.notify_levels.load(Ordering::Relaxed).then(|| self.handoff.level());
+        let before = self.level_to_notify();
         let eos = self.eos.load(Ordering::Relaxed);
         {
             let mut tail = lock(&self.tail);
@@ -103,17 +102,15 @@ impl AdaptiveQueue {
                 // A new segment lets data in again after EOS from downstream.
                 self.unexpected.store(false, Ordering::Release);
             }
-            let item = Item::Event(event);
+            let item = QueueItem::Event(event);
             let time = tail.times.of(&item);
             self.handoff.push(item, Weight::default(), time);
         }
         if eos {
             // From here on nobody may be left to notice that nothing moves.
-            watch::suspect(&self.obj());
+            watchdog::suspect(&self.obj());
         }
-        if let Some(before) = before {
-            self.notify_levels(before);
-        }
+        self.notify_level(before);
         Ok(gst::FlowSuccess::Ok)
     }
 
@@ -138,7 +135,7 @@ impl AdaptiveQueue {
     /// Empties the queue while the stream goes on.
     fn drop_all(&self) {
         let mut head = lock(&self.head);
-        let gone: Vec<Item> = std::iter::from_fn(|| head.drop_oldest(self)).collect();
+        let gone: Vec<QueueItem> = std::iter::from_fn(|| head.drop_oldest(self)).collect();
         drop(head);
         drop(gone);
     }
@@ -149,13 +146,13 @@ impl AdaptiveQueue {
         {
             let mut tail = lock(&self.tail);
             let mut head = lock(&self.head);
-            gone.extend(head.kept.drain(..).map(Item::Event));
+            gone.extend(head.kept.drain(..).map(QueueItem::Event));
             gone.extend(std::iter::from_fn(|| self.handoff.pop(|_| None)).map(|(item, _)| item));
             let ends_with_flush = |event: &gst::Event| {
                 !event.is_sticky() || matches!(event.type_(), gst::EventType::Segment | gst::EventType::Eos)
             };
             for item in &gone {
-                if let Item::Event(event) = item
+                if let QueueItem::Event(event) = item
                     && !full
                     && !ends_with_flush(event)
                 {
@@ -163,9 +160,8 @@ impl AdaptiveQueue {
                     let _ = self.srcpad.store_sticky_event(event);
                 }
             }
-            (tail.times, head.times) = (Times::default(), Times::default());
-            (tail.needs_discont, head.needs_discont, head.segment_applied) = (false, false, false);
-            tail.fresh = 0;
+            tail.flush();
+            head.flush();
             self.handoff.reset_times();
         }
         // Buffers go without a lock held: what frees them may call anywhere.
@@ -173,8 +169,8 @@ impl AdaptiveQueue {
         self.handoff.set_thresholds(*lock(&self.thresholds));
         self.release_lease();
         let (level, limits) = (self.handoff.level(), self.handoff.limits());
-        if self.pressure.active() {
-            self.update_pressure(&level, &limits);
+        if self.backpressure.active() {
+            self.update_backpressure(&level, &limits);
         }
     }
 

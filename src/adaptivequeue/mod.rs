@@ -1,31 +1,44 @@
 //! `adaptivequeue`: a drop-in for `queue` that is sized by memory, grows where a graph needs it, and says when and why
 //! a pipeline has come to a halt.
+//!
+//! ```console
+//! gst-launch-1.0 videotestsrc num-buffers=100 ! tee name=t \
+//!   t. ! adaptivequeue ! jpegenc ! matroskamux name=m ! filesink location=out.mkv \
+//!   t. ! x264enc ! adaptivequeue role=encoder ! m.
+//! ```
 
 use gst::glib;
 use gst::prelude::*;
 
-mod chain;
+mod backpressure;
+mod consumer;
+mod cpu_activity;
+mod element;
 mod events;
-mod graph;
+mod flow;
+mod growth;
 mod imp;
 mod item;
-mod looks;
+mod limits;
+mod pads;
+mod producer;
 mod properties;
 mod queries;
-mod report;
+mod queued_query;
+mod running_time;
 mod settings;
-mod size;
+mod signals;
+mod stall;
+mod stall_report;
 mod stats;
-mod task;
-mod times;
-mod watch;
-mod work;
+mod topology;
+mod watchdog;
 
 pub use settings::{Leaky, OnTimeout, QueueRole, QueueSizing};
 
 glib::wrapper! {
     /// The element's public type.
-    pub struct AdaptiveQueue(ObjectSubclass<imp::AdaptiveQueue>) @extends gst::Element, gst::Object;
+    pub struct AdaptiveQueue(ObjectSubclass<element::AdaptiveQueue>) @extends gst::Element, gst::Object;
 }
 
 /// Registers the element.

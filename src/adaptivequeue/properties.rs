@@ -1,145 +1,109 @@
-//! Properties and signals.
+//! The properties: how they are declared, set and read.
 
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
-use std::sync::{LazyLock, OnceLock};
 
 use gst::glib;
 use gst::prelude::*;
 
-use super::imp::AdaptiveQueue;
+use super::element::AdaptiveQueue;
 use super::settings::{DEFAULT_PUSH_TIMEOUT, Leaky, OnTimeout, QueueRole, QueueSizing};
+use crate::logic::queue::capacity::UserLimits;
+use crate::logic::queue::levels::Level;
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
 
-pub(super) fn properties() -> &'static [glib::ParamSpec] {
-    static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-        let uint = |name, nick, blurb| glib::ParamSpecUInt::builder(name).nick(nick).blurb(blurb);
-        let uint64 = |name, nick, blurb| glib::ParamSpecUInt64::builder(name).nick(nick).blurb(blurb);
-        let flag = |name, nick, blurb| glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb);
-        let mark = |name, nick, blurb, default| {
-            glib::ParamSpecDouble::builder(name)
-                .nick(nick)
-                .blurb(blurb)
-                .minimum(0.01)
-                .maximum(1.0)
-                .default_value(default)
-        };
-        vec![
-            uint("current-level-buffers", "Current Level Buffers", "Buffers in the queue").read_only().build(),
-            uint("current-level-bytes", "Current Level Bytes", "Bytes in the queue").read_only().build(),
-            uint64("current-level-time", "Current Level Time", "Running time in the queue (ns)").read_only().build(),
-            uint("max-size-buffers", "Max Size Buffers", "Most buffers in the queue (0 = no limit; unset it adapts)")
-                .mutable_playing()
-                .build(),
-            uint("max-size-bytes", "Max Size Bytes", "Most bytes in the queue (0 = no limit; unset it adapts)")
-                .mutable_playing()
-                .build(),
-            uint64(
-                "max-size-time",
-                "Max Size Time",
-                "Most running time in the queue (ns, 0 = no limit; unset it adapts)",
-            )
+pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let uint = |name, nick, blurb| glib::ParamSpecUInt::builder(name).nick(nick).blurb(blurb);
+    let uint64 = |name, nick, blurb| glib::ParamSpecUInt64::builder(name).nick(nick).blurb(blurb);
+    let flag = |name, nick, blurb| glib::ParamSpecBoolean::builder(name).nick(nick).blurb(blurb);
+    let mark = |name, nick, blurb, default| {
+        glib::ParamSpecDouble::builder(name).nick(nick).blurb(blurb).minimum(0.01).maximum(1.0).default_value(default)
+    };
+    vec![
+        uint("current-level-buffers", "Current Level Buffers", "Buffers in the queue").read_only().build(),
+        uint("current-level-bytes", "Current Level Bytes", "Bytes in the queue").read_only().build(),
+        uint64("current-level-time", "Current Level Time", "Running time in the queue (ns)").read_only().build(),
+        uint("max-size-buffers", "Max Size Buffers", "Most buffers in the queue (0 = no limit; unset it adapts)")
             .mutable_playing()
             .build(),
-            uint("min-threshold-buffers", "Min Threshold Buffers", "Buffers needed before any leaves (0 = none)")
-                .mutable_playing()
-                .build(),
-            uint("min-threshold-bytes", "Min Threshold Bytes", "Bytes needed before any leaves (0 = none)")
-                .mutable_playing()
-                .build(),
-            uint64("min-threshold-time", "Min Threshold Time", "Running time needed before any leaves (ns, 0 = none)")
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecEnum::builder::<Leaky>("leaky")
-                .nick("Leaky")
-                .blurb("Where the queue leaks when it is full")
-                .mutable_playing()
-                .build(),
-            flag("silent", "Silent", "Do not emit overrun, underrun, running and pushing").mutable_playing().build(),
-            flag("flush-on-eos", "Flush on EOS", "Drop everything in the queue when EOS arrives")
-                .mutable_playing()
-                .build(),
-            flag("notify-levels", "Notify Levels", "Notify of every change of the current-level properties")
-                .mutable_playing()
-                .build(),
-            glib::ParamSpecEnum::builder::<QueueRole>("role")
-                .nick("Role")
-                .blurb("What flows through, which decides how many raw frames the queue holds on this machine")
-                .mutable_ready()
-                .build(),
-            glib::ParamSpecEnum::builder::<QueueSizing>("sizing")
-                .nick("Sizing")
-                .blurb(
-                    "adaptive: no limit is set by the user (setting it unsets them); fixed: the limits in force stay",
-                )
-                .mutable_playing()
-                .build(),
-            uint64("assume-memory", "Assume Memory", "Memory to size the queue for (bytes, 0 = detect)")
-                .mutable_ready()
-                .build(),
-            uint64(
-                "push-timeout",
-                "Push Timeout",
-                "How long a full queue may stand still before that counts as a stall (ns, 0 = forever)",
-            )
-            .default_value(DEFAULT_PUSH_TIMEOUT)
+        uint("max-size-bytes", "Max Size Bytes", "Most bytes in the queue (0 = no limit; unset it adapts)")
             .mutable_playing()
             .build(),
-            glib::ParamSpecEnum::builder::<OnTimeout>("on-timeout")
-                .nick("On Timeout")
-                .blurb("What to do about a stall")
-                .mutable_playing()
-                .build(),
-            mark(
-                "high-watermark",
-                "High Watermark",
-                "Fill at which back-pressure begins (fraction of the limit, 0.0 to 1.0)",
-                watermark::HIGH,
-            )
+        uint64("max-size-time", "Max Size Time", "Most running time in the queue (ns, 0 = no limit; unset it adapts)")
             .mutable_playing()
             .build(),
-            mark(
-                "low-watermark",
-                "Low Watermark",
-                "Fill at which back-pressure ends (fraction of the limit, 0.0 to 1.0)",
-                watermark::LOW,
-            )
+        uint("min-threshold-buffers", "Min Threshold Buffers", "Buffers needed before any leaves (0 = none)")
             .mutable_playing()
             .build(),
-            flag("backpressure", "Backpressure", "Whether the queue is so full that its producer should slow down")
-                .read_only()
-                .build(),
-            glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
-                .nick("Statistics")
-                .blurb("Counters since the start: buffers, bytes, waits (ns), growth, limits, memory")
-                .read_only()
-                .build(),
-        ]
-    });
-    &PROPERTIES
-}
-
-pub(super) fn signals() -> &'static [glib::subclass::Signal] {
-    static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
-        ["underrun", "running", "overrun", "pushing"]
-            .map(|name| glib::subclass::Signal::builder(name).run_first().build())
-            .into()
-    });
-    &SIGNALS
-}
-
-/// The id of one of the signals, looked up once.
-pub(super) fn signal_id(name: &'static str) -> glib::subclass::SignalId {
-    static IDS: OnceLock<Vec<(&'static str, glib::subclass::SignalId)>> = OnceLock::new();
-    let ids = IDS.get_or_init(|| {
-        let type_ = super::AdaptiveQueue::static_type();
-        ["underrun", "running", "overrun", "pushing"]
-            .into_iter()
-            .filter_map(|name| Some((name, glib::subclass::SignalId::lookup(name, type_)?)))
-            .collect()
-    });
-    ids.iter().find(|(n, _)| *n == name).expect("only names of signals() are emitted").1
-}
+        uint("min-threshold-bytes", "Min Threshold Bytes", "Bytes needed before any leaves (0 = none)")
+            .mutable_playing()
+            .build(),
+        uint64("min-threshold-time", "Min Threshold Time", "Running time needed before any leaves (ns, 0 = none)")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder::<Leaky>("leaky")
+            .nick("Leaky")
+            .blurb("Where the queue leaks when it is full")
+            .mutable_playing()
+            .build(),
+        flag("silent", "Silent", "Do not emit overrun, underrun, running and pushing").mutable_playing().build(),
+        flag("flush-on-eos", "Flush on EOS", "Drop everything in the queue when EOS arrives").mutable_playing().build(),
+        flag("notify-levels", "Notify Levels", "Notify of every change of the current-level properties")
+            .mutable_playing()
+            .build(),
+        glib::ParamSpecEnum::builder::<QueueRole>("role")
+            .nick("Role")
+            .blurb("What flows through, which decides how many raw frames the queue holds on this machine")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<QueueSizing>("sizing")
+            .nick("Sizing")
+            .blurb("adaptive: no limit is set by the user (setting it unsets them); fixed: the limits in force stay")
+            .mutable_playing()
+            .build(),
+        uint64("assume-memory", "Assume Memory", "Memory to size the queue for (bytes, 0 = detect)")
+            .mutable_ready()
+            .build(),
+        uint64(
+            "push-timeout",
+            "Push Timeout",
+            "How long a full queue may stand still before that counts as a stall (ns, 0 = forever)",
+        )
+        .default_value(DEFAULT_PUSH_TIMEOUT)
+        .mutable_playing()
+        .build(),
+        glib::ParamSpecEnum::builder::<OnTimeout>("on-timeout")
+            .nick("On Timeout")
+            .blurb("What to do about a stall")
+            .mutable_playing()
+            .build(),
+        mark(
+            "high-watermark",
+            "High Watermark",
+            "Fill at which back-pressure begins (fraction of the limit, 0.0 to 1.0)",
+            watermark::HIGH,
+        )
+        .mutable_playing()
+        .build(),
+        mark(
+            "low-watermark",
+            "Low Watermark",
+            "Fill at which back-pressure ends (fraction of the limit, 0.0 to 1.0)",
+            watermark::LOW,
+        )
+        .mutable_playing()
+        .build(),
+        flag("backpressure", "Backpressure", "Whether the queue is so full that its producer should slow down")
+            .read_only()
+            .build(),
+        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+            .nick("Statistics")
+            .blurb("Counters since the start: buffers, bytes, waits (ns), growth, limits, memory")
+            .read_only()
+            .build(),
+    ]
+});
 
 fn clamp(n: u64) -> u32 {
     n.min(u32::MAX.into()) as u32
@@ -205,18 +169,18 @@ impl AdaptiveQueue {
             "on-timeout" => settings.on_timeout.to_value(),
             "high-watermark" => self.hot.marks().0.to_value(),
             "low-watermark" => self.hot.marks().1.to_value(),
-            "backpressure" => self.pressure.active().to_value(),
+            "backpressure" => self.backpressure.active().to_value(),
             "stats" => self.stats().to_value(),
             _ => unreachable!("no such property: {name}"),
         }
     }
 
-    fn set_user_limit(&self, set: impl FnOnce(&mut crate::logic::queue::sizing::UserLimits)) {
+    fn set_user_limit(&self, set: impl FnOnce(&mut UserLimits)) {
         set(&mut lock(&self.settings).limits);
         self.apply_limits();
     }
 
-    fn set_threshold(&self, set: impl FnOnce(&mut crate::logic::queue::levels::Size)) {
+    fn set_threshold(&self, set: impl FnOnce(&mut Level)) {
         let threshold = {
             let mut threshold = lock(&self.thresholds);
             set(&mut threshold);

@@ -4,37 +4,52 @@ use std::time::Duration;
 
 use gst::subclass::prelude::*;
 
-use super::imp::Asking;
-use super::imp::{AdaptiveQueue, DATAFLOW};
-use super::item::{Item, ticket};
+use super::element::{AdaptiveQueue, DATAFLOW};
+use super::item::QueueItem;
+use super::queued_query::{self, AnswerWaker};
 use super::settings::Leaky;
-use super::watch;
+use super::watchdog;
+use crate::logic::clock::monotonic;
 use crate::logic::queue::handoff::Weight;
-use crate::logic::queue::progress::GROWTH_INTERVAL;
+use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
+/// A serialized query in the queue whose sender waits for the answer.
+#[derive(Debug)]
+pub(super) struct WaitingQuery {
+    pub kind: gst::QueryType,
+    waker: AnswerWaker,
+}
+
 impl AdaptiveQueue {
+    /// Makes the sender of a query in the queue look whether to give up.
+    pub(super) fn wake_query(&self) {
+        if let Some(query) = lock(&self.query).as_ref() {
+            query.waker.wake();
+        }
+    }
+
     pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
         if !query.is_serialized() {
             return gst::Pad::query_default(pad, Some(&*self.obj()), query);
         }
         gst::log!(DATAFLOW, imp = self, "queueing {query:?}");
-        let (ticket, pending) = ticket(query);
+        let (queued, answer) = queued_query::pair(query);
         {
             // Whoever closes the stream wakes the sender afterwards.
             let _tail = lock(&self.tail);
             if self.flow().is_err() {
                 return false;
             }
-            *lock(&self.query) = Some(Asking { kind: query.type_(), waker: pending.waker() });
-            self.handoff.push(Item::Query(ticket), Weight::default(), None);
+            *lock(&self.query) = Some(WaitingQuery { kind: query.type_(), waker: answer.waker() });
+            self.handoff.push(QueueItem::Query(queued), Weight::default(), None);
         }
         // Its sender is as stuck behind a halt as a producer in front of a full queue.
-        self.stall.set_blocked(Some(self.now()));
-        let answer = pending.wait(
+        self.stall.set_blocked(Some(monotonic()));
+        let answer = answer.wait(
             || self.flow().is_err() || self.stall.leaks(),
             Duration::from_nanos(GROWTH_INTERVAL),
-            || watch::suspect(&self.obj()),
+            || watchdog::suspect(&self.obj()),
         );
         self.stall.set_blocked(None);
         *lock(&self.query) = None;
@@ -73,7 +88,7 @@ impl AdaptiveQueue {
         true
     }
 
-    /// What the queue adds: its threshold at least, and at most what the user lets it hold. A limit that adapts says
+    /// The latency with that of the queue: its threshold at least, and at most as much as the user lets it hold. A limit that adapts says
     /// nothing of time.
     fn latency(&self, min: gst::ClockTime, max: Option<gst::ClockTime>) -> (gst::ClockTime, Option<gst::ClockTime>) {
         let held = lock(&self.settings).limits.time.filter(|time| *time > 0).map(gst::ClockTime::from_nseconds);

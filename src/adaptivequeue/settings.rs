@@ -1,4 +1,4 @@
-//! What the user sets: the enumerations, the values, and the few of them that are read for every buffer.
+//! The values that the user sets, and copies of those that are read for every buffer.
 
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
 
@@ -6,7 +6,7 @@ use gst::glib;
 
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::memory::tiers::Role;
-use crate::logic::queue::sizing::UserLimits;
+use crate::logic::queue::capacity::UserLimits;
 use crate::logic::queue::watermark;
 
 pub(super) const DEFAULT_PUSH_TIMEOUT: Nanos = 5 * SECOND;
@@ -16,7 +16,7 @@ pub(super) const DEFAULT_PUSH_TIMEOUT: Nanos = 5 * SECOND;
 #[repr(i32)]
 #[enum_type(name = "GstAdaptiveQueueLeaky")]
 pub enum Leaky {
-    /// It does not, it blocks.
+    /// Nowhere: it blocks.
     #[default]
     #[enum_value(name = "Not Leaky", nick = "no")]
     No = 0,
@@ -28,7 +28,7 @@ pub enum Leaky {
     Downstream = 2,
 }
 
-/// What to do about a stall.
+/// The answer to a stall.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
 #[repr(i32)]
 #[enum_type(name = "GstAdaptiveQueueOnTimeout")]
@@ -45,7 +45,7 @@ pub enum OnTimeout {
     Leak = 2,
 }
 
-/// What flows through the queue, which decides its tier.
+/// The place of the queue in an export, which decides its tier.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
 #[repr(i32)]
 #[enum_type(name = "GstAdaptiveQueueRole")]

@@ -1,55 +1,32 @@
-//! `bufferhealth`: measures the stream that passes through it and says whether it is healthy.
+//! `bufferhealth`: measures the stream that passes through it, without touching it (counts, gaps, jitter, waiting times and lateness as
+//! percentiles), and says with reasons whether it is healthy. Put it where you want to know.
+//!
+//! ```console
+//! gst-launch-1.0 -m videotestsrc num-buffers=300 is-live=true ! queue ! bufferhealth label=camera post-messages=interval ! autovideosink
+//! ```
+//!
+//! `stats` may be read at any time from any thread and never holds up the stream. See `docs/messages.md` for its fields.
 
 use gst::glib;
 use gst::prelude::*;
 
-use crate::logic::health::verdict::State;
-
+mod element;
 mod imp;
-mod monitor;
+mod neighbours;
 mod observer;
 mod pads;
+mod properties;
+mod sampler;
+mod scheduler;
 mod settings;
 mod stats;
-mod tick;
 mod topology;
 
 glib::wrapper! {
-    pub(crate) struct BufferHealth(ObjectSubclass<imp::BufferHealth>) @extends gst::Element, gst::Object;
+    pub(crate) struct BufferHealth(ObjectSubclass<element::BufferHealth>) @extends gst::Element, gst::Object;
 }
 
-/// How the stream is, for the `state` property.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
-#[enum_type(name = "GstBufferHealthState")]
-pub(crate) enum HealthState {
-    #[enum_value(name = "Nothing has arrived yet")]
-    Starting,
-    #[enum_value(name = "The stream flows and nothing is wrong")]
-    Healthy,
-    #[enum_value(name = "Something is wrong that may go unnoticed")]
-    Degraded,
-    #[enum_value(name = "Data are lost, late or refused")]
-    Unhealthy,
-    #[enum_value(name = "The stream should flow and does not")]
-    Stalled,
-    #[enum_value(name = "The stream ended")]
-    Eos,
-}
-
-impl From<State> for HealthState {
-    fn from(state: State) -> Self {
-        match state {
-            State::Starting => Self::Starting,
-            State::Healthy => Self::Healthy,
-            State::Degraded => Self::Degraded,
-            State::Unhealthy => Self::Unhealthy,
-            State::Stalled => Self::Stalled,
-            State::Eos => Self::Eos,
-        }
-    }
-}
-
-/// Makes the element known.
+/// Registers the element.
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "bufferhealth", gst::Rank::NONE, BufferHealth::static_type())
 }

@@ -1,11 +1,11 @@
-//! What has been made of a probe's figures so far.
+//! The conclusions drawn from a probe's figures so far.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::settings::Settings;
+use crate::logic::backpressure::{Episodes, Zone};
 use crate::logic::clock::Nanos;
-use crate::logic::health::backpressure::Episodes;
 use crate::logic::health::counters::Count;
 use crate::logic::health::probe::{Marks, Probe, Recent, Snapshot};
 use crate::logic::health::verdict::{Change, Interval, Judge, Present};
@@ -95,7 +95,7 @@ impl Observer {
         let snapshot = self.read(now, seen.ended);
         match seen.fill {
             Some(fill) => {
-                self.episodes.look(now, fill, settings.high_watermark, settings.low_watermark);
+                self.episodes.update(now, Zone::of(fill, settings.high_watermark, settings.low_watermark));
                 self.fill = Some((fill, self.fill.map_or(fill, |(_, most)| most.max(fill))));
             }
             None => {
@@ -117,7 +117,7 @@ impl Observer {
             failed: snapshot.failed,
             overrunning: seen.live && self.episodes.active(),
         };
-        self.untold.extend(self.judge.look(&present, &settings.limits()));
+        self.untold.extend(self.judge.look(&present, &settings.tolerance()));
         ended && settings.interval > 0
     }
 
@@ -137,7 +137,7 @@ impl Observer {
             let fine = snapshot.duration <= span / 4;
             let advance =
                 (seen.paced && went_on && fine).then(|| snapshot.position.saturating_sub(self.interval_position));
-            self.judge.interval(&Interval { counts: n, span, advance }, &settings.limits());
+            self.judge.interval(&Interval { counts: n, span, advance }, &settings.tolerance());
         }
         self.recent = (settings.interval > 0).then_some((span, recent));
         self.interval_began = now;

@@ -1,4 +1,4 @@
-//! What happens in the streaming threads.
+//! The pads, and the work of the streaming threads.
 
 use std::iter;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{BufferHealth, CAT, now};
-use crate::logic::clock::Nanos;
+use super::element::{BufferHealth, CAT};
+use crate::logic::clock::{Nanos, monotonic};
 use crate::logic::health::gaps::{Order, Unit, frame_duration};
 use crate::logic::health::probe::{Flow, Probe, Tap};
 
@@ -23,7 +23,7 @@ pub(super) struct Stream {
     pace_version: u64,
 }
 
-/// What arrivals are compared with, in pipelines that follow a clock.
+/// The pace to compare arrivals with, in pipelines that follow a clock.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pace {
     pub clock: gst::Clock,
@@ -91,7 +91,7 @@ impl Stream {
             }
             gst::EventView::Gap(gap) => {
                 let (start, duration) = gap.get();
-                self.tap.gap(&self.probe, now(), start.nseconds(), duration.map(gst::ClockTime::nseconds));
+                self.tap.gap(&self.probe, monotonic(), start.nseconds(), duration.map(gst::ClockTime::nseconds));
             }
             _ => {}
         }
@@ -187,7 +187,7 @@ pub(super) fn make(klass: &<BufferHealth as glib::subclass::types::ObjectSubclas
 impl BufferHealth {
     #[inline]
     fn arrive<'a>(&self, buffers: impl Iterator<Item = &'a gst::BufferRef>) {
-        let now = now();
+        let now = monotonic();
         // Borrowed already only if downstream pushed into its own upstream; such a buffer passes uncounted.
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             let version = self.pace_version.load(Ordering::Acquire);
@@ -201,7 +201,7 @@ impl BufferHealth {
 
     #[inline]
     fn depart(&self, result: Result<gst::FlowSuccess, gst::FlowError>) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let now = now();
+        let now = monotonic();
         if let Ok(mut stream) = self.stream.try_borrow_mut() {
             let Stream { tap, probe, .. } = &mut *stream;
             tap.depart(probe, now, flow(&result));
@@ -219,12 +219,12 @@ impl BufferHealth {
         }
         match event.type_() {
             gst::EventType::Eos => {
-                self.ended_at.store(now(), Ordering::Relaxed);
+                self.ended_at.set(Some(monotonic()));
                 // Before the event goes on, so that whoever sees the end on the bus finds the last verdict before it.
                 self.conclude();
             }
             gst::EventType::StreamStart | gst::EventType::Segment | gst::EventType::FlushStop => {
-                self.ended_at.store(0, Ordering::Relaxed);
+                self.ended_at.set(None);
             }
             _ => {}
         }

@@ -1,13 +1,9 @@
-//! The properties of `bufferhealth` and what they hold.
-
-use std::sync::LazyLock;
+//! The values that the user sets, and those that the element shows.
 
 use gst::glib;
-use gst::prelude::*;
 
-use super::HealthState;
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
-use crate::logic::health::verdict::Limits;
+use crate::logic::health::verdict::{Health, Tolerance};
 
 /// Which messages are posted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
@@ -22,6 +18,38 @@ pub(super) enum PostMessages {
     Interval,
 }
 
+/// How the stream is, for the `state` property.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstBufferHealthState")]
+pub(super) enum HealthState {
+    #[enum_value(name = "Nothing has arrived yet")]
+    Starting,
+    #[enum_value(name = "The stream flows and nothing is wrong")]
+    Healthy,
+    #[enum_value(name = "Something is wrong that may go unnoticed")]
+    Degraded,
+    #[enum_value(name = "Data are lost, late or refused")]
+    Unhealthy,
+    #[enum_value(name = "The stream should flow and does not")]
+    Stalled,
+    #[enum_value(name = "The stream ended")]
+    Eos,
+}
+
+impl From<Health> for HealthState {
+    fn from(health: Health) -> Self {
+        match health {
+            Health::Starting => Self::Starting,
+            Health::Healthy => Self::Healthy,
+            Health::Degraded => Self::Degraded,
+            Health::Unhealthy => Self::Unhealthy,
+            Health::Stalled => Self::Stalled,
+            Health::Eos => Self::Eos,
+        }
+    }
+}
+
+/// Property values.
 #[derive(Debug, Clone)]
 pub(super) struct Settings {
     pub interval: Nanos,
@@ -54,16 +82,16 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How long intervals are. The verdict needs some even if nobody else does.
+    /// The length of intervals. The verdict needs them even when they are switched off for everybody else.
     pub fn interval_length(&self) -> Nanos {
         if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
     }
 
-    pub fn limits(&self) -> Limits {
-        Limits { stall_timeout: self.stall_timeout, max_drop_ratio: self.max_drop_ratio }
+    pub fn tolerance(&self) -> Tolerance {
+        Tolerance { stall_timeout: self.stall_timeout, max_drop_ratio: self.max_drop_ratio }
     }
 
-    /// Why these cannot work together, if so.
+    /// Why these values cannot work together, if they cannot.
     pub fn contradiction(&self) -> Option<String> {
         (self.high_watermark <= self.low_watermark).then(|| {
             format!(
@@ -72,138 +100,4 @@ impl Settings {
             )
         })
     }
-
-    /// Takes a new value. `pspec` is one of [`PROPERTIES`], so the value has its type and range.
-    pub fn set(&mut self, value: &glib::Value, pspec: &glib::ParamSpec) {
-        fn get<'a, T: glib::value::FromValue<'a>>(value: &'a glib::Value) -> T
-        where
-            <T as glib::value::FromValue<'a>>::Checker: glib::value::ValueTypeChecker<Error: std::fmt::Debug>,
-        {
-            value.get().expect("checked by the type system")
-        }
-        match pspec.name() {
-            "interval" => self.interval = get(value),
-            "label" => self.label = get(value),
-            "watch" => self.watch = get(value),
-            "high-watermark" => self.high_watermark = get(value),
-            "low-watermark" => self.low_watermark = get(value),
-            "late-threshold" => self.late_threshold = get(value),
-            "stall-timeout" => self.stall_timeout = get(value),
-            "max-drop-ratio" => self.max_drop_ratio = get(value),
-            "latency-samples" => self.latency_samples = get(value),
-            "post-messages" => self.post_messages = get(value),
-            other => unreachable!("no writable property {other}"),
-        }
-    }
-
-    /// The value of a setting; none if the property is no setting.
-    pub fn get(&self, name: &str) -> Option<glib::Value> {
-        Some(match name {
-            "interval" => self.interval.to_value(),
-            "label" => self.label.to_value(),
-            "watch" => self.watch.to_value(),
-            "high-watermark" => self.high_watermark.to_value(),
-            "low-watermark" => self.low_watermark.to_value(),
-            "late-threshold" => self.late_threshold.to_value(),
-            "stall-timeout" => self.stall_timeout.to_value(),
-            "max-drop-ratio" => self.max_drop_ratio.to_value(),
-            "latency-samples" => self.latency_samples.to_value(),
-            "post-messages" => self.post_messages.to_value(),
-            _ => return None,
-        })
-    }
 }
-
-pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-    let default = Settings::default();
-    vec![
-        glib::ParamSpecUInt64::builder("interval")
-            .nick("Interval")
-            .blurb("How often interval figures are made, in ns (0 = never; below 10 ms counts as 10 ms)")
-            .default_value(default.interval)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecString::builder("label")
-            .nick("Label")
-            .blurb("What figures and messages call this point (unset = the element's name)")
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecString::builder("watch")
-            .nick("Watch")
-            .blurb("Name of the queue whose fill is watched (unset = the nearest one upstream with current-level properties)")
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecDouble::builder("high-watermark")
-            .nick("High Watermark")
-            .blurb("Fill of the watched queue, from 0 to 1, at which back-pressure begins; must be above low-watermark")
-            .minimum(0.0)
-            .maximum(1.0)
-            .default_value(default.high_watermark)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecDouble::builder("low-watermark")
-            .nick("Low Watermark")
-            .blurb("Fill of the watched queue, from 0 to 1, at which back-pressure ends; must be below high-watermark")
-            .minimum(0.0)
-            .maximum(1.0)
-            .default_value(default.low_watermark)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecUInt64::builder("late-threshold")
-            .nick("Late Threshold")
-            .blurb("Lateness against the clock, in ns, from which on a buffer counts as late (live or synchronised pipelines only)")
-            .default_value(default.late_threshold)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecUInt64::builder("stall-timeout")
-            .nick("Stall Timeout")
-            .blurb("How long nothing may move while playing before the stream counts as stalled, in ns (0 = for ever)")
-            .default_value(default.stall_timeout)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecDouble::builder("max-drop-ratio")
-            .nick("Max Drop Ratio")
-            .blurb("Share of an interval's buffers, from 0 to 1, that may be missing or refused")
-            .minimum(0.0)
-            .maximum(1.0)
-            .default_value(default.max_drop_ratio)
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecUInt::builder("latency-samples")
-            .nick("Latency Samples")
-            .blurb("Number of buffers whose push times the statistics hold one by one (0 = none)")
-            .maximum(10_000)
-            .default_value(default.latency_samples)
-            .mutable_ready()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("post-messages", default.post_messages)
-            .nick("Post Messages")
-            .blurb("Which messages to post on the bus")
-            .mutable_playing()
-            .build(),
-        glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
-            .nick("Statistics")
-            .blurb("All figures as one flat structure, bufferhealth/v1 (times in ns)")
-            .read_only()
-            .build(),
-        glib::ParamSpecBoolean::builder("healthy")
-            .nick("Healthy")
-            .blurb("Whether nothing is wrong with the stream")
-            .default_value(true)
-            .read_only()
-            .build(),
-        glib::ParamSpecEnum::builder_with_default("state", HealthState::Starting)
-            .nick("State")
-            .blurb("How the stream is")
-            .read_only()
-            .build(),
-        gst::ParamSpecArray::builder("reasons")
-            .nick("Reasons")
-            .blurb("Why the stream is not healthy (empty = it is)")
-            .element_spec(
-                &glib::ParamSpecString::builder("reason").nick("Reason").blurb("Why").read_only().build(),
-            )
-            .read_only()
-            .build(),
-    ]
-});

@@ -5,19 +5,19 @@ use std::sync::atomic::Ordering;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{BufferHealth, now};
-use crate::logic::clock::Nanos;
+use super::element::BufferHealth;
+use crate::logic::clock::{Nanos, monotonic};
 use crate::logic::health::counters::{Count, Counts};
-use crate::logic::health::histogram::Summary;
 use crate::logic::health::probe::Quantity;
 use crate::logic::health::verdict::{Change, Reasons};
+use crate::logic::histogram::Summary;
 
 /// The reasons by name.
 pub(super) fn reasons(reasons: Reasons) -> gst::Array {
     gst::Array::new(reasons.iter().map(|reason| reason.name()))
 }
 
-/// What `bufferhealth-state` says.
+/// The message `bufferhealth-state`.
 pub(super) fn state_message(change: &Change, started: Nanos) -> gst::Structure {
     gst::Structure::builder("bufferhealth-state")
         .field("old", change.old.name())
@@ -51,14 +51,14 @@ impl BufferHealth {
         let label = self.settings().label.clone().filter(|label| !label.is_empty());
         let label = label.unwrap_or_else(|| self.obj().name().into());
         let live = self.live.load(Ordering::Relaxed);
-        let ended = self.ended();
+        let ended = self.ended_at.get();
         let (synced, queue, runs) = {
             let neighbours = self.neighbours();
             (neighbours.synced(), neighbours.queue(), neighbours.runs.clone())
         };
 
         let observer = self.observer();
-        let time = observer.time(now());
+        let time = observer.time(monotonic());
         let snapshot = observer.read(time, ended);
         let mut figures = gst::Structure::builder("bufferhealth/v1")
             .field("label", label)
@@ -97,7 +97,7 @@ impl BufferHealth {
             figures.set("fill", fill);
             figures.set("fill-max", most);
             figures.set("backpressure", observer.episodes.active());
-            figures.set("backpressure-episodes", observer.episodes.count);
+            figures.set("backpressure-episodes", observer.episodes.count());
             figures.set("backpressure-time", observer.episodes.total(time));
             figures.set("backpressure-longest", observer.episodes.longest(time));
         }

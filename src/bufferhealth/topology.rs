@@ -1,43 +1,9 @@
 //! Finding other elements from a pad: the queue before us, the sinks after us.
 
-use std::collections::VecDeque;
-
 use gst::glib;
 use gst::prelude::*;
 
-/// Pads looked at before a walk gives up: far more than any stream has between two points, and cheap enough to walk every second.
-const MOST_PADS: usize = 256;
-
-/// The nearest element beyond `from` for which `wanted` holds, through other elements and into and out of bins.
-fn nearest(from: &gst::Pad, wanted: impl Fn(&gst::Element) -> bool) -> Option<gst::Element> {
-    let mut frontier = VecDeque::from([from.clone()]);
-    let mut seen = vec![from.clone()];
-    while let Some(pad) = frontier.pop_front() {
-        let Some(peer) = pad.peer() else { continue };
-        // The inner half of a ghost pad has no element for a parent; the outer half has the bin, which is only a wrapping.
-        let element = peer.parent_element().filter(|element| !element.is::<gst::Bin>());
-        if let Some(element) = element.filter(|element| wanted(element)) {
-            return Some(element);
-        }
-        for pad in beyond(&peer) {
-            if seen.len() < MOST_PADS && !seen.contains(&pad) {
-                seen.push(pad.clone());
-                frontier.push_back(pad);
-            }
-        }
-    }
-    None
-}
-
-/// The pads that what goes through `pad` may come from or go to. Not `iterate_internal_links`, which cannot be called safely while
-/// elements and pads come and go; of elements with several streams all are taken.
-fn beyond(pad: &gst::Pad) -> Vec<gst::Pad> {
-    if let Some(proxy) = pad.downcast_ref::<gst::ProxyPad>() {
-        return proxy.internal().map(Cast::upcast).into_iter().collect();
-    }
-    let pads = pad.parent_element().map(|element| element.pads()).unwrap_or_default();
-    pads.into_iter().filter(|other| other.direction() != pad.direction()).collect()
-}
+use crate::glue::topology::{is_clocked, nearest};
 
 /// Whether an element is something that fills up.
 fn is_queue(element: &gst::Element) -> bool {
@@ -57,11 +23,8 @@ pub(super) fn queue_called(name: &str, element: &impl IsA<gst::Element>) -> Opti
 
 /// Whether a sink downstream of a source pad waits for the clock.
 pub(super) fn synced_downstream(srcpad: &gst::Pad) -> bool {
-    let waits = |element: &gst::Element| {
-        element.element_flags().contains(gst::ElementFlags::SINK)
-            && element.has_property_with_type("sync", bool::static_type())
-            && element.property::<bool>("sync")
-    };
+    let waits =
+        |element: &gst::Element| element.element_flags().contains(gst::ElementFlags::SINK) && is_clocked(element);
     nearest(srcpad, waits).is_some()
 }
 

@@ -1,13 +1,13 @@
-//! The element messages and the translation of failures into element errors.
+//! The element's messages, and failures as element errors.
 
 use gst::prelude::*;
 
 use super::CrashSafeSink;
-use crate::logic::commit::{Failure, FailureKind, Finished, Kept, Leftover};
+use crate::logic::recording::{Failure, FailureKind, Finished, Kept, Leftover};
 
 /// Posts an element message; the caller holds no lock.
 fn post(sink: &CrashSafeSink, structure: gst::Structure) {
-    // An element without a bus has nobody to tell; that is no error.
+    // Failing means that there is no bus, and so no one to tell.
     let _ = sink.post_message(gst::message::Element::builder(structure).src(sink).build());
 }
 

@@ -2,9 +2,9 @@
 
 use gst::glib;
 
-use crate::logic::audio::analyze;
+use crate::logic::audio::options;
 
-/// What may be known of the audio when a moment of it is drawn.
+/// How much of the audio the analysis may know when it decides how one moment of it is drawn.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualAnalysis")]
 pub enum Analysis {
@@ -15,7 +15,7 @@ pub enum Analysis {
     Causal,
 }
 
-/// What levels are measured by.
+/// The loudness that is drawn at full height.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualNormalize")]
 pub enum Normalize {
@@ -28,7 +28,7 @@ pub enum Normalize {
     Fixed,
 }
 
-impl From<Analysis> for analyze::Analysis {
+impl From<Analysis> for options::Analysis {
     fn from(analysis: Analysis) -> Self {
         match analysis {
             Analysis::Full => Self::Full,
@@ -37,7 +37,7 @@ impl From<Analysis> for analyze::Analysis {
     }
 }
 
-impl From<Normalize> for analyze::Normalize {
+impl From<Normalize> for options::Normalize {
     fn from(normalize: Normalize) -> Self {
         match normalize {
             Normalize::Track => Self::Track,

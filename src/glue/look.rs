@@ -8,10 +8,11 @@ use gst::prelude::*;
 
 use super::text::{capitalised, io_reason};
 use crate::logic::audio::tags::Tags;
-use crate::logic::render::backdrop::{Background, UnknownBackground};
 use crate::logic::render::cover::{Cover, CoverError};
+use crate::logic::render::look::{self, Background, Look, LookError, MIN_SIDE, UnknownBackground};
 use crate::logic::render::palette::{self, Palette, UnknownPalette};
-use crate::logic::render::scene::{self, Look, LookError, Scene, SceneInfo, UnknownScene};
+use crate::logic::render::scene::Scene;
+use crate::logic::render::scenes::{self, SceneInfo, UnknownScene};
 
 /// Why pictures cannot look as asked for.
 #[derive(Debug, thiserror::Error)]
@@ -50,12 +51,23 @@ pub enum Quality {
     #[enum_value(name = "Soft parts half as fine", nick = "fast")]
     Fast,
     #[default]
-    #[enum_value(name = "As fine as one sees", nick = "balanced")]
+    #[enum_value(name = "As fine as the eye can tell", nick = "balanced")]
     Balanced,
     #[enum_value(name = "Soft parts twice as fine", nick = "high")]
     High,
     #[enum_value(name = "Soft parts four times as fine", nick = "ultra")]
     Ultra,
+}
+
+impl From<Quality> for look::Quality {
+    fn from(quality: Quality) -> Self {
+        match quality {
+            Quality::Fast => Self::Fast,
+            Quality::Balanced => Self::Balanced,
+            Quality::High => Self::High,
+            Quality::Ultra => Self::Ultra,
+        }
+    }
 }
 
 /// The property values.
@@ -76,7 +88,7 @@ pub struct LookSettings {
 impl Default for LookSettings {
     fn default() -> Self {
         Self {
-            scene: scene::scenes()[0].name.to_owned(),
+            scene: scenes::all()[0].name.to_owned(),
             palette: palette::palettes()[0].name.to_owned(),
             background: "dark".to_owned(),
             seed: 0,
@@ -91,14 +103,14 @@ impl Default for LookSettings {
 }
 
 impl LookSettings {
-    /// What is wrong with the settings, before anything is drawn.
+    /// Finds what is wrong with the settings before anything is drawn.
     pub fn check(&self) -> Result<(), LookFailure> {
-        self.look(scene::MIN_SIDE, scene::MIN_SIDE, &Tags::default()).map(drop)
+        self.look(MIN_SIDE, MIN_SIDE, &Tags::default()).map(drop)
     }
 
     /// The scene.
     pub fn scene(&self) -> Result<&'static SceneInfo, LookFailure> {
-        scene::find(&self.scene).map_err(LookFailure::Scene)
+        scenes::find(&self.scene).map_err(LookFailure::Scene)
     }
 
     /// The scene at a size in pixels. `tags` stand in for what is unset; an empty text stands for none.
@@ -106,7 +118,7 @@ impl LookSettings {
         Ok(self.scene()?.prepare(&self.look(width, height, tags)?))
     }
 
-    /// How any scene is to look; as [`prepare`](Self::prepare).
+    /// The look that these settings describe, for any scene; arguments as of [`prepare`](Self::prepare).
     pub fn look(&self, width: u32, height: u32, tags: &Tags) -> Result<Look, LookFailure> {
         self.scene()?;
         let mut look = Look::new(width, height).map_err(LookFailure::Size)?;
@@ -123,12 +135,7 @@ impl LookSettings {
         };
         look.palette = Palette::parse(&self.palette, look.cover.as_deref()).map_err(LookFailure::Palette)?;
         look.background = self.background.parse::<Background>().map_err(LookFailure::Background)?;
-        look.quality = match self.quality {
-            Quality::Fast => scene::Quality::Fast,
-            Quality::Balanced => scene::Quality::Balanced,
-            Quality::High => scene::Quality::High,
-            Quality::Ultra => scene::Quality::Ultra,
-        };
+        look.quality = self.quality.into();
         look.progress_bar = self.progress_bar;
         Ok(look)
     }
@@ -173,7 +180,7 @@ impl LookSettings {
     /// The properties, for the list of an element.
     pub fn properties() -> Vec<glib::ParamSpec> {
         let defaults = Self::default();
-        let scenes: Vec<_> = scene::scenes().iter().map(|scene| scene.name).collect();
+        let scenes: Vec<_> = scenes::all().iter().map(|scene| scene.name).collect();
         let palettes: Vec<_> = palette::palettes().iter().map(|palette| palette.name).collect();
         vec![
             glib::ParamSpecString::builder("scene")

@@ -7,4 +7,5 @@ pub(crate) mod look;
 pub(crate) mod painter;
 pub(crate) mod tags;
 pub(crate) mod text;
+pub(crate) mod topology;
 pub(crate) mod video;

@@ -1,24 +1,30 @@
-//! Draws frames into buffers.
+//! Paints frames of a scene into buffers.
 
 use gst_video::prelude::*;
 
-use crate::logic::audio::features::Window;
+use super::text::io_reason;
+use crate::logic::audio::features::HopWindow;
 use crate::logic::render::canvas::{Canvas, Order};
 use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
 
 /// A frame that could not be drawn.
 #[derive(Debug, thiserror::Error)]
-#[error("Frame {n} cannot be drawn: {what} failed ({why}). If the disk is well, please report it.")]
+#[error("Frame {n} cannot be drawn: {what} failed ({why}). If the disk is healthy, please report it.")]
 pub struct FrameFailure {
-    /// Which one.
+    /// Its number, from 0.
     pub n: u64,
-    /// What was being done.
+    /// The step that failed.
     pub what: &'static str,
-    /// Why that failed.
+    /// The reason.
     pub why: String,
 }
 
 impl FrameFailure {
+    /// The timeline behind frame `n` could not be read.
+    pub fn of_timeline(n: u64, error: &std::io::Error) -> Self {
+        Self { n, what: "reading the timeline", why: io_reason(error) }
+    }
+
     /// As the message an element posts.
     pub fn to_message(&self) -> gst::ErrorMessage {
         gst::error_msg!(gst::ResourceError::Failed, ("{self}"), ["{self:?}"])
@@ -38,12 +44,12 @@ impl Painter {
         Self { info, scene, scratch: Scratch::default() }
     }
 
-    /// What the pictures are like.
+    /// The format of the pictures.
     pub fn info(&self) -> &gst_video::VideoInfo {
         &self.info
     }
 
-    /// What has to be in the window of a frame.
+    /// The hops that have to be in the window of a frame.
     pub fn reach(&self) -> Reach {
         self.scene.reach()
     }
@@ -52,7 +58,7 @@ impl Painter {
     pub fn paint(
         &mut self,
         frame: &Frame<'_>,
-        window: &Window,
+        window: &HopWindow,
         buffer: &mut gst::BufferRef,
     ) -> Result<(), FrameFailure> {
         let failed = |what, why: String| FrameFailure { n: frame.n, what, why };
@@ -68,7 +74,7 @@ impl Painter {
     }
 }
 
-/// How pixels lie in memory. RGBx is RGBA whose alpha nobody reads.
+/// The order of bytes in memory. RGBx is RGBA whose alpha nobody reads.
 fn order_of(info: &gst_video::VideoInfo) -> Order {
     match info.format() {
         gst_video::VideoFormat::Bgra => Order::Bgra,

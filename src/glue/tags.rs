@@ -2,21 +2,21 @@
 
 use crate::logic::audio::tags::Tags;
 
-/// What demuxers and decoders have found so far.
-pub struct Found {
+/// Collects the tags that demuxers and decoders find.
+pub struct TagCollector {
     /// Of the file.
     global: gst::TagList,
     /// Of the audio in it.
     stream: gst::TagList,
 }
 
-impl Default for Found {
+impl Default for TagCollector {
     fn default() -> Self {
         Self { global: gst::TagList::new(), stream: gst::TagList::new() }
     }
 }
 
-impl Found {
+impl TagCollector {
     /// Adds tags; what came first counts.
     pub fn add(&mut self, tags: &gst::TagList) {
         let list = match tags.scope() {

@@ -22,7 +22,7 @@ pub fn timeline_reason(error: &OpenError) -> String {
     }
 }
 
-/// As the beginning of a sentence.
+/// The text as the beginning of a sentence.
 pub fn capitalised(text: &impl std::fmt::Display) -> String {
     with_first(&text.to_string(), char::to_uppercase)
 }

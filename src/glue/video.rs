@@ -3,12 +3,12 @@
 use gst::prelude::*;
 
 use crate::logic::frame_grid::FrameGrid;
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 const DEFAULT_SIZE: (i32, i32) = (1280, 720);
 const DEFAULT_FPS: i32 = 30;
 
-/// What pixels can be written as; the first is the one they are drawn in.
+/// The formats pixels can be written in; they are drawn in the first.
 const FORMATS: [gst_video::VideoFormat; 4] = [
     gst_video::VideoFormat::Rgba,
     gst_video::VideoFormat::Bgra,
@@ -16,7 +16,7 @@ const FORMATS: [gst_video::VideoFormat; 4] = [
     gst_video::VideoFormat::Rgbx,
 ];
 
-/// Everything that can be drawn.
+/// The caps of everything that can be drawn.
 pub fn template_caps() -> gst::Caps {
     let side = gst::IntRange::new(MIN_SIDE as i32, MAX_SIDE as i32);
     let slowest = gst::Fraction::new(1, i32::MAX);
@@ -30,7 +30,7 @@ pub fn template_caps() -> gst::Caps {
         .build()
 }
 
-/// Chooses among what is left of the template: what is nearest to 1280×720 at 30 frames a second.
+/// Chooses from what is left of the template the video that is nearest to 1280×720 at 30 frames a second.
 pub fn fixate(mut caps: gst::Caps) -> gst::Caps {
     caps.truncate();
     if let Some(structure) = caps.make_mut().structure_mut(0) {

@@ -1,4 +1,4 @@
-//! What can go wrong in `visualrender`, in words, and which GStreamer error it is.
+//! Everything that can go wrong in `visualrender`: in words, and as which GStreamer error.
 
 use std::io;
 use std::path::PathBuf;
@@ -131,7 +131,7 @@ impl Failure {
 mod tests {
     use super::*;
 
-    /// What people read: a changed text has to be looked at before it goes out.
+    /// These are the texts that users read: look at a changed one before accepting it.
     #[test]
     fn every_failure_says_what_happened_and_what_to_do() {
         let io = |errno| io::Error::from_raw_os_error(errno);
@@ -163,7 +163,7 @@ mod tests {
             Failure::BeatsNotReadable("beats.txt".into(), io(libc::ENOENT)),
             Failure::Beats("beats.txt".into(), BeatGridError::NoTime(7)),
             Failure::Beats("beats.txt".into(), BeatGridError::Empty),
-            Failure::Frame(FrameFailure { n: 7, what: "reading the timeline", why: io(libc::EIO).to_string() }),
+            Failure::Frame(FrameFailure { n: 7, what: "reading the timeline", why: io_reason(&io(libc::EIO)) }),
         ];
         let texts = failures.map(|failure| failure.to_string());
         insta::assert_snapshot!(texts.join("\n"));

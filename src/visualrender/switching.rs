@@ -1,23 +1,19 @@
-//! Cuts between scenes: what the properties say of them, and telling of each.
+//! Cuts between scenes, as the properties ask for them.
 
 use std::ops::ControlFlow;
 
 use gst::glib;
-use gst::prelude::*;
-use gst::subclass::prelude::*;
 
 use super::failure::Failure;
-use super::imp::VisualRender;
-use super::settings::Settings;
 use crate::glue::look::LookFailure;
 use crate::logic::audio::features::HOPS_PER_SECOND;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::cuts::{self, Music};
-use crate::logic::render::programme::{self, Programme};
-use crate::logic::render::scene::SceneInfo;
+use crate::logic::render::programme;
+use crate::logic::render::scenes::SceneInfo;
 
-/// What a cut waits for.
+/// The moments at which a cut can come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstVisualRenderSwitch")]
 pub(super) enum Switch {
@@ -46,26 +42,35 @@ impl From<Switch> for cuts::Switch {
     }
 }
 
-/// Behind ten days there are no more cuts: each one is kept, and silence can be of any length.
+/// After ten days there are no more cuts: each one is kept in memory, and silence can be of any length.
 const LAST_CUT: u64 = 10 * 86_400 * HOPS_PER_SECOND as u64;
 
-impl Settings {
-    /// The scenes that are asked for, in order: a single one where nothing switches.
-    pub(super) fn scenes(&self) -> Result<Vec<&'static SceneInfo>, Failure> {
-        let first = self.look.scene().map_err(Failure::Look)?;
+/// The property values that say which scene is on when.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Switching {
+    pub(super) on: Switch,
+    /// Names or indices with commas between them.
+    pub(super) scenes: Option<String>,
+    /// 0 for the usual number.
+    pub(super) every: u32,
+}
+
+impl Switching {
+    /// The scenes that are asked for, in order: `first` alone where nothing switches.
+    pub(super) fn scenes(&self, first: &'static SceneInfo) -> Result<Vec<&'static SceneInfo>, Failure> {
         let list = self.scenes.as_deref().unwrap_or_default();
         let scenes = programme::find_all(list, first).map_err(|error| Failure::Look(LookFailure::Scene(error)))?;
-        Ok(if self.switch == Switch::Manual { vec![first] } else { scenes })
+        Ok(if self.on == Switch::Manual { vec![first] } else { scenes })
     }
 
-    /// The scene of each frame of a video on that grid. `None` when `go_on` calls the search for bars off.
-    pub(super) fn programme(
+    /// The frames of a video on that grid at which the scene changes. `None` when `go_on` calls the search for bars off.
+    pub(super) fn cuts(
         &self,
         timeline: &Timeline,
         grid: FrameGrid,
         go_on: &mut dyn FnMut() -> ControlFlow<()>,
-    ) -> Result<Option<Programme>, Failure> {
-        let bars = match self.switch {
+    ) -> Result<Option<Vec<u64>>, Failure> {
+        let bars = match self.on {
             Switch::Bar => timeline.bars(go_on).map_err(|error| Failure::Temporary { what: "read", error })?,
             _ => Some(Vec::new()),
         };
@@ -73,20 +78,6 @@ impl Settings {
         let bars: Vec<_> = bars.iter().map(|&bar| timeline.beats()[bar as usize]).collect();
         let (beats, sections) = (timeline.beats(), timeline.sections());
         let music = Music { beats, bars: &bars, sections, hops: timeline.hops().min(LAST_CUT) };
-        let cuts = cuts::cuts(music, grid, timeline.frame_count(grid), self.switch.into(), self.switch_every);
-        Ok(Some(Programme::new(self.scenes()?, cuts)))
-    }
-}
-
-impl VisualRender {
-    /// Tells which scene frame `n` is the first to show.
-    pub(super) fn tell_scene(&self, n: u64, pts: gst::ClockTime, scene: &str) {
-        let structure = gst::Structure::builder("visualrender-scene")
-            .field("frame", n)
-            .field("timestamp", pts)
-            .field("scene", scene)
-            .build();
-        let obj = self.obj();
-        let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
+        Ok(Some(cuts::cuts(music, grid, timeline.frame_count(grid), self.on.into(), self.every)))
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong in `visualscope`, in words, and which GStreamer error it is.
+//! Every way in which `visualscope` fails, in words, and the GStreamer error that it is.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use crate::glue::look::LookFailure;
 use crate::glue::painter::FrameFailure;
 use crate::glue::text::timeline_reason;
 use crate::logic::audio::timeline_file::OpenError;
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -14,7 +14,7 @@ pub(super) enum Failure {
     Timeline(PathBuf, OpenError),
     #[error(
         "What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of {MIN_SIDE} to {MAX_SIDE} pixels a \
-        side at a constant frame rate. Put videoconvert behind it, or ask for another size."
+        side at a constant frame rate. Put videoconvert after it, or ask for another size."
     )]
     Negotiation(String),
     #[error(
@@ -49,7 +49,7 @@ impl Failure {
         }
     }
 
-    /// What the thread that brings audio is told.
+    /// The answer to the thread that brings audio.
     pub(super) fn flow(&self) -> gst::FlowError {
         match self {
             Failure::Negotiation(_) => gst::FlowError::NotNegotiated,
@@ -62,7 +62,7 @@ impl Failure {
 mod tests {
     use super::*;
 
-    /// What people read: a changed text has to be looked at before it goes out.
+    /// People read these: a changed text has to be looked at before it goes out.
     #[test]
     fn every_failure_says_what_happened_and_what_to_do() {
         let io = |errno| std::io::Error::from_raw_os_error(errno);
@@ -82,11 +82,11 @@ mod tests {
         insta::assert_snapshot!(texts.join("\n"), @r"
         “song.steadytl” cannot be used as a timeline: there is no such file. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: permission denied. Have visualrender make one with timeline-location, or unset it.
-        “song.steadytl” cannot be used as a timeline: it is no timeline. Have visualrender make one with timeline-location, or unset it.
+        “song.steadytl” cannot be used as a timeline: it is not a timeline. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: another version of this plugin made it. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: it is cut off: 5 of 9 bytes are there. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: it is damaged: its checksum does not fit. Have visualrender make one with timeline-location, or unset it.
-        What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of 16 to 16384 pixels a side at a constant frame rate. Put videoconvert behind it, or ask for another size.
+        What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of 16 to 16384 pixels a side at a constant frame rate. Put videoconvert after it, or ask for another size.
         The audio is not timed, so it is not clear when to show it. Put a parser or a decoder in front of visualscope.
         There is no memory for a picture: failed to activate buffer pool. Ask for a smaller size.
         ");

@@ -1,47 +1,18 @@
-//! Audio that flows in as a video: frame-exact, drawn by the same scenes as `visualrender`.
-//!
-//! ```text
-//! gst-launch-1.0 filesrc location=song.flac ! decodebin ! audioconvert ! tee name=t \
-//!   t. ! queue ! visualscope ! videoconvert ! autovideosink   t. ! queue ! autoaudiosink
-//! ```
-//!
-//! In a player: `gst-launch-1.0 playbin uri=file:///song.flac flags=audio+vis vis-plugin=visualscope`.
+//! The traits of a GObject and of an element.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::output::{Lateness, Stats};
+use super::element::{CAT, VisualScope};
 use super::properties::PROPERTIES;
 use super::queue::Queue;
-use super::settings::Settings;
+use super::stats::Stats;
 use crate::glue::video;
 use crate::logic::sync::lock;
-
-pub(super) static CAT: LazyLock<gst::DebugCategory> =
-    LazyLock::new(|| gst::DebugCategory::new("visualscope", gst::DebugColorFlags::empty(), Some("Audio to video")));
-
-/// The element. Locks: `settings`, `pool`, `lateness` and the one in `queue`; no two are ever held together, and none
-/// while anything leaves the element. What the drawing thread knows is its own.
-pub struct VisualScope {
-    pub(super) sinkpad: gst::Pad,
-    pub(super) srcpad: gst::Pad,
-    pub(super) settings: Mutex<Settings>,
-    pub(super) queue: Queue,
-    /// What is being allocated from, so that a flush can end the wait for it.
-    pub(super) pool: Mutex<Option<gst::BufferPool>>,
-    pub(super) lateness: Mutex<Lateness>,
-    /// How long a frame is in ns.
-    pub(super) frame_ns: AtomicU64,
-    /// Of the audio that comes in now; 0 before its format is known.
-    pub(super) bytes_per_second: AtomicU64,
-    /// EOS was queued.
-    pub(super) ended: AtomicBool,
-    pub(super) stats: Stats,
-}
 
 #[glib::object_subclass]
 impl ObjectSubclass for VisualScope {
@@ -167,7 +138,7 @@ impl ElementImpl for VisualScope {
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         if transition == gst::StateChange::ReadyToPaused {
             self.stats.reset();
-            self.bytes_per_second.store(0, std::sync::atomic::Ordering::Relaxed);
+            self.bytes_per_second.store(0, Ordering::Relaxed);
         }
         self.parent_change_state(transition)
     }

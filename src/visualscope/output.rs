@@ -1,16 +1,16 @@
-//! What goes out: negotiated pictures, buffers for them, and which of them are too late.
+//! The way out: negotiation with downstream, and buffers for pictures.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
+use super::element::{CAT, VisualScope};
 use super::failure::Failure;
-use super::imp::{CAT, VisualScope};
 use crate::glue::video::{self, grid_of};
 use crate::logic::sync::lock;
 
-/// What was agreed on with downstream.
+/// The video agreed on with downstream, and the pool its buffers come from.
 pub(super) struct Output {
     pub(super) info: gst_video::VideoInfo,
     caps: gst::Caps,
@@ -20,45 +20,6 @@ pub(super) struct Output {
 impl Drop for Output {
     fn drop(&mut self) {
         let _ = self.pool.set_active(false);
-    }
-}
-
-/// What downstream says about time, in running time of the segment that is drawn.
-#[derive(Debug, Default)]
-pub(super) struct Lateness {
-    /// Frames before that are too late.
-    earliest: Option<gst::ClockTime>,
-    /// The last frame that went out.
-    sent: Option<gst::ClockTime>,
-}
-
-/// What is counted, from READY to PAUSED on.
-#[derive(Debug, Default)]
-pub(super) struct Stats {
-    pub(super) frames: AtomicU64,
-    pub(super) dropped: AtomicU64,
-    pub(super) gaps: AtomicU64,
-    pub(super) samples: AtomicU64,
-    pub(super) latency: AtomicU64,
-    pub(super) render: AtomicU64,
-}
-
-impl Stats {
-    pub(super) fn reset(&self) {
-        let Self { frames, dropped, gaps, samples, latency, render } = self;
-        [frames, dropped, gaps, samples, latency, render].iter().for_each(|count| count.store(0, Ordering::Relaxed));
-    }
-
-    pub(super) fn structure(&self) -> gst::Structure {
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        gst::Structure::builder("visualscope-stats")
-            .field("frames", read(&self.frames))
-            .field("dropped", read(&self.dropped))
-            .field("gaps", read(&self.gaps))
-            .field("samples", read(&self.samples))
-            .field("latency", read(&self.latency))
-            .field("render-time", read(&self.render))
-            .build()
     }
 }
 
@@ -107,50 +68,7 @@ impl VisualScope {
         }
     }
 
-    /// Whether a frame at that running time is too late; tells so.
-    pub(super) fn is_late(&self, segment: &gst::FormattedSegment<gst::ClockTime>, pts: gst::ClockTime) -> bool {
-        let Some(running) = segment.to_running_time(pts) else { return false };
-        let qos = lock(&self.settings).qos;
-        let earliest = {
-            let mut lateness = lock(&self.lateness);
-            match lateness.earliest.filter(|&earliest| qos && running < earliest) {
-                Some(earliest) => earliest,
-                None => {
-                    lateness.sent = Some(running);
-                    return false;
-                }
-            }
-        };
-        let dropped = self.stats.dropped.fetch_add(1, Ordering::Relaxed) + 1;
-        let frames = self.stats.frames.load(Ordering::Relaxed);
-        gst::debug!(CAT, imp = self, "frame at {pts} is {} late", earliest - running);
-        let message = gst::message::Qos::builder(false)
-            .running_time(running)
-            .stream_time(segment.to_stream_time(pts))
-            .timestamp(pts)
-            .duration(gst::ClockTime::from_nseconds(self.frame_ns.load(Ordering::Relaxed)))
-            .stats(gst::format::Default::from_u64(frames), gst::format::Default::from_u64(dropped))
-            .src(&*self.obj())
-            .build();
-        let _ = self.obj().post_message(message);
-        true
-    }
-
-    /// Takes what downstream says about how late it is.
-    pub(super) fn note_qos(&self, qos: &gst::event::Qos) {
-        let (_, _, late, timestamp) = qos.get();
-        let Some(timestamp) = timestamp else { return };
-        let frame = gst::ClockTime::from_nseconds(self.frame_ns.load(Ordering::Relaxed));
-        let by = gst::ClockTime::from_nseconds(late.unsigned_abs());
-        // What is late now will be later still: twice as far ahead, there is a chance.
-        let earliest = if late > 0 { timestamp + by + by + frame } else { timestamp.saturating_sub(by) };
-        let mut lateness = lock(&self.lateness);
-        // Of a frame that is still to come nothing can be known: that one was of an earlier segment.
-        if lateness.sent.is_some_and(|sent| timestamp <= sent) {
-            lateness.earliest = Some(earliest);
-        }
-    }
-
+    /// Keeps the latency for queries, and tells the pipeline where it is another than before.
     pub(super) fn set_latency(&self, latency: u64) {
         if self.stats.latency.swap(latency, Ordering::Relaxed) != latency {
             gst::debug!(CAT, imp = self, "latency is {latency} ns");

@@ -1,5 +1,5 @@
-//! What lies between the thread that brings audio and the one that draws: everything in order, and no more audio than a
-//! fifth of a second unless a single buffer is longer.
+//! The queue between the thread that brings audio and the one that draws: everything in order, and no more than a fifth
+//! of a second of audio unless a single buffer is longer.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -7,22 +7,23 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use crate::logic::clock::{MILLISECOND, Nanos};
 use crate::logic::sync::lock;
 
-/// Audio that waits; buffers of no duration count a microsecond each.
+/// Audio that may wait.
 pub(super) const ROOM: Nanos = 200 * MILLISECOND;
+/// Buffers count at least as a microsecond, so that many empty ones fill the queue as well.
 const LEAST: Nanos = 1000;
 
 #[derive(Debug)]
-pub(super) enum Item {
+pub(super) enum Entry {
     /// Audio, and how long it is in ns.
     Buffer(gst::Buffer, Nanos),
     Event(gst::Event),
 }
 
 #[derive(Debug)]
-struct State {
-    items: VecDeque<Item>,
+struct Contents {
+    entries: VecDeque<Entry>,
     time: Nanos,
-    /// Why nothing moves, if so.
+    /// `Err` while the queue is closed.
     flow: Result<(), gst::FlowError>,
     /// Counts the flushes.
     epoch: u64,
@@ -30,78 +31,78 @@ struct State {
 
 #[derive(Debug)]
 pub(super) struct Queue {
-    state: Mutex<State>,
+    contents: Mutex<Contents>,
     changed: Condvar,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        let state = State { items: VecDeque::new(), time: 0, flow: Err(gst::FlowError::Flushing), epoch: 0 };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        let contents = Contents { entries: VecDeque::new(), time: 0, flow: Err(gst::FlowError::Flushing), epoch: 0 };
+        Self { contents: Mutex::new(contents), changed: Condvar::new() }
     }
 }
 
 impl Queue {
-    /// Appends `item`, once there is room.
-    pub(super) fn push(&self, item: Item) -> Result<(), gst::FlowError> {
-        let mut state = lock(&self.state);
-        let time = match &item {
-            Item::Buffer(_, time) => (*time).max(LEAST),
-            Item::Event(_) => 0,
+    /// Appends `entry`, once there is room.
+    pub(super) fn push(&self, entry: Entry) -> Result<(), gst::FlowError> {
+        let mut contents = lock(&self.contents);
+        let time = match &entry {
+            Entry::Buffer(_, time) => (*time).max(LEAST),
+            Entry::Event(_) => 0,
         };
-        while state.flow.is_ok() && time > 0 && state.time > 0 && state.time.saturating_add(time) > ROOM {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while contents.flow.is_ok() && time > 0 && contents.time > 0 && contents.time.saturating_add(time) > ROOM {
+            contents = self.changed.wait(contents).unwrap_or_else(PoisonError::into_inner);
         }
-        state.flow?;
-        state.time = state.time.saturating_add(time);
-        state.items.push_back(item);
-        drop(state);
+        contents.flow?;
+        contents.time = contents.time.saturating_add(time);
+        contents.entries.push_back(entry);
+        drop(contents);
         self.changed.notify_all();
         Ok(())
     }
 
-    /// Takes the oldest item, once there is one.
-    pub(super) fn pop(&self) -> Result<Item, gst::FlowError> {
-        let mut state = lock(&self.state);
+    /// Takes the oldest entry, once there is one.
+    pub(super) fn pop(&self) -> Result<Entry, gst::FlowError> {
+        let mut contents = lock(&self.contents);
         loop {
-            state.flow?;
-            if let Some(item) = state.items.pop_front() {
-                if let Item::Buffer(_, time) = &item {
-                    state.time = state.time.saturating_sub((*time).max(LEAST));
+            contents.flow?;
+            if let Some(entry) = contents.entries.pop_front() {
+                if let Entry::Buffer(_, time) = &entry {
+                    contents.time = contents.time.saturating_sub((*time).max(LEAST));
                 }
-                drop(state);
+                drop(contents);
                 self.changed.notify_all();
-                return Ok(item);
+                return Ok(entry);
             }
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            contents = self.changed.wait(contents).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// Lets items in and out, from now on with nothing inside. Returns what was.
-    pub(super) fn open(&self) -> VecDeque<Item> {
-        let mut state = lock(&self.state);
-        state.flow = Ok(());
-        state.epoch += 1;
-        state.time = 0;
-        std::mem::take(&mut state.items)
+    /// Empties the queue and lets entries in and out from now on. Returns those that were inside.
+    pub(super) fn open(&self) -> VecDeque<Entry> {
+        let mut contents = lock(&self.contents);
+        contents.flow = Ok(());
+        contents.epoch += 1;
+        contents.time = 0;
+        std::mem::take(&mut contents.entries)
     }
 
-    /// Ends all waits and those that come, with `error`; keeps the first one, but for a flush.
+    /// Ends all waits, and those still to come, with `error`. The first error stays, except that a flush replaces it.
     pub(super) fn close(&self, error: gst::FlowError) {
-        let mut state = lock(&self.state);
-        if state.flow.is_ok() || error == gst::FlowError::Flushing {
-            state.flow = Err(error);
+        let mut contents = lock(&self.contents);
+        if contents.flow.is_ok() || error == gst::FlowError::Flushing {
+            contents.flow = Err(error);
         }
-        drop(state);
+        drop(contents);
         self.changed.notify_all();
     }
 
     pub(super) fn flow(&self) -> Result<(), gst::FlowError> {
-        lock(&self.state).flow
+        lock(&self.contents).flow
     }
 
     pub(super) fn epoch(&self) -> u64 {
-        lock(&self.state).epoch
+        lock(&self.contents).epoch
     }
 }
 
@@ -111,9 +112,9 @@ mod tests {
     use std::sync::mpsc;
     use std::time::Duration;
 
-    fn buffer(time: Nanos) -> Item {
+    fn buffer(time: Nanos) -> Entry {
         gst::init().unwrap();
-        Item::Buffer(gst::Buffer::new(), time)
+        Entry::Buffer(gst::Buffer::new(), time)
     }
 
     #[test]
@@ -146,8 +147,8 @@ mod tests {
         let queue = Queue::default();
         queue.open();
         queue.push(buffer(ROOM)).unwrap();
-        queue.push(Item::Event(gst::event::Eos::new())).unwrap();
-        assert!(matches!(queue.pop(), Ok(Item::Buffer(..))));
-        assert!(matches!(queue.pop(), Ok(Item::Event(_))));
+        queue.push(Entry::Event(gst::event::Eos::new())).unwrap();
+        assert!(matches!(queue.pop(), Ok(Entry::Buffer(..))));
+        assert!(matches!(queue.pop(), Ok(Entry::Event(_))));
     }
 }

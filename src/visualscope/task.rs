@@ -1,4 +1,4 @@
-//! The pads: what comes in is queued, and the task of the source pad does what the queue says.
+//! The task of the source pad, which does the work that is queued.
 
 use std::sync::atomic::Ordering;
 
@@ -6,147 +6,21 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::imp::{CAT, VisualScope};
-use super::output::Lateness;
-use super::queue::{Item, ROOM};
+use super::element::{CAT, VisualScope};
+use super::qos::Lateness;
+use super::queue::Entry;
 use super::worker::{Stop, Worker};
-use crate::logic::clock::SECOND;
 use crate::logic::sync::lock;
 
 impl VisualScope {
-    pub(super) fn sink_chain(&self, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
-        let bytes = self.bytes_per_second.load(Ordering::Relaxed);
-        if bytes == 0 {
-            return Err(gst::FlowError::NotNegotiated);
-        }
-        let time = (buffer.size() as u128 * u128::from(SECOND) / u128::from(bytes)) as u64;
-        self.queue.push(Item::Buffer(buffer, time)).map(|()| gst::FlowSuccess::Ok)
-    }
-
-    pub(super) fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> Result<gst::FlowSuccess, gst::FlowError> {
-        use gst::EventView;
-        match event.view() {
-            EventView::FlushStart(_) => {
-                // Downstream first, where the task may be waiting.
-                self.srcpad.push_event(event);
-                self.queue.close(gst::FlowError::Flushing);
-                self.flush_pool(true);
-                let _ = self.srcpad.pause_task();
-                return Ok(gst::FlowSuccess::Ok);
-            }
-            EventView::FlushStop(_) => {
-                self.srcpad.push_event(event);
-                self.go_on();
-                return Ok(gst::FlowSuccess::Ok);
-            }
-            EventView::Caps(caps) => {
-                let info = gst_audio::AudioInfo::from_caps(caps.caps()).map_err(|_| gst::FlowError::NotNegotiated)?;
-                let bytes = u64::from(info.rate()) * u64::from(info.bpf());
-                self.bytes_per_second.store(bytes, Ordering::Relaxed);
-            }
-            // A new stream is welcome where the last one had come to its end.
-            EventView::StreamStart(_) => {
-                self.ended.store(false, Ordering::Relaxed);
-                if self.queue.flow() == Err(gst::FlowError::Eos) {
-                    self.go_on();
-                }
-            }
-            EventView::Eos(_) => self.ended.store(true, Ordering::Relaxed),
-            _ => {}
-        }
-        if event.is_serialized() {
-            self.queue.push(Item::Event(event)).map(|()| gst::FlowSuccess::Ok)
-        } else if gst::Pad::event_default(pad, Some(&*self.obj()), event) {
-            Ok(gst::FlowSuccess::Ok)
-        } else {
-            Err(gst::FlowError::Error)
-        }
-    }
-
-    pub(super) fn sink_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        // What downstream allocates is no audio, and whoever wants to know that all is drawn sends EOS.
-        if query.is_serialized() {
-            return false;
-        }
-        gst::Pad::query_default(pad, Some(&*self.obj()), query)
-    }
-
-    pub(super) fn src_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
-        use gst::EventView;
-        match event.view() {
-            // Whether pictures are late does not concern who makes sound.
-            EventView::Qos(qos) => {
-                self.note_qos(qos);
-                true
-            }
-            EventView::Reconfigure(_) => {
-                if self.queue.flow() == Err(gst::FlowError::NotLinked) {
-                    self.go_on();
-                }
-                true
-            }
-            _ => gst::Pad::event_default(pad, Some(&*self.obj()), event),
-        }
-    }
-
-    pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
-        if let gst::QueryViewMut::Latency(latency) = query.view_mut() {
-            let mut upstream = gst::query::Latency::new();
-            if !self.sinkpad.peer_query(&mut upstream) {
-                return false;
-            }
-            let (live, min, max) = upstream.result();
-            let own = gst::ClockTime::from_nseconds(self.stats.latency.load(Ordering::Relaxed));
-            // What is looked ahead at is held, and so is what waits in the queue.
-            let held = own + gst::ClockTime::from_nseconds(ROOM);
-            latency.set(live, min + own, max.map(|max| max + held));
-            return true;
-        }
-        gst::Pad::query_default(pad, Some(&*self.obj()), query)
-    }
-
-    pub(super) fn sink_activate_mode(&self, mode: gst::PadMode, active: bool) -> Result<(), gst::LoggableError> {
-        if mode != gst::PadMode::Push {
-            return Err(gst::loggable_error!(CAT, "only push mode works here"));
-        }
-        if !active {
-            self.queue.close(gst::FlowError::Flushing);
-        }
-        Ok(())
-    }
-
-    pub(super) fn src_activate_mode(
-        &self,
-        pad: &gst::Pad,
-        mode: gst::PadMode,
-        active: bool,
-    ) -> Result<(), gst::LoggableError> {
-        if mode != gst::PadMode::Push {
-            return Err(gst::loggable_error!(CAT, "only push mode works here"));
-        }
-        let done = if active {
-            *lock(&self.lateness) = Lateness::default();
-            self.ended.store(false, Ordering::Relaxed);
-            self.queue.open();
-            self.start_task(pad)
-        } else {
-            self.queue.close(gst::FlowError::Flushing);
-            self.flush_pool(true);
-            let stopped = pad.stop_task();
-            *lock(&self.pool) = None;
-            stopped
-        };
-        done.map_err(|error| gst::loggable_error!(CAT, "the pad's task: {error}"))
-    }
-
     /// After a flush or an end: empties the queue, opens it and lets the task run again.
-    fn go_on(&self) {
+    pub(super) fn go_on(&self) {
         let _ = self.srcpad.pause_task();
         *lock(&self.lateness) = Lateness::default();
         self.ended.store(false, Ordering::Relaxed);
         for item in self.queue.open() {
-            // What holds for the whole stream is not lost.
-            if let Item::Event(event) = item {
+            // Events that hold for the whole stream are kept.
+            if let Entry::Event(event) = item {
                 let kind = event.type_();
                 let of_stream = event.is_sticky()
                     && !matches!(kind, gst::EventType::Caps | gst::EventType::Segment | gst::EventType::Eos);
@@ -162,7 +36,7 @@ impl VisualScope {
     }
 
     /// Starts the task; one that rests goes on with what it knows.
-    fn start_task(&self, pad: &gst::Pad) -> Result<(), glib::BoolError> {
+    pub(super) fn start_task(&self, pad: &gst::Pad) -> Result<(), glib::BoolError> {
         let mut worker = Worker::new(lock(&self.settings).clone());
         let weak = self.downgrade();
         pad.start_task(move || {

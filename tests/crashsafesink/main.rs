@@ -14,4 +14,5 @@ mod files;
 mod full;
 mod muxers;
 mod suite;
+#[cfg(feature = "fake-storage")]
 mod texts;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gst::prelude::*;
-use gststeady::logic::commit::fake::{FakeDirectory, Limits};
-use gststeady::logic::commit::faults::{Call, Fault, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, Failure, OnExists, Options, begin};
+use gststeady::logic::recording::storage::fake::{FakeDirectory, Limits};
+use gststeady::logic::recording::storage::faults::{Call, Fault, Faults, FaultyDirectory};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, Failure, OnExists, Options, begin};
 
 use crate::bytes::pushed_to;
 use crate::common::{PATIENCE, TestPipeline, wait_until};
@@ -75,7 +75,7 @@ OpenWrite: Could not look at /recordings/out.mp4: Permission denied. Choose a pl
     [look at /recordings/out.mp4 at /recordings/out.mp4: errno 13]
 OpenWrite: Could not create a file for recording /recordings/out.mp4: Permission denied. Choose a place that this user may write to, or change its permissions.
     [create a file for recording /recordings/out.mp4 at /recordings/out.recording-new1.mp4: errno 13]
-OpenWrite: Could not create a file for recording /recordings/out.mp4: Read-only file system. Record to another one, or look in the system log why it became so.
+OpenWrite: Could not create a file for recording /recordings/out.mp4: Read-only file system. Record to another one, or look in the system log for the reason.
     [create a file for recording /recordings/out.mp4 at /recordings/out.recording-new1.mp4: errno 30]
 OpenWrite: Could not create a file for recording /recordings/out.mp4: File name too long. Choose a shorter name.
     [create a file for recording /recordings/out.mp4 at /recordings/out.recording-new1.mp4: errno 36]
@@ -93,7 +93,7 @@ NoSpace: Could not write to /recordings/out.recording.mp4: Disk quota exceeded. 
     [write to /recordings/out.recording.mp4 at /recordings/out.recording.mp4: errno 122]
 Write: Could not write to /recordings/out.recording.mp4: File too large. It has reached the largest size that the file system or the process limit (ulimit -f) allows: raise the limit, or record into several files with splitmuxsink. What was recorded so far is in /recordings/out.recording.mp4.
     [write to /recordings/out.recording.mp4 at /recordings/out.recording.mp4: errno 27]
-Write: Could not write to /recordings/out.recording.mp4: Read-only file system. Record to another one, or look in the system log why it became so. What was recorded so far is in /recordings/out.recording.mp4.
+Write: Could not write to /recordings/out.recording.mp4: Read-only file system. Record to another one, or look in the system log for the reason. What was recorded so far is in /recordings/out.recording.mp4.
     [write to /recordings/out.recording.mp4 at /recordings/out.recording.mp4: errno 30]
 Write: Could not write to /recordings/out.recording.mp4: Input/output error. The disk reported an error: check it, and record to another one. What was recorded so far is in /recordings/out.recording.mp4.
     [write to /recordings/out.recording.mp4 at /recordings/out.recording.mp4: errno 5]
@@ -170,7 +170,7 @@ fn every_warning_about_a_file_system_says_which_promise_it_cannot_keep() {
     said.extend(unlocked.1);
     insta::assert_snapshot!(said.join("\n"), @r#"
 The file system of /recordings/out.recording.mp4 can neither rename without replacing nor make links: for an instant before it is complete, the finished file's name will show an empty file. Record to another file system if something waits for that name.
-The file system of /recordings/out.recording.mp4 has no locks: nothing keeps a second recorder from taking this recording for a leftover. Let only one record there, or choose another place.
+The file system of /recordings/out.recording.mp4 has no locks: nothing keeps a second recorder from taking this recording for a leftover. Let only one recorder write there, or choose another place.
 "#);
 }
 

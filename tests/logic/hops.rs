@@ -3,7 +3,7 @@
 
 use std::sync::LazyLock;
 
-use gststeady::logic::audio::features::{BANDS, FULL, Hop, WAVE_POINTS, Window};
+use gststeady::logic::audio::features::{BANDS, FULL, Hop, HopWindow, WAVE_POINTS};
 
 fn noise(seed: u64) -> f32 {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -72,8 +72,8 @@ fn compose(h: i64) -> Hop {
 }
 
 /// A window of the made-up tune.
-pub fn window(first: i64, count: usize) -> Window {
-    let mut window = Window::default();
+pub fn window(first: i64, count: usize) -> HopWindow {
+    let mut window = HopWindow::default();
     let filled: Result<(), ()> = window.refill(first, count, |hops| {
         for (i, out) in hops.iter_mut().enumerate() {
             let h = first + i as i64 - FIRST;

@@ -9,6 +9,7 @@ mod emulated;
 #[cfg(feature = "full")]
 mod full;
 mod hops;
+#[cfg(feature = "fake-storage")]
 mod recording;
 mod scenes;
 mod timeline;

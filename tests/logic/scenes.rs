@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use gststeady::logic::audio::features::{Hop, Info, Window};
+use gststeady::logic::audio::features::{Hop, HopWindow, Info};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
+use gststeady::logic::render::look::Look;
 use gststeady::logic::render::palette::{Palette, palettes};
-use gststeady::logic::render::scene::{Frame, HopTime, Look, Scene, Scratch, scenes};
+use gststeady::logic::render::scene::{Frame, Scene, Scratch};
+use gststeady::logic::render::scenes;
 use proptest::prelude::*;
 
 use crate::common::process::name_of;
@@ -17,7 +20,7 @@ const FPS: u32 = 30;
 const TOTAL: u64 = 300;
 
 fn made(name: &str, look: &Look) -> Box<dyn Scene> {
-    let info = scenes().iter().find(|scene| scene.name == name).expect("a scene of the registry");
+    let info = scenes::all().iter().find(|scene| scene.name == name).expect("a scene of the registry");
     info.prepare(look)
 }
 
@@ -31,12 +34,12 @@ fn frame(n: u64) -> Frame<'static> {
     Frame { n, total: Some(TOTAL), at: HopTime::of_frame(n, FPS, 1), info: &INFO }
 }
 
-fn window(scene: &dyn Scene, frame: &Frame<'_>) -> Window {
+fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
     let (first, count) = scene.reach().span(frame.at);
     hops::window(first, count)
 }
 
-fn draw(scene: &dyn Scene, look: &Look, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch) -> Vec<u8> {
+fn draw(scene: &dyn Scene, look: &Look, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch) -> Vec<u8> {
     let (w, h) = (look.width(), look.height());
     // Old content that a scene must not let through.
     let mut data = vec![0xa5; w as usize * h as usize * 4];
@@ -51,7 +54,7 @@ fn picture(scene: &dyn Scene, look: &Look, n: u64) -> Vec<u8> {
 }
 
 fn each_scene(look: &Look, mut check: impl FnMut(&str, &dyn Scene)) {
-    for info in scenes() {
+    for info in scenes::all() {
         check(info.name, &*info.prepare(look));
     }
 }
@@ -139,7 +142,7 @@ fn pictures_are_opaque() {
 #[test]
 fn every_palette_gives_another_picture() {
     let mut look = Look::new(160, 90).expect("a size");
-    for info in scenes() {
+    for info in scenes::all() {
         let mut seen = Vec::new();
         for palette in palettes() {
             look.palette = Palette::parse(palette.name, None).expect("a palette of the registry");
@@ -154,7 +157,7 @@ fn every_palette_gives_another_picture() {
 fn the_seed_changes_the_default_scene() {
     let look = Look::new(160, 90).expect("a size");
     let other = seeded(160, 90, 1);
-    let name = scenes()[0].name;
+    let name = scenes::all()[0].name;
     assert_ne!(picture(&*made(name, &look), &look, 40), picture(&*made(name, &other), &other, 40));
 }
 
@@ -173,7 +176,7 @@ fn bright(data: &[u8]) -> f64 {
 fn silence_is_a_picture_that_moves() {
     let look = Look::new(640, 360).expect("a size");
     each_scene(&look, |name, scene| {
-        let silent = |n| draw(scene, &look, &frame(n), &Window::default(), &mut Scratch::default());
+        let silent = |n| draw(scene, &look, &frame(n), &HopWindow::default(), &mut Scratch::default());
         let (first, second) = (silent(0), silent(60));
         assert!(bright(&first) > 0.02, "{name}: silence is nearly empty");
         assert!(changed(&first, &second) > 0.005, "{name}: silence stands still");
@@ -236,11 +239,11 @@ proptest! {
     ) {
         let mut look = seeded(w, h, seed);
         look.title = title;
-        for info in scenes() {
+        for info in scenes::all() {
             let scene = info.prepare(&look);
             let frame = Frame { n: start.unsigned_abs(), total, at: HopTime { hop: start, fraction }, info: &INFO };
             let (first, count) = scene.reach().span(frame.at);
-            let mut window = Window::default();
+            let mut window = HopWindow::default();
             let filled: Result<(), ()> = window.refill(first, count, |out| {
                 out.iter_mut().enumerate().for_each(|(i, out)| *out = hops[i % hops.len()]);
                 Ok(())
@@ -272,7 +275,7 @@ fn dressed(width: u32, height: u32) -> Look {
 fn a_title_an_artist_and_a_cover_change_the_default_scene() {
     let plain = Look::new(640, 360).expect("a size");
     let dressed = dressed(640, 360);
-    let name = scenes()[0].name;
+    let name = scenes::all()[0].name;
     let pictures: Vec<_> = (0..4)
         .map(|i| {
             let mut look = plain.clone();
@@ -292,7 +295,7 @@ fn a_title_an_artist_and_a_cover_change_the_default_scene() {
 
 fn digests() -> String {
     let mut lines = String::new();
-    for info in scenes() {
+    for info in scenes::all() {
         for (w, h) in GOLDEN_SIZES {
             let look = seeded(w, h, 7);
             let scene = info.prepare(&look);

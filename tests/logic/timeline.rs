@@ -4,12 +4,16 @@ use std::f64::consts::TAU;
 use std::ops::ControlFlow;
 use std::process::Command;
 
-use gststeady::logic::audio::analyze::{Analysis, Analyzer, Normalize, Options};
-use gststeady::logic::audio::features::Window;
+use gststeady::logic::audio::analyze::Analyzer;
+use gststeady::logic::audio::features::HopWindow;
+use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::options::{Analysis, Normalize, Options};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
-use gststeady::logic::render::scene::{Frame, HopTime, Look, SceneInfo, Scratch, scenes};
+use gststeady::logic::render::look::Look;
+use gststeady::logic::render::scene::{Frame, Scratch};
+use gststeady::logic::render::scenes::{self, SceneInfo};
 
 use crate::common::process::name_of;
 
@@ -77,7 +81,7 @@ fn digests(timeline: &Timeline, scene: &SceneInfo, order: impl Iterator<Item = u
     let mut look = Look::new(SIZE.0, SIZE.1).unwrap();
     look.seed = 7;
     let scene = scene.prepare(&look);
-    let (mut window, mut records, mut scratch): (Window, Vec<u8>, Scratch) = Default::default();
+    let (mut window, mut records, mut scratch): (HopWindow, Vec<u8>, Scratch) = Default::default();
     let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 4) as usize];
     let draw = |n| {
         let at = HopTime::of_frame(n, 25, 1);
@@ -94,7 +98,7 @@ fn digests(timeline: &Timeline, scene: &SceneInfo, order: impl Iterator<Item = u
 #[test]
 fn pictures_do_not_depend_on_order_and_threads() {
     let timeline = analyze(44_100, 2);
-    for scene in scenes() {
+    for scene in scenes::all() {
         let forward = digests(&timeline, scene, 0..FRAMES);
         let sorted = |mut frames: Vec<(u64, blake3::Hash)>| {
             frames.sort_by_key(|frame| frame.0);

@@ -370,7 +370,7 @@ fn a_timeline_is_written_once_and_drawn_from_afterwards() {
     std::fs::write(&path, &written[..written.len() / 2]).unwrap();
     assert!(error_of(&render(&path)).0.message().contains("cut off"));
     std::fs::write(&path, b"something else, long enough to be a header of a timeline, were it one").unwrap();
-    assert!(error_of(&render(&path)).0.message().contains("no timeline"));
+    assert!(error_of(&render(&path)).0.message().contains("not a timeline"));
     let (error, _) = error_of(&render(&files.path("nowhere.steadytl")));
     assert!(error.matches(gst::ResourceError::NotFound) && error.message().contains("no such file"), "{error}");
     let wav = files.wav(44_100, 22_050);

@@ -169,7 +169,7 @@ fn fields(structure: &gst::StructureRef) -> Vec<(String, String)> {
 #[test]
 fn a_cut_is_told_as_documented_by_the_streaming_thread_without_a_lock() {
     let files = Fixtures::new();
-    let pipeline = render(&files.wav(8_000, 8_000 * 4), "switch=time switch-every=2 scenes=0,2", SMALL);
+    let pipeline = render(&files.flac(&files.wav(8_000, 8_000 * 4)), "switch=time switch-every=2 scenes=0,2", SMALL);
     let element = pipeline.element("render");
     let streaming = Arc::new(Mutex::new(None));
     let seen = streaming.clone();

@@ -71,7 +71,7 @@ fn beats_that_cannot_be_used_are_an_error_that_names_the_line() {
     };
     insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: there is no such file. Check its name and its permissions.");
     std::fs::create_dir(&beats).unwrap();
-    insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: it is no file. Check its name and its permissions.");
+    insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: it is not a file. Check its name and its permissions.");
     std::fs::remove_dir(&beats).unwrap();
     std::fs::File::create(&beats).unwrap().set_len((64 << 20) + 1).unwrap();
     insta::assert_snapshot!(text(), @"The beats in “/songs/beats.txt” cannot be read: it is too large. Check its name and its permissions.");

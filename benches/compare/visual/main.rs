@@ -1,4 +1,4 @@
-//! What a picture costs: every scene of `visualrender` against the visualisers of GStreamer and ffmpeg's showcqt.
+//! The cost of a picture: every scene of `visualrender` against the visualisers of GStreamer and ffmpeg's showcqt.
 //!
 //! `cargo bench --bench visual [-- SONG [OUT.json]]` runs all of them in turn, several rounds, on one core, and prints
 //! milliseconds of CPU time per picture *delivered* (some peers deliver more or fewer than the frame rate asks for) and
@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
-use gststeady::logic::render::scene::scenes;
+use gststeady::logic::render::scenes;
 use serde_json::json;
 
 type Failure = Box<dyn std::error::Error>;
@@ -77,7 +77,7 @@ fn compare(song: &Path, (w, h): (u32, u32)) -> Result<Vec<serde_json::Value>, Fa
     if Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         drawers.push(("showcqt".to_owned(), Drawer::Ffmpeg));
     }
-    drawers.extend(scenes().iter().map(|scene| ours(scene.name)));
+    drawers.extend(scenes::all().iter().map(|scene| ours(scene.name)));
     let mut costs = vec![Vec::new(); drawers.len()];
     for _ in 0..ROUNDS {
         for ((_, drawer), costs) in drawers.iter().zip(&mut costs) {
@@ -144,7 +144,7 @@ fn run(
     }
 }
 
-/// How many seconds of audio are decoded and analysed in a second of CPU time.
+/// Seconds of audio that are decoded and analysed in a second of CPU time.
 fn analysis(song: &Path) -> Result<f64, Failure> {
     let render = gst::ElementFactory::make("visualrender")
         .property("audio-location", song.to_str().ok_or("a path that is not UTF-8")?)

@@ -1,9 +1,9 @@
-//! What can be typed.
+//! The command line.
 
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use gststeady::logic::export::codecs::{AudioCodec, VideoCodec};
+use gststeady::logic::export::{AudioCodec, VideoCodec};
 use gststeady::logic::render::cuts::Switch;
 
 /// Turns audio into video, frame-exactly, and does not lose what it made.

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
-use gststeady::logic::export::verify::{FoundStream, Kind};
+use gststeady::logic::export::{FoundStream, StreamKind};
 
 use super::failure::{Failure, Stage};
+use super::lock::lock;
 
 /// Demuxing runs at disk speed; this is for an hours-long file on a slow disk.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(600);
@@ -37,10 +38,10 @@ pub fn streams(path: &Path) -> Result<Vec<FoundStream>, Failure> {
     demux.connect_pad_added(move |_, pad| {
         let Some(pipeline) = weak.upgrade() else { return };
         let tally = Arc::new(Mutex::new(Tally::default()));
-        added.lock().unwrap_or_else(|e| e.into_inner()).push((pad.clone(), tally.clone()));
+        lock(&added).push((pad.clone(), tally.clone()));
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, info| {
             if let Some(buffer) = info.buffer() {
-                tally.lock().unwrap_or_else(|e| e.into_inner()).count(buffer);
+                lock(&tally).count(buffer);
             }
             gst::PadProbeReturn::Ok
         });
@@ -48,7 +49,7 @@ pub fn streams(path: &Path) -> Result<Vec<FoundStream>, Failure> {
         else {
             return;
         };
-        // What fails here shows as a stream with no frames.
+        // A failure here shows as a stream with no frames.
         if pipeline.add(&sink).is_ok()
             && let Some(sink_pad) = sink.static_pad("sink")
         {
@@ -61,8 +62,7 @@ pub fn streams(path: &Path) -> Result<Vec<FoundStream>, Failure> {
     let end = pipeline
         .bus()
         .and_then(|bus| bus.timed_pop_filtered(PATIENCE, &[gst::MessageType::Eos, gst::MessageType::Error]));
-    let found =
-        tallies.lock().unwrap_or_else(|e| e.into_inner()).iter().map(|(pad, tally)| describe(pad, tally)).collect();
+    let found = lock(&tallies).iter().map(|(pad, tally)| describe(pad, tally)).collect();
     let _ = pipeline.set_state(gst::State::Null);
     match end.as_ref().map(|message| message.view()) {
         Some(gst::MessageView::Eos(_)) => Ok(found),
@@ -83,13 +83,13 @@ impl Tally {
 }
 
 fn describe(pad: &gst::Pad, tally: &Mutex<Tally>) -> FoundStream {
-    let tally = tally.lock().unwrap_or_else(|e| e.into_inner());
+    let tally = lock(tally);
     let caps = pad.current_caps();
     let structure = caps.as_ref().and_then(|caps| caps.structure(0));
     let kind = match structure.map(|s| s.name().as_str()) {
-        Some(name) if name.starts_with("video/") => Kind::Video,
-        Some(name) if name.starts_with("audio/") => Kind::Audio,
-        _ => Kind::Other,
+        Some(name) if name.starts_with("video/") => StreamKind::Video,
+        Some(name) if name.starts_with("audio/") => StreamKind::Audio,
+        _ => StreamKind::Other,
     };
     let side = |name| structure.and_then(|s| s.get::<i32>(name).ok()).and_then(|side| u32::try_from(side).ok());
     FoundStream {

@@ -4,20 +4,19 @@ use std::path::Path;
 
 use gststeady::logic::audio::gapless::{Gapless, SkippedBy};
 use gststeady::logic::clock::Nanos;
-use gststeady::logic::export::codecs::AudioCodec;
-use gststeady::logic::export::launch;
-use gststeady::logic::export::plan::{Plan, PlanError, Request, default_video, launch_path};
-use gststeady::logic::export::verify::{Expected, problems};
+use gststeady::logic::export::{
+    self, AudioCodec, Expected, Plan, PlanError, Request, default_video, launch_path, problems,
+};
 use gststeady::logic::frame_grid::FrameGrid;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::{programme, scene};
+use gststeady::logic::render::{programme, scenes};
 
 use super::args::Export;
 use super::failure::{Failure, Stage};
 use super::preflight::{self, AudioFacts};
-use super::progress::Reporter;
-use super::run::{self, Ended, Job};
+use super::progress::{Ended, Reporter};
+use super::run::{self, Job};
 use super::{check, interrupt, registry};
 
 /// Runs the whole export, or prints it.
@@ -26,7 +25,7 @@ pub fn run(args: &Export) -> Result<(), Failure> {
     let plugin_is_installed = registry::init()?;
     let facts = preflight::inspect(&request.audio)?;
     let plan = request.plan(&registry::has).map_err(plan_failure)?;
-    let tokens = launch::tokens(&plan.chains);
+    let tokens = export::tokens(&plan.chains);
 
     if args.dry_run {
         print_dry_run(&request, &plan, &facts, &tokens, plugin_is_installed);
@@ -64,8 +63,8 @@ pub fn run(args: &Export) -> Result<(), Failure> {
 
 fn request(args: &Export) -> Result<Request, Failure> {
     let scene = match &args.scene {
-        None => &scene::scenes()[0],
-        Some(asked) => scene::find(asked).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?,
+        None => &scenes::all()[0],
+        Some(asked) => scenes::find(asked).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?,
     };
     Ok(Request {
         audio: args.audio.clone(),
@@ -81,13 +80,13 @@ fn request(args: &Export) -> Result<Request, Failure> {
     })
 }
 
-/// The properties that say how it looks, where they are not to be what they are by default.
+/// The properties that say how it looks, as far as the user has chosen them.
 fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
     if let Some(asked) = &args.palette {
         Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
     }
     if let Some(list) = &args.scenes {
-        programme::find_all(list, &scene::scenes()[0]).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
+        programme::find_all(list, &scenes::all()[0]).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
     }
     let is_none = |path: &Path| path.as_os_str().is_empty();
     if let Some(cover) = args.cover.as_deref().filter(|cover| !is_none(cover)) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
-/// What went wrong, by the stage that a script would react to. The numbers are those of BSD's sysexits.h.
+/// The kinds of failure that a script may want to tell apart. The numbers are those of BSD's sysexits.h.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// The command line makes no sense (64).
@@ -65,7 +65,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Prints what clap has to say. Help and version are no failures.
+/// Prints what clap has to say. Help and version are not failures.
 pub fn usage(error: &clap::Error) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() { Failure::new(Stage::Usage, "").exit_code() } else { ExitCode::SUCCESS }
@@ -74,7 +74,7 @@ pub fn usage(error: &clap::Error) -> ExitCode {
 /// A failure of an element, by the error it posted. `element` is the factory's name.
 pub fn from_element(element: &str, error: &gst::glib::Error) -> Failure {
     let stage = match (error.kind::<gst::ResourceError>(), error.kind::<gst::StreamError>()) {
-        // What a sink does not find is the folder to write to.
+        // In a sink, the thing not found is the folder to write to.
         (Some(gst::ResourceError::NotFound), _) if element.ends_with("sink") => Stage::CannotCreate,
         (Some(gst::ResourceError::NotFound | gst::ResourceError::OpenRead | gst::ResourceError::Read), _) => {
             Stage::NoInput

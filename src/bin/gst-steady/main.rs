@@ -5,6 +5,7 @@ mod check;
 mod export;
 mod failure;
 mod interrupt;
+mod lock;
 mod preflight;
 mod progress;
 mod recover;

@@ -12,7 +12,7 @@ use super::failure::{Failure, Stage};
 /// Long enough for a file on a sleeping network disk.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(30);
 
-/// What the audio is.
+/// The facts about an audio file that an export needs.
 #[derive(Debug, Clone, Copy)]
 pub struct AudioFacts {
     pub rate: u32,
@@ -42,7 +42,7 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
     match info.result() {
         gst_pbutils::DiscovererResult::Ok => {}
         gst_pbutils::DiscovererResult::MissingPlugins => {
-            // With a video nobody needs, a missing video decoder is no reason to stop.
+            // The sound is enough: a video decoder that is missing for a picture in the file does not matter.
             if info.audio_streams().is_empty() {
                 return Err(missing_decoder(path));
             }
@@ -62,7 +62,7 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
         ));
     };
     let flac = audio.caps().is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "audio/x-flac"));
-    // What cannot be read now fails in the renderer, with its reason.
+    // A file that cannot be read now will fail in the renderer, with the reason.
     let gapless = fs::File::open(path).and_then(|mut file| gapless::find(&mut file)).ok().flatten();
     Ok(AudioFacts {
         gapless: gapless.filter(|found| found.rate == audio.sample_rate()),

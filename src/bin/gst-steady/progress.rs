@@ -1,4 +1,4 @@
-//! What is seen while an export runs.
+//! Shows how an export is getting on and how it ended.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -7,9 +7,8 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args::Progress;
-use super::run::Ended;
 
-/// What an export is doing.
+/// The steps of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     Analyse,
@@ -37,8 +36,25 @@ pub struct Status {
     pub bytes: u64,
     /// Since the first frame: the analysis before it does not count as slow rendering.
     pub rendering: Duration,
-    /// What the analysis says of itself.
+    /// A word from the analysis about its own progress.
     pub note: Option<String>,
+}
+
+/// How a run that made a file ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Ctrl-C or SIGTERM ended it early; the file is whole as far as it goes.
+    pub interrupted: bool,
+    /// Frames that the renderer delivered.
+    pub rendered: u64,
+    /// Samples per channel that were analysed, and their rate in Hz.
+    pub samples: u64,
+    pub rate: u32,
+    /// Size of the file.
+    pub bytes: u64,
+    pub took: Duration,
+    /// Label and statistics of each `bufferhealth`.
+    pub health: Vec<(String, gst::Structure)>,
 }
 
 /// Shows progress in one way.
@@ -123,7 +139,7 @@ impl Reporter {
         }
     }
 
-    /// The last word on a video that is as it should be.
+    /// Sums up an export whose video has been checked and found right.
     pub fn finished(&self, ended: &Ended) {
         let took = ended.took.as_secs_f64();
         let seconds = ended.samples as f64 / f64::from(ended.rate);

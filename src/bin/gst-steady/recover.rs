@@ -1,4 +1,4 @@
-//! `gst-steady recover`: what interrupted recordings have left, and what to do with it.
+//! `gst-steady recover`: lists what interrupted recordings have left, and finishes, repairs or deletes it.
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use gst::prelude::*;
 use gst_pbutils::prelude::*;
-use gststeady::logic::commit::recover::{Outcome, Unfinished, find};
+use gststeady::logic::recording::recover::{Outcome, Unfinished, find};
 use serde_json::json;
 
 use super::failure::{Failure, Stage};
 use super::registry;
 
-/// What can be typed after `recover`.
+/// The arguments of `recover`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Without --finish, --remux or --delete it only lists. Recordings that are being written are never touched.
@@ -70,7 +70,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> String {
     format!("cannot look at {path:?}: {reason}; name a folder with recordings, or an unfinished recording")
 }
 
-/// What is inside a file, as far as it can be told.
+/// The contents of a file, as far as they can be told.
 struct Contents {
     container: Option<String>,
     duration: Option<gst::ClockTime>,
@@ -250,7 +250,7 @@ fn remux(one: &Unfinished) -> Result<PathBuf, String> {
             None => gst::ElementFactory::make("fakesink").property("async", false).build(),
         };
         let Ok(end) = end else { return };
-        // What fails here shows as a stream without data.
+        // A failure here shows as a stream without data.
         let _ = pipeline.add(&end);
         if let (Some(into_mux), Some(out)) = (into_mux, end.static_pad("src")) {
             let _ = out.link(&into_mux);

@@ -1,7 +1,7 @@
 //! Runs the pipeline of an export: watches the bus, the frames and Ctrl-C.
 //!
 //! An element that fails posts its error and then sends EOS downstream, which would make the muxer finish and the sink
-//! commit half a video. So the first error closes a gate in front of the sink: a bus sync handler runs in the failing
+//! give half a video its name. So the first error closes a gate in front of the sink: a bus sync handler runs in the failing
 //! thread, before that EOS, and a pad probe drops EOS from then on. The sink then keeps its temporary file.
 
 use std::path::Path;
@@ -14,33 +14,16 @@ use gst::prelude::*;
 use super::failure::{self, Failure, Stage};
 use super::interrupt;
 use super::preflight::AudioFacts;
-use super::progress::{Reporter, Status, Step};
+use super::progress::{Ended, Reporter, Status, Step};
 use super::sound;
 
-/// What to run.
+/// A planned export and the files it concerns.
 pub struct Job<'a> {
     /// The pipeline, a word of `gst-launch-1.0` each.
     pub tokens: &'a [String],
     pub audio: &'a Path,
     pub video: &'a Path,
     pub facts: &'a AudioFacts,
-}
-
-/// How a run that made a file ended.
-#[derive(Debug)]
-pub struct Ended {
-    /// Ctrl-C or SIGTERM ended it early; the file is whole as far as it goes.
-    pub interrupted: bool,
-    /// Frames that the renderer delivered.
-    pub rendered: u64,
-    /// Samples per channel that were analysed, and their rate in Hz.
-    pub samples: u64,
-    pub rate: u32,
-    /// Size of the file.
-    pub bytes: u64,
-    pub took: Duration,
-    /// What each `bufferhealth` has to say: label and structure.
-    pub health: Vec<(String, gst::Structure)>,
 }
 
 /// How long an interrupted pipeline may take to finish its file before it is told to stop.
@@ -118,7 +101,7 @@ fn start(job: &Job<'_>) -> Result<Running, Failure> {
         .map_err(|e| Failure::new(Stage::MissingPlugin, format!("the pipeline cannot be built: {e}")))?
         .downcast::<gst::Pipeline>()
         .map_err(|_| internal("the export is not a pipeline"))?;
-    // What the sink posts while it stops is still wanted.
+    // The messages that the sink posts while it stops are still wanted.
     pipeline.set_auto_flush_bus(false);
     let render = by_factory(&pipeline, "visualrender")?;
     let sink = by_factory(&pipeline, "crashsafesink")?;

@@ -1,11 +1,13 @@
 //! Keeps the sound of an export to the samples that the renderer draws: those that were encoded, one after the other.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gst::prelude::*;
 
 use gststeady::glue::encoded::Encoded;
 use gststeady::logic::audio::gapless::Gapless;
+
+use super::lock::lock;
 
 /// The decoded sound on its way to the encoder.
 struct Sound {
@@ -22,13 +24,13 @@ pub fn keep_to_encoded(convert: &gst::Element, pipeline: &gst::Pipeline, gapless
     let sound = Arc::new(Mutex::new(Sound { encoded, segment: None, position: 0 }));
     let (sink, src) = (convert.static_pad("sink")?, convert.static_pad("src")?);
     let (at_end, out) = (sound.clone(), src.downgrade());
-    // In front of the element: behind the end nothing can leave it any more.
+    // On the way in: once the end has left the element, nothing can follow.
     sink.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         let is_end = info.event().is_some_and(|event| event.type_() == gst::EventType::Eos);
         if let Some(out) = out.upgrade().filter(|_| is_end)
             && let Some(silence) = format_of(&out).and_then(|format| lock(&at_end).left_out(&format))
         {
-            // Whatever keeps it from passing will keep the end from passing too.
+            // If it cannot pass, neither will the end of the stream, and that will be noticed.
             let _ = out.push(silence);
         }
         gst::PadProbeReturn::Ok
@@ -38,7 +40,7 @@ pub fn keep_to_encoded(convert: &gst::Element, pipeline: &gst::Pipeline, gapless
             Some(gst::PadProbeData::Event(event)) => {
                 info.data = lock(&sound).event(event).map(gst::PadProbeData::Event);
             }
-            // What the renderer could not read it has reported.
+            // A buffer that cannot be read is left out; the renderer has reported it.
             Some(gst::PadProbeData::Buffer(buffer)) => {
                 let format = format_of(pad);
                 let part = format.and_then(|format| lock(&sound).part(buffer, &format));
@@ -49,10 +51,6 @@ pub fn keep_to_encoded(convert: &gst::Element, pipeline: &gst::Pipeline, gapless
         if info.data.is_some() { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
     });
     Some(())
-}
-
-fn lock(sound: &Mutex<Sound>) -> MutexGuard<'_, Sound> {
-    sound.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn format_of(pad: &gst::Pad) -> Option<gst_audio::AudioInfo> {

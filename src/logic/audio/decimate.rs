@@ -2,7 +2,7 @@
 //!
 //! A linear-phase FIR with an odd number of taps: decimated sample k is centred on sample k · factor exactly, so both
 //! windows look at the same moment. Passes everything below an eighth of the decimated rate (250 Hz and more, see
-//! [`super::window::decimation`]) and lets nothing alias back there: both are below −70 dB of error.
+//! [`super::fft_window::decimation`]) and lets nothing alias back there: both are below −70 dB of error.
 
 use std::f64::consts::{PI, TAU};
 

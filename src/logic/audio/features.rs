@@ -74,12 +74,12 @@ pub struct Info {
 
 /// Part of a timeline around one moment, held in memory. Its owner refills it for each frame, keeping the allocation.
 #[derive(Debug, Clone, Default)]
-pub struct Window {
+pub struct HopWindow {
     first: i64,
     hops: Vec<Hop>,
 }
 
-impl Window {
+impl HopWindow {
     /// Makes the window hold the `hops` from index `first` on; `fill` writes them.
     pub fn refill<E>(
         &mut self,

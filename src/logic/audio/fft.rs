@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rustfft::num_complex::Complex32;
 use rustfft::{Fft, FftPlannerScalar};
 
-use super::window;
+use super::fft_window;
 
 /// Windowed power spectra of one length.
 pub struct Spectrum {
@@ -26,7 +26,7 @@ impl Spectrum {
     /// For `len` points, a power of two.
     pub fn new(len: usize) -> Self {
         let fft = FftPlannerScalar::new().plan_fft_forward(len);
-        let window = window::hann(len);
+        let window = fft_window::hann(len);
         let energy: f64 = window.iter().map(|&w| f64::from(w) * f64::from(w)).sum();
         Self {
             points: vec![Complex32::ZERO; len],
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn the_spectrum_is_that_of_the_definition_to_120_db() {
         let len = 256;
-        let (signal, window) = (noise(len, 7), window::hann(len));
+        let (signal, window) = (noise(len, 7), fft_window::hann(len));
         let mut spectrum = Spectrum::new(len);
         let mut power = vec![0.0; spectrum.bins()];
         spectrum.add_power(&signal, None, &mut power);

@@ -12,19 +12,19 @@ use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use super::analyze::{Analysis, Normalize};
 use super::beat_grid::{BAR, FURTHEST};
-use super::features::{HOPS_PER_SECOND, Hop, Window};
+use super::features::{HOPS_PER_SECOND, Hop, HopWindow};
+use super::hops::HopTime;
+use super::options::{Analysis, Normalize};
 use super::timeline::{ANALYSIS_VERSION, Timeline};
 use crate::logic::clock::SECOND;
 use crate::logic::frame_grid::FrameGrid;
-use crate::logic::render::scene::HopTime;
 
 /// Version of the form that is written here.
 pub const VERSION: u32 = 1;
 /// How the first line begins.
 const BEGINNING: &str = r#"{"format":"steady-timeline","#;
-/// Frames between two questions whether to go on.
+/// Frames from one call of `go_on` to the next.
 const ASKED_EVERY: u64 = 1000;
 
 /// Writes what [`write`] does to a file that appears when it is whole, in place of an older one of this form and of
@@ -79,7 +79,7 @@ fn write(
         out.write_all(line.as_bytes())
     };
     put(&header(timeline, (fps_n, fps_d), frames))?;
-    let (mut window, mut records, mut line) = (Window::default(), Vec::new(), String::new());
+    let (mut window, mut records, mut line) = (HopWindow::default(), Vec::new(), String::new());
     for n in 0..frames {
         if n % ASKED_EVERY == 0 && go_on().is_break() {
             return Ok(false);

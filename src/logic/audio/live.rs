@@ -4,16 +4,16 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 
-use super::analyze::{Analysis, Normalize, Options, SpecError};
-use super::features::{Hop, Window};
+use super::envelope::EnvelopeFollower;
+use super::feature_extraction::{FeatureExtractor, Measured};
+use super::features::{Hop, HopWindow};
 use super::loudness::momentary_db;
-use super::measure::{Measure, Measured};
-use super::shape::Shaper;
+use super::options::{Analysis, Normalize, Options, SpecError};
 
 /// The last hops of a stream. Hop for hop what [`Analysis::Causal`] writes of the same samples.
 pub struct Live {
-    measure: Measure,
-    shaper: Shaper,
+    extractor: FeatureExtractor,
+    envelope: EnvelopeFollower,
     rate: u32,
     /// Index of the first of `kept`.
     first: u64,
@@ -24,27 +24,29 @@ impl Live {
     /// For interleaved audio of `channels` channels at `rate` Hz.
     pub fn new(rate: u32, channels: u32, normalize: Normalize) -> Result<Self, SpecError> {
         let options = Options { analysis: Analysis::Causal, normalize };
-        let shaper = Shaper::new(options.scaling());
-        Ok(Self { measure: Measure::new(rate, channels)?, shaper, rate, first: 0, kept: VecDeque::new() })
+        let envelope = EnvelopeFollower::new(options.scaling());
+        let extractor = FeatureExtractor::new(rate, channels)?;
+        Ok(Self { extractor, envelope, rate, first: 0, kept: VecDeque::new() })
     }
 
     /// Takes samples, interleaved.
     pub fn push(&mut self, interleaved: &[f32]) {
-        self.with(|measure, tell| measure.push(interleaved, tell));
+        self.keep(|extractor, tell| extractor.push(interleaved, tell));
     }
 
-    /// No samples come any more: measures the last hops. What is behind them is silence.
+    /// No more samples come: measures the last hops, after which there is silence.
     pub fn finish(&mut self) {
-        self.with(Measure::finish);
+        self.keep(FeatureExtractor::finish);
     }
 
-    fn with(
+    /// Keeps the hops that `measure` tells of.
+    fn keep(
         &mut self,
-        measure: impl FnOnce(&mut Measure, &mut dyn FnMut(&Measured) -> io::Result<()>) -> io::Result<()>,
+        measure: impl FnOnce(&mut FeatureExtractor, &mut dyn FnMut(&Measured) -> io::Result<()>) -> io::Result<()>,
     ) {
-        let Self { measure: from, shaper, rate, kept, .. } = self;
-        let measured = measure(from, &mut |measured| {
-            kept.push_back(shaper.next(&measured.raw, momentary_db(measured.around, *rate)).0);
+        let Self { extractor, envelope, rate, kept, .. } = self;
+        let measured = measure(extractor, &mut |measured| {
+            kept.push_back(envelope.next(&measured.raw, momentary_db(measured.around, *rate)).0);
             Ok(())
         });
         debug_assert!(measured.is_ok(), "nothing here can fail");
@@ -52,21 +54,21 @@ impl Live {
 
     /// Samples per channel taken so far.
     pub fn samples(&self) -> u64 {
-        self.measure.samples()
+        self.extractor.samples()
     }
 
     /// Hops there are so far.
     pub fn hops(&self) -> u64 {
-        self.measure.hops()
+        self.extractor.hops()
     }
 
     /// How many samples later than the centre of a hop the hop is there, at most.
     pub fn lookahead(&self) -> u64 {
-        self.measure.lookahead()
+        self.extractor.lookahead()
     }
 
     /// Makes `window` hold `count` hops from `first` on; silence where there are none.
-    pub fn read(&self, first: i64, count: usize, window: &mut Window) {
+    pub fn read(&self, first: i64, count: usize, window: &mut HopWindow) {
         let filled = window.refill(first, count, |hops| {
             for (hop, index) in hops.iter_mut().zip(first..) {
                 let kept = u64::try_from(index).ok().and_then(|index| index.checked_sub(self.first));

@@ -1,7 +1,7 @@
-//! How a hop lies in a file: little-endian, of constant size, first as measured and then, in the same place, as drawn.
+//! A hop as bytes in a file: little-endian, of constant size, first as measured and then, in the same place, as drawn.
 
 use super::features::{BANDS, Hop, WAVE_POINTS};
-use super::steps::{self, BAND_BITS, PEAK_BITS};
+use super::quantise::{self, BAND_BITS, PEAK_BITS};
 
 /// Levels that are packed together, and the bytes they take.
 const FOUR: usize = 4;
@@ -38,7 +38,7 @@ impl Writer<'_> {
         self.0 = rest;
     }
 
-    /// Four to `N` bytes, the highest bits of each, which is all there is to them.
+    /// Packs four levels into `N` bytes: the highest bits of each, the others being repeats of these.
     fn levels<const N: usize>(&mut self, levels: &[u16; BANDS]) {
         let bits = 8 * N / FOUR;
         for four in levels.as_chunks::<FOUR>().0 {
@@ -60,7 +60,7 @@ impl Reader<'_> {
         bytes
     }
 
-    /// What [`Writer::levels`] has written.
+    /// Reads back the bytes of [`Writer::levels`].
     fn levels<const N: usize>(&mut self) -> [u16; BANDS] {
         let bits = 8 * N / FOUR;
         let mut levels = [0; BANDS];
@@ -69,7 +69,7 @@ impl Reader<'_> {
             bytes[..N].copy_from_slice(&self.take::<N>());
             let word = u64::from_le_bytes(bytes);
             for (i, level) in four.iter_mut().enumerate() {
-                *level = steps::whole((word >> (bits * i)) as u32 & ((1 << bits) - 1), bits as u32);
+                *level = quantise::dequantise((word >> (bits * i)) as u32 & ((1 << bits) - 1), bits as u32);
             }
         }
         levels
@@ -114,7 +114,7 @@ impl Raw {
     }
 }
 
-/// Writes a finished hop into `bytes`, which are [`LEN`] long. Its levels are as [`steps`] leaves them.
+/// Writes a finished hop into `bytes`, which are [`LEN`] long. Its levels are as [`quantise`] leaves them.
 pub fn write(hop: &Hop, bytes: &mut [u8]) {
     let mut out = Writer(bytes);
     out.levels::<FOUR_BANDS>(&hop.bands);
@@ -149,8 +149,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let hop = Hop {
-            bands: std::array::from_fn(|i| steps::band(i as u16 * 1021)),
-            peaks: std::array::from_fn(|i| steps::peak(65_535 - i as u16 * 1013)),
+            bands: std::array::from_fn(|i| quantise::band(i as u16 * 1021)),
+            peaks: std::array::from_fn(|i| quantise::peak(65_535 - i as u16 * 1013)),
             wave: std::array::from_fn(|i| i as i8 - 40),
             side: std::array::from_fn(|i| 60 - i as i8),
             rms: 1,

@@ -5,9 +5,10 @@ use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 
-use super::analyze::{Analysis, Analyzer, Normalize, Options, SpecError};
-use super::features::{FULL, Hop, Window};
+use super::analyze::Analyzer;
+use super::features::{FULL, Hop, HopWindow};
 use super::live::Live;
+use super::options::{Analysis, Normalize, Options, SpecError};
 use super::timeline::Timeline;
 use super::timeline_file::{self, NewFile};
 use super::{bands, scratch};
@@ -42,7 +43,7 @@ fn analyze(rate: u32, channels: u32, interleaved: &[f32]) -> Timeline {
 
 fn hops(timeline: &Timeline) -> Vec<Hop> {
     let count = timeline.info().hops as usize;
-    let mut window = Window::default();
+    let mut window = HopWindow::default();
     timeline.read(0, count, &mut window, &mut Vec::new()).unwrap();
     (0..count as i64).map(|hop| *window.hop(hop)).collect()
 }
@@ -103,7 +104,7 @@ fn what_is_heard_live_is_what_the_causal_analysis_stores_however_it_is_cut() {
         assert!(stored.iter().any(|hop| hop.side != Hop::SILENCE.side));
         for push in [1, 441, 44_100] {
             let mut live = Live::new(rate, 2, normalize).unwrap();
-            let (mut window, mut heard) = (Window::default(), Vec::new());
+            let (mut window, mut heard) = (HopWindow::default(), Vec::new());
             let mut take = |live: &mut Live, heard: &mut Vec<Hop>| {
                 live.read(heard.len() as i64, live.hops() as usize - heard.len(), &mut window);
                 heard.extend((heard.len() as i64..live.hops() as i64).map(|hop| *window.hop(hop)));
@@ -129,7 +130,7 @@ fn the_causal_analysis_looks_half_a_long_window_ahead_and_no_further() {
         let song = song(rate);
         let mut live = Live::new(rate, 2, Normalize::Running).unwrap();
         let lookahead = live.lookahead();
-        let half_a_window = (super::window::LONG_LEN / 2 * super::window::decimation(rate)) as u64;
+        let half_a_window = (super::fft_window::LONG_LEN / 2 * super::fft_window::decimation(rate)) as u64;
         assert!(lookahead <= half_a_window + u64::from(rate) / 100, "{rate} Hz: {lookahead} of {half_a_window}");
         let centre = |hop: u64| hop * u64::from(rate) / 100;
         for sample in song.chunks(2 * 37) {
@@ -139,7 +140,7 @@ fn the_causal_analysis_looks_half_a_long_window_ahead_and_no_further() {
             assert!(live.hops() >= due, "{rate} Hz: {} of {due} hops at sample {}", live.hops(), live.samples());
         }
         // And none depends on what comes later.
-        let (mut a, mut b) = (Window::default(), Window::default());
+        let (mut a, mut b) = (HopWindow::default(), HopWindow::default());
         let cut = song.len() / 4 * 2;
         let (mut part, mut other) = (Live::new(rate, 2, Normalize::Running).unwrap(), song.clone());
         other[cut..].iter_mut().for_each(|x| *x = 0.9 - *x);
@@ -340,7 +341,7 @@ fn a_track_sounds_the_same_from_one_channel_and_from_two() {
 fn outside_of_the_track_there_is_silence() {
     let timeline = analyze(44_100, 1, &sine(44_100, 440.0, 0.5, 0.5));
     let all = hops(&timeline);
-    let (mut window, mut buffer) = (Window::default(), Vec::new());
+    let (mut window, mut buffer) = (HopWindow::default(), Vec::new());
     for first in [-200, -7, 0, 44, 50, 51, 1000, i64::MAX - 100, i64::MIN] {
         timeline.read(first, 20, &mut window, &mut buffer).unwrap();
         for hop in (0..20).filter_map(|i| first.checked_add(i)) {

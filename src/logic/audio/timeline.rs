@@ -5,11 +5,11 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 
-use super::analyze::{Analysis, Options};
-use super::beat_grid::{BAR, BeatGrid};
-use super::features::{HOPS_PER_SECOND, Hop, Info, Window};
+use super::beat_grid::BeatGrid;
+use super::features::{HOPS_PER_SECOND, Hop, HopWindow, Info};
+use super::options::{Analysis, Options};
 use super::tags::Tags;
-use super::{bars, record, scratch};
+use super::{record, scratch};
 use crate::logic::frame_grid::FrameGrid;
 
 /// The meaning of everything that is stored; a change of results is a new version.
@@ -18,7 +18,7 @@ pub const ANALYSIS_VERSION: u32 = 3;
 /// Records read in one go where all of them are.
 pub(super) const BLOCK: usize = 256;
 
-/// What was found in a whole track, besides its hops.
+/// The findings about a whole track, besides its hops.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     /// Integrated loudness in LUFS; `None` where nothing is above −70.
@@ -41,7 +41,7 @@ pub struct Timeline {
     pub(super) options: Options,
     pub(super) summary: Summary,
     pub(super) beats: Vec<u32>,
-    /// Where somebody has said so.
+    /// Given together with the beats; otherwise they are looked for on demand.
     pub(super) bars: Option<Vec<u32>>,
     pub(super) sections: Vec<u32>,
     pub(super) digest: blake3::Hash,
@@ -82,31 +82,20 @@ impl Timeline {
         self.options
     }
 
-    /// What was found in the whole track.
+    /// The findings about the whole track.
     pub fn summary(&self) -> &Summary {
         &self.summary
     }
 
-    /// Frames in a video of all of it, as far as one that is drawn may know: the end is still to come where the analysis
-    /// is causal.
+    /// Frames in a video of the whole track. `None` where the analysis is causal: a frame may not know then where the
+    /// end is.
     pub fn frame_count(&self, grid: FrameGrid) -> Option<u64> {
         (self.options.analysis == Analysis::Full).then(|| grid.frame_count(self.info.samples))
     }
 
-    /// The hops of all beats, in order; none where the music has no steady beat and nobody gave any.
+    /// The hops of all beats, in order; none where the music has no steady beat and none were given.
     pub fn beats(&self) -> &[u32] {
         &self.beats
-    }
-
-    /// The beats that begin a bar, by their index in [`beats`](Self::beats): found by reading all of the track, unless they
-    /// were given. `None` when `go_on`, asked now and then, calls that off. Where the analysis is causal the first beat is
-    /// taken to begin a bar, since what comes is not known.
-    pub fn bars(&self, go_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<Option<Vec<u32>>> {
-        match (&self.bars, self.options.analysis) {
-            (Some(given), _) => Ok(Some(given.clone())),
-            (None, Analysis::Full) => bars::find(self, go_on),
-            (None, Analysis::Causal) => Ok(Some((0..self.beats.len() as u32).step_by(BAR).collect())),
-        }
     }
 
     /// Takes the beats of `grid` in place of those that were found.
@@ -126,12 +115,12 @@ impl Timeline {
         &self.sections
     }
 
-    /// What the track says about itself. Not part of the digest: it is no result of the analysis.
+    /// Title, artist and cover. Not part of the digest, since the analysis does not find them.
     pub fn tags(&self) -> &Tags {
         &self.tags
     }
 
-    /// Keeps what the track says about itself.
+    /// Keeps title, artist and cover.
     pub fn set_tags(&mut self, tags: Tags) {
         self.tags = tags;
     }
@@ -142,7 +131,7 @@ impl Timeline {
     }
 
     /// Makes `window` hold `count` hops from `first` on; silence where the track has none.
-    pub fn read(&self, first: i64, count: usize, window: &mut Window, buffer: &mut Vec<u8>) -> io::Result<()> {
+    pub fn read(&self, first: i64, count: usize, window: &mut HopWindow, buffer: &mut Vec<u8>) -> io::Result<()> {
         window.refill(first, count, |hops| {
             let (total, last) = (self.info.hops as i64, first.saturating_add(count as i64));
             let (start, end) = (first.clamp(0, total), last.clamp(0, total));
@@ -158,8 +147,8 @@ impl Timeline {
     }
 }
 
-/// Hands all of `hops` records from `offset` on to `with`, block by block, with the count of hops that are done after
-/// it; whether that took them all.
+/// Hands `hops` records from `offset` on to `with`, block by block, each with the count of hops that are done after it.
+/// Returns whether `with` took them all.
 pub(super) fn each_block(
     file: &File,
     offset: u64,
@@ -193,6 +182,20 @@ impl Default for Digest {
 }
 
 impl Digest {
+    /// Of the finished records in `file`. `None` when `progress`, told how many hops are done, calls it off.
+    pub(super) fn of_records(
+        file: &File,
+        info: &Info,
+        progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> io::Result<Option<Self>> {
+        let mut digest = Self::default();
+        let whole = each_block(file, 0, info.hops, |hop, records| {
+            digest.update(records);
+            Ok(progress(hop))
+        })?;
+        Ok(whole.then_some(digest))
+    }
+
     pub(super) fn update(&mut self, records: &[u8]) {
         self.0.update(records);
     }

@@ -37,9 +37,9 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::analyze::{Analysis, Normalize, Options};
 use super::features::Info;
 use super::hops::HopGrid;
+use super::options::{Analysis, Normalize, Options};
 use super::record;
 use super::tags::Tags;
 use super::timeline::{ANALYSIS_VERSION, Digest, Summary, Timeline, each_block};
@@ -59,7 +59,7 @@ pub enum OpenError {
     #[error("it cannot be read: {0}")]
     Io(#[from] io::Error),
     /// It begins with something else.
-    #[error("it is no timeline")]
+    #[error("it is not a timeline")]
     Foreign,
     /// Another version of this crate made it.
     #[error("it was made by another version (layout {0}, analysis {1}); analyse the audio again")]
@@ -116,9 +116,9 @@ pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Re
         Ok(()) => {}
     }
     let (mut timeline, beats, sections) = parse(&bytes, file)?;
-    let beats_at = HEADER as u64 + timeline.info.hops * record::LEN as u64;
+    let beats_at = timeline.info.hops.saturating_mul(record::LEN as u64).saturating_add(HEADER as u64);
     let places = u64::from(beats) + u64::from(sections);
-    let wanted = beats_at + 4 * places;
+    let wanted = beats_at.saturating_add(4 * places);
     if len < wanted {
         return Err(OpenError::CutOff { got: len, wanted });
     }
@@ -226,7 +226,7 @@ fn options(analysis: u32, normalize: u32) -> Option<Options> {
 mod tests {
     use super::*;
     use crate::logic::audio::analyze::Analyzer;
-    use crate::logic::audio::features::Window;
+    use crate::logic::audio::features::HopWindow;
     use crate::logic::audio::scratch;
 
     fn timeline() -> Timeline {
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!((opened.beats(), opened.sections()), (timeline.beats(), timeline.sections()));
         assert!((opened.summary().tempo.unwrap() - 120.0).abs() < 1.0);
         assert!((opened.summary().loudness_lufs.unwrap() - timeline.summary().loudness_lufs.unwrap()).abs() < 0.01);
-        let (mut a, mut b) = (Window::default(), Window::default());
+        let (mut a, mut b) = (HopWindow::default(), HopWindow::default());
         for first in [-10, 0, 300, 495] {
             timeline.read(first, 20, &mut a, &mut Vec::new()).unwrap();
             opened.read(first, 20, &mut b, &mut Vec::new()).unwrap();
@@ -310,6 +310,19 @@ mod tests {
         NewFile::beside(&path).unwrap().save(&timeline).unwrap();
         let opened = open(&path, &mut |_| ControlFlow::Continue(()));
         assert!(matches!(opened, Err(OpenError::Damaged)), "{opened:?}");
+    }
+
+    #[test]
+    fn a_header_that_tells_of_more_hops_than_a_file_can_hold_is_one_of_a_file_that_is_cut_off() {
+        let (_, mut bytes) = saved();
+        let samples = 1_u64 << 56;
+        bytes[16..20].copy_from_slice(&1_u32.to_le_bytes());
+        bytes[24..32].copy_from_slice(&samples.to_le_bytes());
+        bytes[32..40].copy_from_slice(&HopGrid::new(1).count(samples).to_le_bytes());
+        let checksum = blake3::hash(&bytes[..CHECKSUM]);
+        bytes[CHECKSUM..HEADER].copy_from_slice(checksum.as_bytes());
+        let opened = open_bytes(&bytes).map(drop);
+        assert!(matches!(opened, Err(OpenError::CutOff { wanted: u64::MAX, .. })), "{opened:?}");
     }
 
     #[test]

@@ -54,9 +54,9 @@ struct Encoder {
     settings: fn(&EncodeSize) -> Vec<(&'static str, String)>,
 }
 
-/// What an encoder's settings depend on.
+/// The size and rate of the pictures, on which the settings of encoders depend.
 #[derive(Debug, Clone, Copy)]
-pub struct EncodeSize {
+pub(super) struct EncodeSize {
     /// Width in pixels.
     pub width: u32,
     /// Height in pixels.
@@ -141,7 +141,7 @@ const AAC: &[Encoder] = &[
         settings: |_| vec![("bitrate", "192000".into())],
     },
 ];
-/// The priming of AAC, which most players do not know of, is 1024 samples: 23 ms at this rate, 46 at half of it.
+/// The priming of AAC, which most players do not skip, is 1024 samples: 23 ms at 44.1 kHz, 46 ms at half of that.
 const AAC_RATES: &str = "audio/x-raw,rate=[44100,96000]";
 const OPUS: &[Encoder] = &[Encoder {
     factory: "opusenc",
@@ -179,10 +179,10 @@ fn choose(
 
 impl Container {
     /// All of them, for messages.
-    pub const ALL: [Container; 4] = [Container::Mp4, Container::Mov, Container::Matroska, Container::WebM];
+    pub(super) const ALL: [Container; 4] = [Container::Mp4, Container::Mov, Container::Matroska, Container::WebM];
 
     /// The container that a file name extension stands for, without its dot, in any case.
-    pub fn from_extension(extension: &str) -> Option<Self> {
+    pub(super) fn from_extension(extension: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|c| c.extension().eq_ignore_ascii_case(extension))
     }
 
@@ -197,7 +197,7 @@ impl Container {
     }
 
     /// Video codecs it takes, the default first.
-    pub fn video_codecs(self) -> &'static [VideoCodec] {
+    pub(super) fn video_codecs(self) -> &'static [VideoCodec] {
         match self {
             Container::Mp4 | Container::Mov => &[VideoCodec::H264, VideoCodec::Hevc],
             Container::Matroska => &[VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Vp9, VideoCodec::Ffv1],
@@ -206,7 +206,7 @@ impl Container {
     }
 
     /// Audio codecs it takes, the default first. Opus in MP4 loses samples with GStreamer 1.22 and is left out.
-    pub fn audio_codecs(self) -> &'static [AudioCodec] {
+    pub(super) fn audio_codecs(self) -> &'static [AudioCodec] {
         match self {
             Container::Mp4 | Container::Mov => &[AudioCodec::Aac, AudioCodec::None],
             Container::Matroska => &[AudioCodec::Opus, AudioCodec::Flac, AudioCodec::Aac, AudioCodec::None],
@@ -216,7 +216,7 @@ impl Container {
 
     /// The muxer, called `mux`. ISO files are written as fragments that play at any time and become an ordinary
     /// file when they are finished, so that an export that is killed leaves something that plays.
-    pub fn muxer(self) -> Node {
+    pub(super) fn muxer(self) -> Node {
         let fragmented =
             |node: Node| node.with("fragment-mode", "first-moov-then-finalise").with("fragment-duration", "2000");
         let node = match self {
@@ -234,7 +234,7 @@ impl VideoCodec {
     pub const ALL: [VideoCodec; 4] = [VideoCodec::H264, VideoCodec::Hevc, VideoCodec::Vp9, VideoCodec::Ffv1];
 
     /// Encoder and parser, linked one after the other.
-    pub fn encoder(self, size: &EncodeSize, installed: &dyn Fn(&str) -> bool) -> Result<Vec<Node>, NoEncoder> {
+    pub(super) fn encoder(self, size: &EncodeSize, installed: &dyn Fn(&str) -> bool) -> Result<Vec<Node>, NoEncoder> {
         let (table, parser) = match self {
             VideoCodec::H264 => (H264, Some("h264parse")),
             VideoCodec::Hevc => (HEVC, Some("h265parse")),
@@ -247,7 +247,7 @@ impl VideoCodec {
     }
 
     /// The raw caps it is fed with. The matrix is stated, or small pictures would be taken for BT.601.
-    pub fn raw_caps(self) -> &'static str {
+    pub(super) fn raw_caps(self) -> &'static str {
         match self {
             VideoCodec::Ffv1 => "format=BGRA",
             _ => "format=I420,colorimetry=bt709",
@@ -255,7 +255,7 @@ impl VideoCodec {
     }
 
     /// Whether width and height have to be even: 4:2:0 halves the chroma.
-    pub fn needs_even_size(self) -> bool {
+    pub(super) fn needs_even_size(self) -> bool {
         !matches!(self, VideoCodec::Ffv1)
     }
 }
@@ -264,8 +264,12 @@ impl AudioCodec {
     /// All of them, for messages.
     pub const ALL: [AudioCodec; 4] = [AudioCodec::Aac, AudioCodec::Opus, AudioCodec::Flac, AudioCodec::None];
 
-    /// What the sound has to be, encoder and parser; `None` for [`AudioCodec::None`].
-    pub fn encoder(self, size: &EncodeSize, installed: &dyn Fn(&str) -> bool) -> Result<Option<Vec<Node>>, NoEncoder> {
+    /// The caps the encoder needs, the encoder and its parser; `None` for [`AudioCodec::None`].
+    pub(super) fn encoder(
+        self,
+        size: &EncodeSize,
+        installed: &dyn Fn(&str) -> bool,
+    ) -> Result<Option<Vec<Node>>, NoEncoder> {
         let (table, parser) = match self {
             AudioCodec::Aac => (AAC, "aacparse"),
             AudioCodec::Opus => (OPUS, "opusparse"),

@@ -56,8 +56,8 @@ fn quote(value: &str) -> String {
     if !value.is_empty() && value.chars().all(plain) {
         return value.into();
     }
-    // What begins with a double quote is unwrapped once more, by GStreamer's string deserialiser; and the parser takes a
-    // backslash before the closing quote for one that escapes it.
+    // A value in double quotes is unwrapped once more, by GStreamer's string deserialiser; and the parser takes a backslash
+    // before the closing quote for one that escapes it.
     let value = if value.starts_with('"') || value.ends_with('\\') { &wrapped(value) } else { value };
     let mut quoted = String::from("\"");
     for c in value.chars() {

@@ -1,6 +1,11 @@
-//! From what a user asks for to a pipeline, and from the finished file back to whether it is what was asked for.
+//! Plans the pipeline of an export, and checks that the finished file is what was asked for.
 
-pub mod codecs;
-pub mod launch;
-pub mod plan;
-pub mod verify;
+mod codecs;
+mod launch;
+mod plan;
+mod verify;
+
+pub use codecs::{AudioCodec, VideoCodec};
+pub use launch::tokens;
+pub use plan::{Plan, PlanError, Request, default_video, launch_path};
+pub use verify::{Expected, FoundStream, StreamKind, problems};

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::codecs::{AudioCodec, Container, EncodeSize, NoEncoder, VideoCodec};
 use super::launch::{Chain, Node};
-use crate::logic::render::scene::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 /// The highest frame rate, in frames per second.
-pub const MAX_FPS: u32 = 240;
+const MAX_FPS: u32 = 240;
 
-/// What the user asked for.
+/// The export that the user asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// The audio file.
@@ -24,7 +24,7 @@ pub struct Request {
     pub scene: String,
     /// Seed of everything that looks random.
     pub seed: u64,
-    /// What else `visualrender` is told about looks: properties and their values.
+    /// Further properties of `visualrender` and their values, all about how it looks.
     pub look: Vec<(&'static str, String)>,
     /// Video codec, or the container's default.
     pub codec: Option<VideoCodec>,
@@ -37,7 +37,7 @@ pub struct Request {
 /// Why a request cannot be carried out.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// The output's name says no known container.
+    /// The video's name has no ending that stands for a container.
     #[error("{0:?} does not say which container to write; end its name in {containers}", containers = list(Container::ALL.map(|c| format!(".{}", c.extension())), " or "))]
     UnknownContainer(PathBuf),
     /// A side that is too short or too long.
@@ -48,12 +48,12 @@ pub enum PlanError {
     OddSize {
         /// The codec.
         codec: VideoCodec,
-        /// What was asked for.
+        /// The size that was asked for.
         size: (u32, u32),
         /// The nearest size that works.
         nearest: (u32, u32),
     },
-    /// A frame rate of nothing or too much.
+    /// A frame rate of zero, or one that is too high.
     #[error("{0}/{1} is not a frame rate a video can have; choose more than 0 and at most {MAX_FPS} frames a second")]
     Fps(u32, u32),
     /// The container does not take the codec.

@@ -1,12 +1,12 @@
-//! Is the finished file what was asked for? Compares what a demuxer found with what had to be there.
+//! Checks that a finished file is what was asked for: compares what a demuxer found with what has to be there.
 
 use crate::logic::clock::{MILLISECOND, Nanos};
 
-/// What a demuxer found in one stream.
+/// One stream as a demuxer found it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundStream {
     /// Video or audio.
-    pub kind: Kind,
+    pub kind: StreamKind,
     /// Coded frames.
     pub frames: u64,
     /// From the first presentation time to the end of the last frame, in ns.
@@ -17,7 +17,7 @@ pub struct FoundStream {
 
 /// The kinds of stream a file can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum StreamKind {
     /// Pictures.
     Video,
     /// Sound.
@@ -26,7 +26,7 @@ pub enum Kind {
     Other,
 }
 
-/// What the file has to be.
+/// The file as it has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// Video frames, exactly.
@@ -55,7 +55,7 @@ const LOSSY_FRAME: Nanos = 24 * MILLISECOND;
 pub fn problems(expected: &Expected, found: &[FoundStream]) -> Vec<String> {
     let mut wrong = Vec::new();
     let of = |kind| found.iter().filter(move |s| s.kind == kind).collect::<Vec<_>>();
-    let (videos, audios, others) = (of(Kind::Video), of(Kind::Audio), of(Kind::Other));
+    let (videos, audios, others) = (of(StreamKind::Video), of(StreamKind::Audio), of(StreamKind::Other));
 
     if let [video] = videos[..] {
         if video.frames != expected.frames {
@@ -89,8 +89,10 @@ pub fn problems(expected: &Expected, found: &[FoundStream]) -> Vec<String> {
             wrong.push(format!("it has {} audio streams instead of {}", streams.len(), u8::from(wanted.is_some())));
         }
     }
-    if !others.is_empty() {
-        wrong.push(format!("it has {} streams that are neither video nor audio", others.len()));
+    match others.len() {
+        0 => {}
+        1 => wrong.push("it has a stream that is neither video nor audio".into()),
+        n => wrong.push(format!("it has {n} streams that are neither video nor audio")),
     }
     wrong
 }
@@ -108,11 +110,11 @@ mod tests {
         Expected { frames: 300, video_duration: 10 * SECOND, size: (640, 360), audio_duration: Some(10 * SECOND) };
 
     fn video() -> FoundStream {
-        FoundStream { kind: Kind::Video, frames: 300, duration: 10 * SECOND, size: Some((640, 360)) }
+        FoundStream { kind: StreamKind::Video, frames: 300, duration: 10 * SECOND, size: Some((640, 360)) }
     }
 
     fn audio() -> FoundStream {
-        FoundStream { kind: Kind::Audio, frames: 432, duration: 10_031_020_408, size: None }
+        FoundStream { kind: StreamKind::Audio, frames: 432, duration: 10_031_020_408, size: None }
     }
 
     #[test]
@@ -153,8 +155,8 @@ mod tests {
         assert_eq!(with(&[video()]), "it has 0 audio streams instead of 1");
         assert_eq!(with(&[audio()]), "it has 0 video streams instead of one");
         assert_eq!(
-            with(&[video(), audio(), FoundStream { kind: Kind::Other, ..video() }]),
-            "it has 1 streams that are neither video nor audio"
+            with(&[video(), audio(), FoundStream { kind: StreamKind::Other, ..video() }]),
+            "it has a stream that is neither video nor audio"
         );
     }
 }

@@ -5,7 +5,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use super::sync::{AtomicU64, Ordering, fence};
+use crate::logic::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// `N` numbers that are written and read as one.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl<const N: usize> Drop for Writing<'_, N> {
 /// Declares [`Count`] and its table in one place.
 macro_rules! counts {
     ($($variant:ident $name:literal $doc:literal,)*) => {
-        /// What is counted. Every one only grows, `Held` excepted.
+        /// The counters. All but `Held` only grow.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Count { $(#[doc = $doc] $variant),* }
 
@@ -170,7 +170,7 @@ impl IndexMut<Count> for Counts {
 }
 
 impl Counts {
-    /// What was counted since `earlier`. `Held` stays what it is now.
+    /// The counts since `earlier`. `Held` stays what it is now.
     pub fn since(&self, earlier: &Counts) -> Counts {
         let mut between = Counts(std::array::from_fn(|i| self.0[i].saturating_sub(earlier.0[i])));
         between[Count::Held] = self[Count::Held];

@@ -3,7 +3,7 @@
 use super::counters::Count;
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
 
-/// What the measuring core needs to know of a buffer.
+/// A buffer, as far as it is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unit {
     /// Presentation timestamp.
@@ -36,7 +36,7 @@ pub enum Order {
     Unordered,
 }
 
-/// What a look at one buffer found.
+/// How one buffer follows the last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Finding {
     /// The first cause, one of the `Discont…` counts, if the buffer does not follow the last one.

@@ -1,13 +1,14 @@
-//! One measuring point: what its writer does at each buffer, and what readers can see of it.
+//! One measuring point: its writer's side, called at each buffer, and its readers' side.
 //!
 //! All times are of one monotonic clock with an arbitrary origin.
 
 use super::counters::{COUNTS, Cells, Count, Counts};
 use super::gaps::{Gaps, Unit};
-use super::histogram::{Mark, Recorder, Summary};
 use super::jitter::Jitter;
-use super::sync::{AtomicU64, Ordering, fence};
 use crate::logic::clock::Nanos;
+use crate::logic::histogram::{Mark, Recorder, Summary};
+use crate::logic::sync::AtomicTime;
+use crate::logic::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// How a push ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,14 +41,11 @@ enum Gauge {
 }
 const CELLS: usize = Gauge::Epoch as usize + 1;
 
-/// "None" of the atomics below.
-const NONE: u64 = u64::MAX;
-
-/// What the writer reads and others set.
+/// Circumstances that others set and the writer reads.
 #[derive(Debug)]
 struct Context {
     /// Since when the stream is meant to flow.
-    playing_since: AtomicU64,
+    playing_since: AtomicTime,
     /// By how much running times are delayed before they are due.
     latency: AtomicU64,
     late_threshold: AtomicU64,
@@ -102,7 +100,7 @@ pub struct Probe {
     context: Context,
 }
 
-/// What a reader sees: counts and gauges of one instant.
+/// Counts and gauges of one instant, for a reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
     /// The counts, waiting under way included.
@@ -132,9 +130,9 @@ impl Probe {
             recorders: std::array::from_fn(|_| Recorder::default()),
             samples: (0..samples).map(|_| atomic(0)).collect(),
             context: Context {
-                playing_since: atomic(NONE),
+                playing_since: AtomicTime::default(),
                 latency: atomic(0),
-                late_threshold: atomic(NONE),
+                late_threshold: atomic(Nanos::MAX),
                 skip_until: atomic(0),
                 leaky: atomic(0),
                 resets: atomic(0),
@@ -144,12 +142,12 @@ impl Probe {
 
     /// The stream flows from now on, or is halted. Time spent halted is nobody's fault.
     pub fn set_playing(&self, since: Option<Nanos>) {
-        self.context.playing_since.store(since.unwrap_or(NONE), Ordering::Relaxed);
+        self.context.playing_since.set(since);
     }
 
     /// Since when the stream flows.
     pub fn playing_since(&self) -> Option<Nanos> {
-        Some(self.context.playing_since.load(Ordering::Relaxed)).filter(|&since| since != NONE)
+        self.context.playing_since.get()
     }
 
     /// Buffers are due this long after their running time.
@@ -214,7 +212,7 @@ impl Probe {
         (self.cells.read()[Gauge::Epoch as usize] == wanted).then_some(wanted)
     }
 
-    /// What `read` makes of the distributions, unless a reset came before or in between.
+    /// The result of `read`, unless a reset came before or in between.
     fn settled_while<T>(&self, read: impl FnOnce() -> T) -> Option<T> {
         let epoch = self.settled()?;
         let read = read();
@@ -238,7 +236,7 @@ impl Probe {
         self.settled_while(read).unwrap_or_default()
     }
 
-    /// Who took what is missing before `unit` since `hole`, as far as one point can tell.
+    /// Who took the buffers that are missing before `unit`, for a span of `hole`, as far as one point can tell.
     fn blame(&self, unit: &Unit, hole: Nanos) -> Option<Count> {
         let skip_until = self.context.skip_until.load(Ordering::Relaxed);
         let skipped = skip_until > 0 && unit.running_time.is_some_and(|at| at.saturating_sub(hole) <= skip_until);
@@ -252,7 +250,7 @@ impl Probe {
     }
 }
 
-/// How far one reader has come: what it needs to tell the last interval from all before it.
+/// How far one reader has come, by which it tells the last interval from all before it.
 #[derive(Debug, Default)]
 pub struct Marks {
     epoch: u64,
@@ -261,7 +259,7 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// What came since the last roll. One reader per probe.
+    /// The figures since the last roll. One reader per probe.
     pub fn roll(&mut self, probe: &Probe, snapshot: &Snapshot) -> Recent {
         if self.epoch != snapshot.epoch {
             *self = Self { epoch: snapshot.epoch, ..Self::default() };
@@ -282,7 +280,7 @@ impl Marks {
     }
 }
 
-/// What came in an interval.
+/// The figures of an interval.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Recent {
     /// The counts.
@@ -346,14 +344,14 @@ impl Tap {
     #[inline]
     pub fn arrive(&mut self, probe: &Probe, now: Nanos, running_now: Option<i64>, units: impl Iterator<Item = Unit>) {
         self.sync_epoch(probe);
-        let playing_since = probe.context.playing_since.load(Ordering::Relaxed);
+        // While halted that is beyond any time, and nothing is added.
+        let playing_since = probe.playing_since().unwrap_or(Nanos::MAX);
         let record = |quantity: Quantity, value| probe.recorders[quantity as usize].record(value);
 
         let w = probe.cells.write();
         if let Some(before) = self.arrived.filter(|&before| before >= playing_since) {
             record(Quantity::Interarrival, now.saturating_sub(before));
         }
-        // While halted `playing_since` is beyond any time, and nothing is added.
         if let Some(left) = self.left {
             w.add(Count::StarvedTime as usize, now.saturating_sub(left.max(playing_since)));
         }
@@ -417,10 +415,9 @@ impl Tap {
         // Before the buffers count as gone: a reset keeps those on their way.
         self.sync_epoch(probe);
         let Some((entered, number)) = self.pushing.take() else { return };
-        let playing_since = probe.context.playing_since.load(Ordering::Relaxed);
         let w = probe.cells.write();
-        if playing_since <= now {
-            let spent = now.saturating_sub(entered.max(playing_since));
+        if let Some(since) = probe.playing_since().filter(|&since| since <= now) {
+            let spent = now.saturating_sub(entered.max(since));
             w.add(Count::BlockedTime as usize, spent);
             probe.recorders[Quantity::Push as usize].record(spent);
             if let Some(sample) = probe.samples.get(self.next_sample) {

@@ -1,14 +1,14 @@
 //! From figures to a state that has reasons.
 //!
-//! What is merely busy is not ill: a full queue in front of a clock, a source that waits for its next frame and an export slower
+//! To be busy is not to be ill: a full queue in front of a clock, a source that waits for its next frame and an export slower
 //! than real time are how such pipelines work. A reason needs harm that somebody sees, or one that is about to come.
 
 use super::counters::{Count, Counts};
 use crate::logic::clock::Nanos;
 
-/// How a stream is.
+/// The state of a stream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum State {
+pub enum Health {
     /// Nothing has arrived yet.
     #[default]
     Starting,
@@ -24,7 +24,7 @@ pub enum State {
     Eos,
 }
 
-impl State {
+impl Health {
     /// The name in statistics and messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -113,19 +113,19 @@ const SLOW_SPEED: f64 = 0.80;
 /// How many intervals in a row must be late or slow, and how many must not be until it is over. Buffers come in bursts.
 const AGREEING: u8 = 2;
 
-/// What the user thinks tolerable.
+/// As much trouble as the user tolerates.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct Tolerance {
     /// How long nothing may move; 0 for ever.
     pub stall_timeout: Nanos,
     /// Which share of buffers may be missing or refused.
     pub max_drop_ratio: f64,
 }
 
-/// What happened in an interval throughout which the stream was meant to flow.
+/// An interval throughout which the stream was meant to flow.
 #[derive(Debug, Clone, Copy)]
 pub struct Interval<'a> {
-    /// What was counted.
+    /// The counts of it.
     pub counts: &'a Counts,
     /// How long it was.
     pub span: Nanos,
@@ -133,7 +133,7 @@ pub struct Interval<'a> {
     pub advance: Option<Nanos>,
 }
 
-/// What is the case now.
+/// The situation at one moment.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Present {
     /// The time.
@@ -158,9 +158,9 @@ pub struct Present {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     /// The state before.
-    pub old: State,
+    pub old: Health,
     /// The state now. The same as before if only the reasons are new.
-    pub new: State,
+    pub new: Health,
     /// The reasons now.
     pub reasons: Reasons,
     /// Since when it is so.
@@ -186,7 +186,7 @@ impl Debounced {
 /// Remembers what it concluded.
 #[derive(Debug, Clone, Default)]
 pub struct Judge {
-    state: State,
+    state: Health,
     reasons: Reasons,
     since: Nanos,
     /// Reasons of the last interval.
@@ -206,7 +206,7 @@ impl Judge {
     }
 
     /// The state.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> Health {
         self.state
     }
 
@@ -232,13 +232,13 @@ impl Judge {
     }
 
     /// Takes in an interval.
-    pub fn interval(&mut self, interval: &Interval, limits: &Limits) {
+    pub fn interval(&mut self, interval: &Interval, tolerance: &Tolerance) {
         let n = interval.counts;
         let mut found = Reasons::default();
 
         let lost = n[Count::Missing] + refused(n);
         let offered = n[Count::In] + n[Count::Missing];
-        found.set(Reason::Dropping, lost as f64 > limits.max_drop_ratio * offered as f64);
+        found.set(Reason::Dropping, lost as f64 > tolerance.max_drop_ratio * offered as f64);
 
         let flags = [Count::DiscontFlag, Count::DiscontGap, Count::DiscontBackwards, Count::DiscontOverlap];
         let jumps: u64 = flags.iter().map(|&count| n[count]).sum();
@@ -267,16 +267,16 @@ impl Judge {
     }
 
     /// Looks at the present. Tells when the verdict changed.
-    pub fn look(&mut self, present: &Present, limits: &Limits) -> Option<Change> {
+    pub fn look(&mut self, present: &Present, tolerance: &Tolerance) -> Option<Change> {
         let mut reasons = self.found;
         reasons.set(Reason::FlowError, present.failed);
         reasons.set(Reason::Backpressure, present.overrunning);
 
         let ended = present.ended && !present.failed;
         let still_since = present.playing_since.map(|playing| playing.max(present.activity.unwrap_or(0)));
-        let patience = limits.stall_timeout.saturating_add(present.pace);
+        let patience = tolerance.stall_timeout.saturating_add(present.pace);
         let still = still_since.filter(|&since| {
-            limits.stall_timeout > 0 && !present.ended && present.now.saturating_sub(since) >= patience
+            tolerance.stall_timeout > 0 && !present.ended && present.now.saturating_sub(since) >= patience
         });
         if self.still_since.is_some() && still != self.still_since {
             // It moved, was halted or ended.
@@ -292,17 +292,17 @@ impl Judge {
         let any = |of: &[Reason]| of.iter().any(|&reason| reasons.contains(reason));
         let state = if ended {
             reasons = Reasons::default();
-            State::Eos
+            Health::Eos
         } else if any(&[Reason::Stalled]) {
-            State::Stalled
+            Health::Stalled
         } else if any(&[Reason::FlowError, Reason::Late, Reason::Dropping]) {
-            State::Unhealthy
+            Health::Unhealthy
         } else if !reasons.is_empty() {
-            State::Degraded
+            Health::Degraded
         } else if present.activity.is_some() {
-            State::Healthy
+            Health::Healthy
         } else {
-            State::Starting
+            Health::Starting
         };
         if (state, reasons) == (self.state, self.reasons) {
             return None;
@@ -327,7 +327,7 @@ mod tests {
     use super::*;
     use crate::logic::clock::{MILLISECOND, SECOND};
 
-    const LIMITS: Limits = Limits { stall_timeout: 2 * SECOND, max_drop_ratio: 0.01 };
+    const TOLERANCE: Tolerance = Tolerance { stall_timeout: 2 * SECOND, max_drop_ratio: 0.01 };
 
     fn counts(of: &[(Count, u64)]) -> Counts {
         let mut counts = Counts::default();
@@ -340,17 +340,17 @@ mod tests {
     }
 
     /// Judges an interval of a second of `of` beside 30 clean buffers, then the present.
-    fn judge(judge: &mut Judge, of: &[(Count, u64)], advance: Option<Nanos>) -> (State, Vec<Reason>) {
+    fn judge(judge: &mut Judge, of: &[(Count, u64)], advance: Option<Nanos>) -> (Health, Vec<Reason>) {
         let counts = counts(&[clean(), of.to_vec()].concat());
-        judge.interval(&Interval { counts: &counts, span: SECOND, advance }, &LIMITS);
-        judge.look(&Present { activity: Some(1), ..Present::default() }, &LIMITS);
+        judge.interval(&Interval { counts: &counts, span: SECOND, advance }, &TOLERANCE);
+        judge.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
         (judge.state(), judge.reasons().iter().collect())
     }
 
     #[test]
     fn a_clean_interval_is_healthy_whoever_waits_for_whom() {
         for waits in [(Count::BlockedTime, SECOND), (Count::StarvedTime, SECOND)] {
-            assert_eq!(judge(&mut Judge::new(0), &[waits], Some(SECOND)), (State::Healthy, vec![]));
+            assert_eq!(judge(&mut Judge::new(0), &[waits], Some(SECOND)), (Health::Healthy, vec![]));
         }
     }
 
@@ -358,54 +358,57 @@ mod tests {
     fn each_harm_has_its_reason_and_is_over_when_it_is_over() {
         use Reason::*;
         let cases = [
-            (vec![(Count::Missing, 1), (Count::Holes, 1), (Count::DiscontFlag, 1)], State::Unhealthy, vec![Dropping]),
-            (vec![(Count::FlowError, 1)], State::Unhealthy, vec![Dropping]),
-            (vec![(Count::DiscontBackwards, 1)], State::Degraded, vec![Discontinuous]),
+            (vec![(Count::Missing, 1), (Count::Holes, 1), (Count::DiscontFlag, 1)], Health::Unhealthy, vec![Dropping]),
+            (vec![(Count::FlowError, 1)], Health::Unhealthy, vec![Dropping]),
+            (vec![(Count::DiscontBackwards, 1)], Health::Degraded, vec![Discontinuous]),
             (
                 vec![(Count::DiscontSegment, 1), (Count::DiscontFlush, 1), (Count::DiscontCaps, 1)],
-                State::Healthy,
+                Health::Healthy,
                 vec![],
             ),
-            (vec![(Count::Corrupted, 1)], State::Degraded, vec![Corrupted]),
-            (vec![(Count::FlowFlushing, 9), (Count::Dropped, 9)], State::Healthy, vec![]),
+            (vec![(Count::Corrupted, 1)], Health::Degraded, vec![Corrupted]),
+            (vec![(Count::FlowFlushing, 9), (Count::Dropped, 9)], Health::Healthy, vec![]),
         ];
         for (what, state, reasons) in cases {
             let mut j = Judge::new(0);
             assert_eq!(judge(&mut j, &what, None), (state, reasons), "{what:?}");
-            assert_eq!(judge(&mut j, &[], None), (State::Healthy, vec![]), "after {what:?}");
+            assert_eq!(judge(&mut j, &[], None), (Health::Healthy, vec![]), "after {what:?}");
         }
     }
 
     #[test]
     fn the_allowed_share_of_drops_is_allowed() {
         let few = [(Count::In, 1000), (Count::Missing, 10), (Count::Holes, 10), (Count::DiscontGap, 10)];
-        assert_eq!(judge(&mut Judge::new(0), &few, None), (State::Healthy, vec![]));
+        assert_eq!(judge(&mut Judge::new(0), &few, None), (Health::Healthy, vec![]));
         let more = [(Count::In, 900), (Count::Missing, 10), (Count::Holes, 10), (Count::DiscontGap, 10)];
-        assert_eq!(judge(&mut Judge::new(0), &more, None), (State::Unhealthy, vec![Reason::Dropping]));
+        assert_eq!(judge(&mut Judge::new(0), &more, None), (Health::Unhealthy, vec![Reason::Dropping]));
     }
 
     #[test]
     fn lateness_must_last_and_names_who_is_slow() {
         let mut j = Judge::new(0);
         let late = [(Count::Late, 3)];
-        assert_eq!(judge(&mut j, &late, None).0, State::Healthy, "a hiccup");
-        assert_eq!(judge(&mut j, &[(Count::Late, 2)], None).0, State::Healthy, "too few");
+        assert_eq!(judge(&mut j, &late, None).0, Health::Healthy, "a hiccup");
+        assert_eq!(judge(&mut j, &[(Count::Late, 2)], None).0, Health::Healthy, "too few");
         judge(&mut j, &late, None);
-        assert_eq!(judge(&mut j, &late, None), (State::Unhealthy, vec![Reason::Late, Reason::Starved]));
+        assert_eq!(judge(&mut j, &late, None), (Health::Unhealthy, vec![Reason::Late, Reason::Starved]));
         let blocked = [late[0], (Count::BlockedTime, 10)];
         assert_eq!(judge(&mut j, &blocked, None).1, [Reason::Late, Reason::Backpressure]);
-        assert_eq!(judge(&mut j, &[], None).0, State::Unhealthy, "one good second is not the end of it");
-        assert_eq!(judge(&mut j, &[], None).0, State::Healthy);
-        assert_eq!(judge(&mut j, &[(Count::Late, 15)], None).0, State::Unhealthy, "half of them late need no proof");
+        assert_eq!(judge(&mut j, &[], None).0, Health::Unhealthy, "one good second is not the end of it");
+        assert_eq!(judge(&mut j, &[], None).0, Health::Healthy);
+        assert_eq!(judge(&mut j, &[(Count::Late, 15)], None).0, Health::Unhealthy, "half of them late need no proof");
     }
 
     #[test]
     fn slow_is_less_media_than_time_twice() {
         let mut j = Judge::new(0);
-        assert_eq!(judge(&mut j, &[], Some(700 * MILLISECOND)).0, State::Healthy);
-        assert_eq!(judge(&mut j, &[], Some(700 * MILLISECOND)), (State::Degraded, vec![Reason::Starved, Reason::Slow]));
+        assert_eq!(judge(&mut j, &[], Some(700 * MILLISECOND)).0, Health::Healthy);
+        assert_eq!(
+            judge(&mut j, &[], Some(700 * MILLISECOND)),
+            (Health::Degraded, vec![Reason::Starved, Reason::Slow])
+        );
         judge(&mut j, &[], Some(SECOND));
-        assert_eq!(judge(&mut j, &[], Some(SECOND)).0, State::Healthy);
+        assert_eq!(judge(&mut j, &[], Some(SECOND)).0, Health::Healthy);
     }
 
     #[test]
@@ -419,38 +422,42 @@ mod tests {
             ..Present::default()
         };
         let present = at(3 * SECOND - 1, 5, false);
-        assert_eq!(j.look(&present, &LIMITS).map(|c| c.new), Some(State::Healthy), "not playing for two seconds yet");
-        assert_eq!(j.look(&Present { pace: SECOND, now: 3 * SECOND, ..present }, &LIMITS), None, "slow media");
-        assert_eq!(j.look(&Present { playing_since: None, now: 9 * SECOND, ..present }, &LIMITS), None, "paused");
         assert_eq!(
-            j.look(&Present { ended: true, now: 9 * SECOND, ..present }, &LIMITS).map(|c| c.new),
-            Some(State::Eos)
+            j.look(&present, &TOLERANCE).map(|c| c.new),
+            Some(Health::Healthy),
+            "not playing for two seconds yet"
         );
-        let change = j.look(&at(3 * SECOND, 5, false), &LIMITS).expect("a stall");
-        assert_eq!((change.old, change.new, change.since), (State::Eos, State::Stalled, 3 * SECOND));
+        assert_eq!(j.look(&Present { pace: SECOND, now: 3 * SECOND, ..present }, &TOLERANCE), None, "slow media");
+        assert_eq!(j.look(&Present { playing_since: None, now: 9 * SECOND, ..present }, &TOLERANCE), None, "paused");
+        assert_eq!(
+            j.look(&Present { ended: true, now: 9 * SECOND, ..present }, &TOLERANCE).map(|c| c.new),
+            Some(Health::Eos)
+        );
+        let change = j.look(&at(3 * SECOND, 5, false), &TOLERANCE).expect("a stall");
+        assert_eq!((change.old, change.new, change.since), (Health::Eos, Health::Stalled, 3 * SECOND));
         assert_eq!(change.reasons.iter().collect::<Vec<_>>(), [Reason::Stalled, Reason::Starved]);
-        assert_eq!(j.look(&at(4 * SECOND, 5, false), &LIMITS), None, "one message each way");
+        assert_eq!(j.look(&at(4 * SECOND, 5, false), &TOLERANCE), None, "one message each way");
         assert_eq!(j.stalled(4 * SECOND), 3 * SECOND);
-        assert_eq!(j.look(&at(5 * SECOND, 5 * SECOND, true), &LIMITS).map(|c| c.new), Some(State::Healthy));
+        assert_eq!(j.look(&at(5 * SECOND, 5 * SECOND, true), &TOLERANCE).map(|c| c.new), Some(Health::Healthy));
         assert_eq!(j.stalled(6 * SECOND), 4 * SECOND);
-        let change = j.look(&at(7 * SECOND, 5 * SECOND, true), &LIMITS).expect("another stall");
+        let change = j.look(&at(7 * SECOND, 5 * SECOND, true), &TOLERANCE).expect("another stall");
         assert_eq!(change.reasons.iter().collect::<Vec<_>>(), [Reason::Stalled, Reason::Backpressure]);
-        let never = Limits { stall_timeout: 0, ..LIMITS };
-        assert_eq!(j.look(&at(99 * SECOND, 5 * SECOND, true), &never).map(|c| c.new), Some(State::Healthy));
+        let never = Tolerance { stall_timeout: 0, ..TOLERANCE };
+        assert_eq!(j.look(&at(99 * SECOND, 5 * SECOND, true), &never).map(|c| c.new), Some(Health::Healthy));
     }
 
     #[test]
     fn an_error_outlives_the_end_it_brings() {
         let mut j = Judge::new(0);
         let failed = Present { failed: true, ended: true, activity: Some(1), ..Present::default() };
-        let change = j.look(&failed, &LIMITS).expect("a change");
-        assert_eq!((change.new, change.reasons), (State::Unhealthy, [Reason::FlowError].into_iter().collect()));
+        let change = j.look(&failed, &TOLERANCE).expect("a change");
+        assert_eq!((change.new, change.reasons), (Health::Unhealthy, [Reason::FlowError].into_iter().collect()));
     }
 
     #[test]
     fn a_full_queue_behind_a_source_that_cannot_wait_is_told_before_it_overflows() {
         let mut j = Judge::new(0);
-        let change = j.look(&Present { overrunning: true, activity: Some(1), ..Present::default() }, &LIMITS);
-        assert_eq!(change.map(|c| (c.new, c.reasons.contains(Reason::Backpressure))), Some((State::Degraded, true)));
+        let change = j.look(&Present { overrunning: true, activity: Some(1), ..Present::default() }, &TOLERANCE);
+        assert_eq!(change.map(|c| (c.new, c.reasons.contains(Reason::Backpressure))), Some((Health::Degraded, true)));
     }
 }

@@ -13,7 +13,7 @@ use crate::logic::sync::{Mutex, lock};
 pub const PAGE: u64 = 4096;
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
-/// What a machine that could not be read counts as.
+/// The memory of a machine that could not be read.
 const UNKNOWN_MACHINE: u64 = 4 * GIB;
 /// Whatever the policy says, frames get this much.
 pub const LEAST_LIMIT: u64 = 64 * MIB;
@@ -64,7 +64,7 @@ impl Policy {
     }
 }
 
-/// What asks for memory, which decides whether the cache gives way to it.
+/// Who asks for memory, which decides whether the cache gives way to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Class {
     /// Queues and frames in flight: the cache is asked to give way before this is denied.
@@ -258,7 +258,7 @@ impl Drop for Charge {
     }
 }
 
-/// What a queue may hold of memory that others allocated. Resized as the queue's limit changes; given back on drop.
+/// A queue's right to hold memory that others allocated. Resized as the queue's limit changes; given back on drop.
 #[derive(Debug)]
 pub struct Lease {
     budget: Arc<Budget>,

@@ -1,13 +1,13 @@
-//! What happens when the system runs low: the budget's limit falls, and comes back when there has been calm.
+//! The budget's limit when the system runs low on memory: it falls, and comes back after calm.
 
 use crate::logic::clock::{Nanos, SECOND};
 
-/// Available memory is looked at so often.
+/// Available memory is looked at this often.
 pub const LOOK_INTERVAL: Nanos = SECOND;
-/// Calm for so long, part of the limit comes back.
+/// After this much calm a part of the limit comes back.
 const CALM: Nanos = 10 * SECOND;
 
-/// How the system is off.
+/// The memory that the system has left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Supply {
     /// More is available than the reserve.

@@ -1,6 +1,9 @@
 //! The memory of the machine: RAM and every cgroup limit above the process, version 1 or 2.
 
+use std::io;
 use std::path::{Path, PathBuf};
+
+use once_cell::sync::OnceCell;
 
 /// Where the effective figure came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +27,7 @@ pub struct Machine {
     pub available: Option<u64>,
     /// The smallest of RAM and all limits, or the override. None when nothing could be read.
     pub effective: Option<u64>,
-    /// What decided `effective`.
+    /// Where `effective` came from.
     pub source: Source,
 }
 
@@ -35,7 +38,11 @@ impl Machine {
         system.refresh_memory();
         let known = |bytes: u64| Some(bytes).filter(|b| *b > 0);
         let (total, available) = (known(system.total_memory()), known(system.available_memory()));
-        let machine = Self::new(total, available, Path::new("/"));
+        // Hierarchies stay where they are mounted. Where that could not be read, it is tried again at the next look.
+        static MOUNTS: OnceCell<Vec<Mount>> = OnceCell::new();
+        let root = Path::new("/");
+        let mounts = MOUNTS.get_or_try_init(|| mounts(root)).map_or(&[][..], Vec::as_slice);
+        let machine = Self::with_limits(total, available, cgroup_limits(root, mounts));
         match bytes_variable("STEADY_ASSUME_MEMORY", |name| std::env::var(name).ok()) {
             Some(bytes) => machine.assuming(bytes),
             None => machine,
@@ -44,8 +51,12 @@ impl Machine {
 
     /// The facts for RAM as given and the cgroups found under `root` (`/`, or a copy of the files for tests).
     pub fn new(total: Option<u64>, available: Option<u64>, root: &Path) -> Self {
+        Self::with_limits(total, available, cgroup_limits(root, &mounts(root).unwrap_or_default()))
+    }
+
+    fn with_limits(total: Option<u64>, available: Option<u64>, limits: Vec<Limit>) -> Self {
         let mut machine = Self { total, available, effective: total, source: Source::Total };
-        for limit in cgroup_limits(root) {
+        for limit in limits {
             if machine.effective.is_none_or(|e| limit.bytes < e) {
                 machine.effective = Some(limit.bytes);
                 machine.source = Source::Cgroup(limit.file);
@@ -102,23 +113,23 @@ struct Limit {
 }
 
 /// Names that differ between the versions.
+#[derive(Debug, PartialEq, Eq)]
 struct Version {
     /// `memory.high` does not kill, but throttles whoever passes it to a crawl, so it binds as well.
     limits: &'static [&'static str],
     usage: &'static str,
     inactive: &'static str,
 }
-const V1: Version =
+static V1: Version =
     Version { limits: &["memory.limit_in_bytes"], usage: "memory.usage_in_bytes", inactive: "total_inactive_file " };
-const V2: Version =
+static V2: Version =
     Version { limits: &["memory.max", "memory.high"], usage: "memory.current", inactive: "inactive_file " };
 
 /// Version 1 says "no limit" with the largest page-aligned number; anything of that order is no limit.
 const SENTINEL: u64 = 1 << 60;
 
-fn cgroup_limits(root: &Path) -> Vec<Limit> {
-    let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap_or_default();
-    let (groups, mounts) = (read("proc/self/cgroup"), read("proc/self/mountinfo"));
+fn cgroup_limits(root: &Path, mounts: &[Mount]) -> Vec<Limit> {
+    let groups = std::fs::read_to_string(root.join("proc/self/cgroup")).unwrap_or_default();
     let mut limits = Vec::new();
     for line in groups.lines() {
         // hierarchy-ID:controllers:path; version 2 has no controllers here.
@@ -129,7 +140,7 @@ fn cgroup_limits(root: &Path) -> Vec<Limit> {
             list if list.split(',').any(|c| c == "memory") => &V1,
             _ => continue,
         };
-        let Some(mount) = mounts.lines().filter_map(Mount::parse).find(|m| m.is_memory_of(version)) else { continue };
+        let Some(mount) = mounts.iter().find(|mount| mount.version == version) else { continue };
         // A container may see only its own part of the tree: then the mount's root is a prefix of the path, or the
         // path cannot be reached and the mount point itself is the nearest group.
         let below = Path::new(path).strip_prefix(&mount.root).unwrap_or(Path::new(""));
@@ -154,29 +165,34 @@ fn read_limit(file: PathBuf, folder: &Path, version: &Version) -> Option<Limit> 
     Some(Limit { bytes, free, file })
 }
 
-/// The parts of a mountinfo line that matter here (proc(5)).
-struct Mount<'a> {
+/// A place where a hierarchy that accounts for memory is mounted.
+#[derive(Debug)]
+struct Mount {
+    /// The group that is mounted.
     root: PathBuf,
     point: String,
-    kind: &'a str,
-    options: &'a str,
+    version: &'static Version,
 }
 
-impl<'a> Mount<'a> {
-    fn parse(line: &'a str) -> Option<Self> {
+/// All of them, as proc(5) describes them.
+fn mounts(root: &Path) -> io::Result<Vec<Mount>> {
+    Ok(std::fs::read_to_string(root.join("proc/self/mountinfo"))?.lines().filter_map(Mount::parse).collect())
+}
+
+impl Mount {
+    /// None if a line of mountinfo is about something else.
+    fn parse(line: &str) -> Option<Self> {
         let (before, after) = line.split_once(" - ")?;
         let mut before = before.split(' ').skip(3);
         let (root, point) = (before.next()?, before.next()?);
         let mut after = after.split(' ');
         let (kind, _source, options) = (after.next()?, after.next()?, after.next().unwrap_or(""));
-        Some(Self { root: unescape(root).into(), point: unescape(point), kind, options })
-    }
-
-    fn is_memory_of(&self, version: &Version) -> bool {
-        match version.usage == V2.usage {
-            true => self.kind == "cgroup2",
-            false => self.kind == "cgroup" && self.options.split(',').any(|o| o == "memory"),
-        }
+        let version = match kind {
+            "cgroup2" => &V2,
+            "cgroup" if options.split(',').any(|option| option == "memory") => &V1,
+            _ => return None,
+        };
+        Some(Self { root: unescape(root).into(), point: unescape(point), version })
     }
 }
 

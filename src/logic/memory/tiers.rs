@@ -1,6 +1,6 @@
 //! How many raw frames a queue holds on a machine of a given size.
 
-/// What flows through a queue, as far as its size is concerned.
+/// The place of a queue in an export, as far as its size depends on it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// Frames between a renderer and an encoder.

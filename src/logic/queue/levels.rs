@@ -4,7 +4,7 @@ use crate::logic::clock::Nanos;
 
 /// A level or a set of limits. In limits and thresholds 0 means "none".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
+pub struct Level {
     /// Buffers; a list counts each of its buffers.
     pub buffers: u64,
     /// Bytes.
@@ -13,48 +13,48 @@ pub struct Size {
     pub time: Nanos,
 }
 
-impl Size {
+impl Level {
     fn dimensions(&self) -> [u64; 3] {
         [self.buffers, self.bytes, self.time]
     }
 
     /// Whether a level has come up to any of `limits`.
-    pub fn reaches(&self, limits: &Size) -> bool {
+    pub fn reaches(&self, limits: &Level) -> bool {
         self.reached(limits).contains(&true)
     }
 
     /// Which of `limits` (buffers, bytes, time) a level has come up to.
-    pub fn reached(&self, limits: &Size) -> [bool; 3] {
+    pub fn reached(&self, limits: &Level) -> [bool; 3] {
         let (level, limits) = (self.dimensions(), limits.dimensions());
         std::array::from_fn(|i| limits[i] > 0 && level[i] >= limits[i])
     }
 
     /// Whether a level is below any of `thresholds`.
-    pub fn is_short_of(&self, thresholds: &Size) -> bool {
+    pub fn is_short_of(&self, thresholds: &Level) -> bool {
         let (level, thresholds) = (self.dimensions(), thresholds.dimensions());
         (0..3).any(|i| level[i] < thresholds[i])
     }
 
     /// The fullest dimension as a part of its limit; 0 without limits.
-    pub fn fill(&self, limits: &Size) -> f64 {
+    pub fn fill(&self, limits: &Level) -> f64 {
         let (level, limits) = (self.dimensions(), limits.dimensions());
         (0..3).filter(|i| limits[*i] > 0).map(|i| level[i] as f64 / limits[i] as f64).fold(0.0, f64::max)
     }
 
     /// Whether there is room for a quarter of the limits (one buffer at least), which makes waking a producer pay.
-    pub fn leaves_room_worth_waking_for(&self, limits: &Size) -> bool {
+    pub fn leaves_room_worth_waking_for(&self, limits: &Level) -> bool {
         let (level, limits) = (self.dimensions(), limits.dimensions());
         (0..3).all(|i| limits[i] == 0 || level[i] < limits[i] - (limits[i] / 4).min(limits[i] - 1))
     }
 
     /// Whether any dimension is larger than in `other`.
-    pub fn exceeds(&self, other: &Size) -> bool {
+    pub fn exceeds(&self, other: &Level) -> bool {
         self.buffers > other.buffers || self.bytes > other.bytes || self.time > other.time
     }
 
     /// The larger of both in each dimension.
-    pub fn max(&self, other: &Size) -> Size {
-        Size {
+    pub fn max(&self, other: &Level) -> Level {
+        Level {
             buffers: self.buffers.max(other.buffers),
             bytes: self.bytes.max(other.bytes),
             time: self.time.max(other.time),
@@ -66,8 +66,8 @@ impl Size {
 mod tests {
     use super::*;
 
-    fn size(buffers: u64, bytes: u64, time: u64) -> Size {
-        Size { buffers, bytes, time }
+    fn size(buffers: u64, bytes: u64, time: u64) -> Level {
+        Level { buffers, bytes, time }
     }
 
     #[test]
@@ -76,16 +76,16 @@ mod tests {
         assert!(!size(3, 1 << 40, 99).reaches(&limits));
         assert_eq!(size(4, 0, 100).reached(&limits), [true, false, true]);
         assert!(size(0, 0, 100).reaches(&limits));
-        assert!(!size(9, 9, 9).reaches(&Size::default()));
+        assert!(!size(9, 9, 9).reaches(&Level::default()));
         assert_eq!(size(2, 7, 75).fill(&limits), 0.75);
-        assert_eq!(size(2, 7, 75).fill(&Size::default()), 0.0);
+        assert_eq!(size(2, 7, 75).fill(&Level::default()), 0.0);
     }
 
     #[test]
     fn a_threshold_in_any_dimension_holds_back() {
         assert!(size(1, 5, 0).is_short_of(&size(2, 0, 0)));
         assert!(!size(2, 0, 0).is_short_of(&size(2, 0, 0)));
-        assert!(!size(0, 0, 0).is_short_of(&Size::default()));
+        assert!(!size(0, 0, 0).is_short_of(&Level::default()));
     }
 
     #[test]

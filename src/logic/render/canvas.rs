@@ -1,14 +1,14 @@
-//! Where a picture is written to: rows of RGBA bytes with straight alpha.
+//! The memory of a picture: rows of RGBA bytes with straight alpha.
 
 use std::ops::Range;
 
 /// Bytes per pixel.
-pub const BPP: usize = 4;
+pub(super) const BPP: usize = 4;
 
-/// How the bytes of a pixel follow each other in memory.
+/// The order of a pixel's bytes in memory.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Order {
-    /// Red first, alpha last: as it is drawn.
+    /// Red first, alpha last: the order in which pictures are drawn.
     #[default]
     Rgba,
     /// Blue first, alpha last.
@@ -40,8 +40,8 @@ pub enum CanvasError {
 
 /// RGBA rows of a picture of `width` × `height`, or of a horizontal band of it.
 ///
-/// A canvas arrives with old content: whoever draws writes every pixel of [`Canvas::rows`] and reads none before.
-/// Padding behind the rows is zeroed when the canvas is made, so that the bytes of a buffer depend on the picture alone.
+/// A canvas arrives with old content: a scene writes every pixel of [`Canvas::rows`] and reads none before.
+/// Padding at the end of rows is zeroed when the canvas is made, so that the bytes of a buffer depend on the picture alone.
 #[derive(Debug)]
 pub struct Canvas<'a> {
     data: &'a mut [u8],

@@ -50,7 +50,7 @@ impl Cover {
     ///
     /// Each pixel is the mean of the area that it covers; where the picture is smaller, of the pixels between which it
     /// lies. Integers only.
-    pub fn filling(&self, width: u32, height: u32) -> Vec<[u8; 3]> {
+    pub(super) fn filling(&self, width: u32, height: u32) -> Vec<[u8; 3]> {
         let (from_w, from_h) = (u64::from(self.width), u64::from(self.height));
         let (w, h) = (u64::from(width.max(1)), u64::from(height.max(1)));
         // In 1/65536 of a source pixel: one step of the target, the same in both directions.

@@ -1,7 +1,7 @@
 //! The colours of a cover, as anchors of a palette that is visible on a dark picture.
 
+use super::colour::to_oklab;
 use super::cover::Cover;
-use super::palette::to_oklab;
 
 /// A cover is looked at as so many pixels a side.
 const SIDE: u32 = 24;

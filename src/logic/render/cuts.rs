@@ -1,4 +1,4 @@
-//! When a video cuts from one scene to the next: on beats, bars, where the music becomes another, or by the clock.
+//! When a video cuts from one scene to the next: on beats, bars, where the music changes, or by the clock.
 //!
 //! The cuts of a whole video are found before its first picture, from the timeline alone, so that each frame knows its
 //! scene whatever was drawn before.
@@ -15,25 +15,25 @@ const BEATS: u32 = 8;
 const BARS: u32 = 4;
 const SECTIONS: u32 = 1;
 const SECONDS: u32 = 10;
-/// Where the music has no beat for that many hops, other cuts stand in: as long as by the clock.
+/// Where the music has no beat for that many hops, as many as from cut to cut by the clock, other cuts stand in.
 const NO_BEAT: u64 = (SECONDS * HOPS_PER_SECOND) as u64;
 /// Seconds from cut to cut at least, and from the last one to the end. Pictures that change altogether several times a
 /// second are unpleasant, and dangerous for some people: WCAG 2.3.1 draws the line at three flashes a second.
 const SHORTEST_S: u128 = 1;
 
-/// What a cut waits for.
+/// How cuts are chosen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Switch {
-    /// There are no cuts.
+    /// No cuts at all.
     #[default]
     Manual,
-    /// So many beats.
+    /// After so many beats.
     Beat,
-    /// So many bars.
+    /// After so many bars.
     Bar,
-    /// So many sections.
+    /// After so many sections.
     Energy,
-    /// So many seconds.
+    /// After so many seconds.
     Time,
 }
 
@@ -54,7 +54,7 @@ impl fmt::Display for Switch {
     }
 }
 
-/// What is to be known of the music.
+/// The places in a piece of music at which cuts can lie.
 #[derive(Debug, Clone, Copy)]
 pub struct Music<'a> {
     /// The hop of each beat, in order.
@@ -63,11 +63,11 @@ pub struct Music<'a> {
     pub bars: &'a [u32],
     /// The hop at which each section but the first begins, in order.
     pub sections: &'a [u32],
-    /// Hops there are.
+    /// Its length in hops.
     pub hops: u64,
 }
 
-/// The first frame behind each cut, in order, for a video on `grid` with `total` frames, where that is known. `every` is
+/// The first frame after each cut, in order, for a video on `grid` with `total` frames, where that is known. `every` is
 /// how many beats, bars, sections or seconds there are from cut to cut, 0 for the usual number.
 ///
 /// A cut lies on the first frame whose middle is not before its moment. In stretches of more than ten seconds without a
@@ -142,7 +142,7 @@ fn by_the_clock(span: Range<u64>, seconds: u64) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logic::render::scene::HopTime;
+    use crate::logic::audio::hops::HopTime;
     use proptest::prelude::*;
 
     const MINUTE: u64 = 6001;

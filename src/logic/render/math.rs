@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use crate::logic::audio::features::FULL;
+
 const STEPS: usize = 4096;
 
 static SINE: LazyLock<[f32; STEPS + 1]> =
@@ -35,15 +37,29 @@ pub fn fall(t: f32) -> f32 {
     u4 * u4
 }
 
-/// 3t² − 2t³ between 0 and 1, flat outside.
+/// 3t² − 2t³ between 0 and 1, constant outside.
 #[inline(always)]
-pub fn ease(t: f32) -> f32 {
+pub fn smoothstep(t: f32) -> f32 {
     let t = t.clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
 }
 
+/// A level as a part of the full one, 0.0 ..= 1.0.
+#[inline(always)]
+pub fn of_full(level: u16) -> f32 {
+    f32::from(level) / f32::from(FULL)
+}
+
+/// Weights of four neighbouring values for a point at t in 0.0 ..= 1.0 between the middle two: six times the uniform
+/// cubic B-spline, which is smooth and never beyond the values it follows.
+#[inline(always)]
+pub fn spline(t: f32) -> [f32; 4] {
+    let (t2, t3, u) = (t * t, t * t * t, 1.0 - t);
+    [u * u * u, 3.0 * t3 - 6.0 * t2 + 4.0, -3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0, t3]
+}
+
 /// A well-mixed number for lane `lane` of item `index` under `seed` (the finaliser of splitmix64, Steele et al. 2014).
-pub fn hash(seed: u64, index: u64, lane: u64) -> u64 {
+fn hash(seed: u64, index: u64, lane: u64) -> u64 {
     let mut x = seed ^ index.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ lane.wrapping_mul(0xd1b5_4a32_d192_ed03);
     for _ in 0..2 {
         x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);

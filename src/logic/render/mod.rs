@@ -3,20 +3,22 @@
 //! A picture is a pure function of (window, frame, look): no scene keeps a history, so frames can be drawn in any
 //! order, on any thread and in horizontal bands, and have the same bytes on every CPU.
 
-pub mod backdrop;
+mod backdrop;
 pub mod canvas;
 mod capsule;
+mod colour;
 pub mod cover;
 mod cover_colours;
 pub mod cuts;
-mod draw;
+mod field;
+mod glyphs;
+pub mod look;
 mod math;
 pub mod palette;
 pub mod programme;
 mod progress_bar;
 pub mod scene;
-mod scenes;
+pub mod scenes;
 pub mod schedule;
-mod soft;
-mod text;
+mod shapes;
 mod transparent;

@@ -1,20 +1,22 @@
 //! Which scenes a video shows, one after the other.
 
 use super::canvas::Canvas;
-use super::scene::{self, Frame, Look, Reach, Scene, SceneInfo, Scratch, UnknownScene};
-use crate::logic::audio::features::Window;
+use super::look::Look;
+use super::scene::{Frame, Reach, Scene, Scratch};
+use super::scenes::{self, SceneInfo, UnknownScene};
+use crate::logic::audio::features::HopWindow;
 
-/// The scenes called `list`, names or indices with commas between them. Where it names none: all there are, in the order
-/// of the registry from `first` on.
+/// The scenes in `list`, names or indices with commas between them; if it is empty all of them, in the order of the
+/// registry from `first` on.
 pub fn find_all(list: &str, first: &SceneInfo) -> Result<Vec<&'static SceneInfo>, UnknownScene> {
     let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.is_empty() {
-        let mut all: Vec<_> = scene::scenes().iter().collect();
+        let mut all: Vec<_> = scenes::all().iter().collect();
         let at = all.iter().position(|scene| scene.name == first.name).unwrap_or(0);
         all.rotate_left(at);
         return Ok(all);
     }
-    names.into_iter().map(scene::find).collect()
+    names.into_iter().map(scenes::find).collect()
 }
 
 /// The scene of each frame of a video.
@@ -25,24 +27,24 @@ pub struct Programme {
 }
 
 impl Programme {
-    /// The first of `scenes` from frame 0 on, and the next at each of `cuts`, which are in order; behind the last scene the
+    /// The first of `scenes` from frame 0 on, and the next at each of `cuts`, which are in order; after the last scene the
     /// first comes again.
     pub fn new(scenes: Vec<&'static SceneInfo>, cuts: Vec<u64>) -> Self {
         debug_assert!(!scenes.is_empty() && cuts.is_sorted(), "no scenes, or cuts out of order");
         Self { scenes, cuts }
     }
 
-    /// What frame `n` shows.
+    /// The scene that frame `n` shows.
     pub fn scene(&self, n: u64) -> &'static SceneInfo {
         self.scenes[self.place(n)]
     }
 
-    /// Where in the list that is.
+    /// Its place in the list.
     fn place(&self, n: u64) -> usize {
         self.cuts.partition_point(|&cut| cut <= n) % self.scenes.len()
     }
 
-    /// Prepares those scenes that are shown for a look, each of them once.
+    /// Prepares the scenes that are shown for a look, each of them once.
     pub fn prepare(self, look: &Look) -> Box<dyn Scene> {
         Box::new(self.switched(look))
     }
@@ -80,7 +82,7 @@ impl Scene for Switched {
             .fold(nothing, |a, b| Reach { before: a.before.max(b.before), after: a.after.max(b.after) })
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let scene = &self.prepared[self.places[self.programme.place(frame.n)]];
         scene.render(frame, window, scratch, canvas);
     }
@@ -89,25 +91,26 @@ impl Scene for Switched {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logic::audio::hops::HopTime;
 
     fn names(list: &str) -> Vec<&'static str> {
-        let found = find_all(list, &scene::scenes()[2]).unwrap();
+        let found = find_all(list, &scenes::all()[2]).unwrap();
         found.into_iter().map(|scene| scene.name).collect()
     }
 
     #[test]
     fn a_list_has_names_and_indices_and_an_empty_one_is_all_scenes_from_the_first_one_on() {
         assert_eq!(names("stem-dots, 0,stem-dots"), ["stem-dots", "cover-pulse", "stem-dots"]);
-        let mut all: Vec<_> = scene::scenes().iter().map(|scene| scene.name).collect();
+        let mut all: Vec<_> = scenes::all().iter().map(|scene| scene.name).collect();
         all.rotate_left(2);
         assert_eq!((names(""), names(" , ")), (all.clone(), all));
-        let error = find_all("wave-line,disco", &scene::scenes()[0]).unwrap_err();
-        assert_eq!(error, scene::find("disco").unwrap_err());
+        let error = find_all("wave-line,disco", &scenes::all()[0]).unwrap_err();
+        assert_eq!(error, scenes::find("disco").unwrap_err());
     }
 
     #[test]
-    fn each_frame_has_the_scene_behind_the_last_cut_and_the_list_begins_anew() {
-        let programme = Programme::new(find_all("1,2", &scene::scenes()[0]).unwrap(), vec![30, 90, 91]);
+    fn each_frame_has_the_scene_after_the_last_cut_and_the_list_begins_anew() {
+        let programme = Programme::new(find_all("1,2", &scenes::all()[0]).unwrap(), vec![30, 90, 91]);
         let shown = [0, 29, 30, 89, 90, 91, 5000].map(|n| programme.scene(n).name);
         assert_eq!(shown.map(|name| name == "bars-mirror"), [true, true, false, false, true, false, false]);
     }
@@ -119,17 +122,17 @@ mod tests {
         let mut scratch = Scratch::default();
         let mut draw = |scene: &dyn Scene, n: u64| {
             let mut pixels = vec![0; 48 * 32 * 4];
-            let at = scene::HopTime::of_frame(n, 10, 1);
+            let at = HopTime::of_frame(n, 10, 1);
             let frame = Frame { n, total: Some(100), at, info: &info };
             scene.render(
                 &frame,
-                &Window::default(),
+                &HopWindow::default(),
                 &mut scratch,
                 &mut Canvas::new(&mut pixels, 48 * 4, 48, 32).unwrap(),
             );
             pixels
         };
-        let programme = Programme::new(find_all("", &scene::scenes()[1]).unwrap(), vec![10, 20, 40, 50, 70]);
+        let programme = Programme::new(find_all("", &scenes::all()[1]).unwrap(), vec![10, 20, 40, 50, 70]);
         let switched = programme.clone().prepare(&look);
         for n in (0..80).rev().step_by(3).chain([9, 10, 70, 0, 69]) {
             let alone = programme.scene(n).prepare(&look);
@@ -141,10 +144,10 @@ mod tests {
     fn only_what_is_shown_is_prepared_and_that_once() {
         let look = Look::new(48, 32).unwrap();
         let switched = |list: &str, cuts: &[u64]| {
-            let switched = Programme::new(find_all(list, &scene::scenes()[0]).unwrap(), cuts.to_vec()).switched(&look);
+            let switched = Programme::new(find_all(list, &scenes::all()[0]).unwrap(), cuts.to_vec()).switched(&look);
             (switched.prepared.len(), switched.reach())
         };
-        let alone = |name: &str| scene::find(name).unwrap().prepare(&look).reach();
+        let alone = |name: &str| scenes::find(name).unwrap().prepare(&look).reach();
         assert!(alone("stem-dots").before > alone("bars-mirror").before);
         assert_eq!(switched("bars-mirror,stem-dots", &[]), (1, alone("bars-mirror")));
         assert_eq!(switched("bars-mirror,stem-dots,bars-mirror", &[5, 9]), (2, alone("stem-dots")));

@@ -1,10 +1,11 @@
 //! A line at the lower edge that says how far the music is, over any scene.
 
 use super::canvas::Canvas;
-use super::draw::{Pixel, cover, over, pixel, span};
-use super::palette::{self, from_hex};
-use super::scene::{Frame, Look, Reach, Scene, Scratch};
-use crate::logic::audio::features::Window;
+use super::colour::{from_hex, mix};
+use super::look::Look;
+use super::scene::{Frame, Reach, Scene, Scratch};
+use super::shapes::{Pixel, coverage, over, pixel, span};
+use crate::logic::audio::features::HopWindow;
 
 /// Margin at the sides and below, and half the line's thickness, in units of the shorter side.
 const MARGIN: f32 = 0.05;
@@ -31,8 +32,8 @@ impl WithProgress {
             right: w - MARGIN * unit,
             middle: h - 0.6 * MARGIN * unit,
             half: (HALF * unit).max(0.75),
-            done: pixel(palette::mix(look.palette.at(0.6), white, 0.25)),
-            rest: pixel(palette::mix(from_hex(0x07_090e), look.palette.at(0.5), 0.30)),
+            done: pixel(mix(look.palette.at(0.6), white, 0.25)),
+            rest: pixel(mix(from_hex(0x07_090e), look.palette.at(0.5), 0.30)),
         }
     }
 }
@@ -42,7 +43,7 @@ impl Scene for WithProgress {
         self.scene.reach()
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         self.scene.render(frame, window, scratch, canvas);
         let Some(total) = frame.total else { return };
         let part = ((frame.n as f32 + 0.5) / total.max(1) as f32).clamp(0.0, 1.0);
@@ -58,8 +59,8 @@ impl Scene for WithProgress {
                 let x = x as f32 + 0.5;
                 // The line has round ends.
                 let dx = (self.left - x).max(x - self.right).max(0.0);
-                let covers = cover((dx * dx + dy * dy).sqrt() - self.half);
-                over(below, if x <= head { self.done } else { self.rest }, covers);
+                let coverage = coverage((dx * dx + dy * dy).sqrt() - self.half);
+                over(below, if x <= head { self.done } else { self.rest }, coverage);
             }
         }
     }

@@ -3,11 +3,11 @@
 //! Any scene can be drawn so. It is drawn on black and on white: where both are the same, the scene is opaque, and the
 //! more of the white comes through, the more of anything will.
 
-use super::backdrop::Background;
 use super::canvas::{BPP, Canvas};
-use super::palette::from_hex;
-use super::scene::{Frame, Look, Reach, Scene, Scratch};
-use crate::logic::audio::features::Window;
+use super::colour::from_hex;
+use super::look::{Background, Look};
+use super::scene::{Frame, Reach, Scene, Scratch};
+use crate::logic::audio::features::HopWindow;
 
 /// Rows that are drawn at a time, so that both pictures stay in the cache.
 const BAND: u32 = 64;
@@ -33,7 +33,7 @@ impl Scene for Transparent {
         self.on_black.reach()
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let (width, height, rows) = (canvas.width(), canvas.height(), canvas.rows());
         let stride = width as usize * BPP;
         let mut second = std::mem::take(&mut scratch.second);

@@ -3,7 +3,8 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use gststeady::logic::audio::analyze::{Analysis, Analyzer, Normalize, Options};
+use gststeady::logic::audio::analyze::Analyzer;
+use gststeady::logic::audio::options::{Analysis, Normalize, Options};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline_file::NewFile;
 

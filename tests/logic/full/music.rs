@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gststeady::logic::audio::analyze::Analyzer;
-use gststeady::logic::audio::features::{FULL, Window};
+use gststeady::logic::audio::features::{FULL, HopWindow};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 
@@ -57,7 +57,7 @@ fn analyze(rate: u32, mono: &[i16]) -> Timeline {
 /// Where the onsets of a range, or of several, jump up by an eighth of a full one, in seconds.
 fn onsets(timeline: &Timeline) -> Vec<f64> {
     let count = timeline.info().hops as i64;
-    let mut window = Window::default();
+    let mut window = HopWindow::default();
     timeline.read(0, count as usize, &mut window, &mut Vec::new()).unwrap();
     let rise = |hop: i64| {
         let (now, before) = (window.hop(hop).onsets, window.hop(hop - 1).onsets);

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gststeady::logic::commit::fake::FakeDirectory;
-use gststeady::logic::commit::faults::{Fault, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, OnExists, begin};
+use gststeady::logic::recording::storage::fake::FakeDirectory;
+use gststeady::logic::recording::storage::faults::{Fault, Faults, FaultyDirectory};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, OnExists, begin};
 
 use crate::recording::{Dice, Run, THRESHOLD, UTC, content, options, record};
 

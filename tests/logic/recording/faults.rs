@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gststeady::logic::clock::MILLISECOND;
-use gststeady::logic::commit::fake::{FakeDirectory, Limits};
-use gststeady::logic::commit::faults::{Call, Fault, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, FailureKind, OnExists, Options, begin};
+use gststeady::logic::recording::storage::fake::{FakeDirectory, Limits};
+use gststeady::logic::recording::storage::faults::{Call, Fault, Faults, FaultyDirectory};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, FailureKind, OnExists, Options, begin};
 
 use crate::recording::{self, Dice, Run, THRESHOLD, UTC, content, options, record, write_all};
 

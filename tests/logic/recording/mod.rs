@@ -1,4 +1,4 @@
-//! Recordings into a file system made of memory, for tests of `logic::commit`.
+//! Recordings into a file system made of memory, for tests of `logic::recording`.
 
 mod cuts;
 mod faults;
@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use gststeady::logic::clock::{MILLISECOND, Nanos};
-use gststeady::logic::commit::storage::{Directory, Errno};
-use gststeady::logic::commit::{Durability, Failure, OnExists, Options, Recording, begin};
+use gststeady::logic::recording::storage::{Directory, Errno};
+use gststeady::logic::recording::{Durability, Failure, OnExists, Options, Recording, begin};
 
 pub const THRESHOLD: u64 = 8192;
 pub const UTC: u64 = 1_769_903_999;

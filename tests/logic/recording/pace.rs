@@ -6,10 +6,10 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use gststeady::logic::clock::{Clock, MILLISECOND, MonotonicClock, Nanos};
-use gststeady::logic::commit::fake::FakeDirectory;
-use gststeady::logic::commit::faults::{Call, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::Directory;
-use gststeady::logic::commit::{Durability, OnExists, Options, Recording, Session, SyncJob, WriteError};
+use gststeady::logic::recording::storage::Directory;
+use gststeady::logic::recording::storage::fake::FakeDirectory;
+use gststeady::logic::recording::storage::faults::{Call, Faults, FaultyDirectory};
+use gststeady::logic::recording::{Durability, OnExists, Options, Recording, Session, SyncJob, WriteError};
 
 use crate::common::gate::{Gate, Opener};
 use crate::recording::{self, THRESHOLD, UTC, options};

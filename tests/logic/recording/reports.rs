@@ -4,10 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use gststeady::logic::clock::{FakeClock, Nanos, SECOND};
-use gststeady::logic::commit::fake::FakeDirectory;
-use gststeady::logic::commit::faults::{Call, Faults, FaultyDirectory};
-use gststeady::logic::commit::storage::Directory;
-use gststeady::logic::commit::{Durability, OnExists, Report, Session, WriteError};
+use gststeady::logic::recording::storage::Directory;
+use gststeady::logic::recording::storage::fake::FakeDirectory;
+use gststeady::logic::recording::storage::faults::{Call, Faults, FaultyDirectory};
+use gststeady::logic::recording::{Durability, Notice, OnExists, Session, WriteError};
 
 use crate::recording::{self, THRESHOLD, UTC, options};
 
@@ -21,7 +21,7 @@ fn reports(
     min_free: u64,
     windows: usize,
     mut before: impl FnMut(usize),
-) -> Vec<(usize, Report)> {
+) -> Vec<(usize, Notice)> {
     let recording = recording::recording(directory, options(Durability::Sync, OnExists::Error));
     let session = Arc::new(Session::new(recording, clock, min_free));
     let (report, reported) = mpsc::channel();
@@ -33,7 +33,7 @@ fn reports(
         session.write(&[&[1; THRESHOLD as usize]], &mut 0).unwrap();
         loop {
             match reported.recv_timeout(PATIENCE).expect("the window's report") {
-                Report::Flushed { bytes, .. } => {
+                Notice::Flushed { bytes, .. } => {
                     assert_eq!(bytes, THRESHOLD);
                     break;
                 }
@@ -60,7 +60,7 @@ fn a_disk_that_takes_more_than_ten_seconds_is_reported_once() {
         });
         let disk = FaultyDirectory::new(Arc::new(FakeDirectory::default()), faults);
         let others = reports(Arc::new(disk), clock, 0, 5, |_| {});
-        let slow = |age: Nanos| (0, Report::Slow { age });
+        let slow = |age: Nanos| (0, Notice::Slow { age });
         assert_eq!(others, vec![slow(takes); times]);
     }
 }
@@ -71,7 +71,7 @@ fn low_space_is_reported_once_until_twice_as_much_was_free() {
     let free = [200, 100, 99, 50, 150, 199, 40, 200, 30, 30];
     let filled = disk.clone();
     let others = reports(Arc::new(disk), Arc::default(), 100, free.len(), |n| filled.set_free_space(free[n]));
-    let low = |available| Report::LowSpace { available };
+    let low = |available| Notice::LowSpace { available };
     assert_eq!(others, [(2, low(99)), (8, low(30))]);
 }
 

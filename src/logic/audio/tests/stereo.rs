@@ -98,7 +98,7 @@ fn hops_are_made_of_the_steps_that_a_file_can_give_back() {
         let song = song(44_100);
         let mut live = Live::new(44_100, 2, normalize).unwrap();
         live.push(&song);
-        let mut window = Window::default();
+        let mut window = HopWindow::default();
         live.read(0, live.hops() as usize, &mut window);
         for index in 0..live.hops() as i64 {
             let mut bytes = [0; record::LEN];

@@ -178,7 +178,7 @@ fn readers_never_see_a_count_out_of_balance() {
 
 #[test]
 fn a_probe_fits_in_32_kib() {
-    use crate::logic::health::histogram::BUCKETS;
+    use crate::logic::histogram::BUCKETS;
     let histograms = Quantity::ALL.len() * BUCKETS * (size_of::<u64>() + size_of::<u32>());
     let total = size_of::<Probe>() + size_of::<Tap>() + size_of::<Marks>() + histograms + 100 * size_of::<u64>();
     assert!(total <= 32 * 1024, "{total} bytes");

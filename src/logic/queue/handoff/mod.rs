@@ -22,11 +22,11 @@ mod models;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
-use super::levels::Size;
+use super::levels::Level;
 use super::ring::Ring;
-use crate::logic::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU32, Ordering, fence};
+use crate::logic::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering, fence};
 use crate::logic::sync::{Condvar, Mutex};
-use sides::{Limits, NO_TIME, Side};
+use sides::{AtomicLevel, RunningTime, Side};
 pub use sides::{Seen, Weight};
 use waiting::MOST_SPIN;
 pub use waiting::Waited;
@@ -41,13 +41,13 @@ pub struct Handoff<T> {
     tail: CachePadded<Side>,
     head: CachePadded<Side>,
     /// Running time at which the first data after a flush began.
-    start: AtomicI64,
+    start: RunningTime,
     /// The newest item is data: then thresholds hold back the consumer.
     ends_in_data: AtomicBool,
-    limits: Limits,
+    limits: AtomicLevel,
     /// Levels at which the producer wants to be told; see [`Handoff::set_marks`].
-    marks: Limits,
-    thresholds: Limits,
+    marks: AtomicLevel,
+    thresholds: AtomicLevel,
     has_thresholds: AtomicBool,
     gate: AtomicI32,
     sleep: Mutex<()>,
@@ -67,11 +67,11 @@ impl<T> Handoff<T> {
             ring: Ring::new(capacity),
             tail: CachePadded::new(Side::new()),
             head: CachePadded::new(Side::new()),
-            start: AtomicI64::new(NO_TIME),
+            start: RunningTime::none(),
             ends_in_data: AtomicBool::new(false),
-            limits: Limits::new(),
-            marks: Limits::new(),
-            thresholds: Limits::new(),
+            limits: AtomicLevel::new(),
+            marks: AtomicLevel::new(),
+            thresholds: AtomicLevel::new(),
             has_thresholds: AtomicBool::new(false),
             gate: AtomicI32::new(code),
             sleep: Mutex::new(()),
@@ -106,36 +106,36 @@ impl<T> Handoff<T> {
         }
     }
 
-    /// Limits in force; 0 = none.
-    pub fn limits(&self) -> Size {
+    /// AtomicLevel in force; 0 = none.
+    pub fn limits(&self) -> Level {
         self.limits.get()
     }
 
     /// Sets the limits and lets both sides look again.
-    pub fn set_limits(&self, limits: Size) {
+    pub fn set_limits(&self, limits: Level) {
         self.limits.set(limits);
         self.wake_all();
     }
 
     /// Whether a level has come up to the marks.
-    pub fn reaches_marks(&self, level: &Size) -> bool {
+    pub fn reaches_marks(&self, level: &Level) -> bool {
         level.reaches(&self.marks.get())
     }
 
     /// Sets marks that the producer compares levels with; 0 = none.
-    pub fn set_marks(&self, marks: Size) {
+    pub fn set_marks(&self, marks: Level) {
         self.marks.set(marks);
     }
 
     /// Levels below which the consumer waits; 0 = none.
-    pub fn thresholds(&self) -> Size {
+    pub fn thresholds(&self) -> Level {
         self.thresholds.get()
     }
 
     /// Sets the thresholds and lets both sides look again.
-    pub fn set_thresholds(&self, thresholds: Size) {
+    pub fn set_thresholds(&self, thresholds: Level) {
         self.thresholds.set(thresholds);
-        self.has_thresholds.store(thresholds != Size::default(), Ordering::Release);
+        self.has_thresholds.store(thresholds != Level::default(), Ordering::Release);
         self.wake_all();
     }
 
@@ -158,11 +158,11 @@ impl<T> Handoff<T> {
 
     /// The running time that the consumer has reached.
     pub fn head_time(&self) -> Option<i64> {
-        Some(self.head.time.load(Ordering::Acquire)).filter(|time| *time != NO_TIME)
+        self.head.time.get()
     }
 
     /// The level now.
-    pub fn level(&self) -> Size {
+    pub fn level(&self) -> Level {
         self.level_since(&self.see_head())
     }
 
@@ -171,22 +171,22 @@ impl<T> Handoff<T> {
         Seen {
             buffers: self.head.buffers.load(Ordering::Acquire),
             bytes: self.head.bytes.load(Ordering::Acquire),
-            time: self.head.time.load(Ordering::Acquire),
+            time: self.head.time.get(),
         }
     }
 
     /// The level against an earlier reading of the consumer's counters.
-    pub fn level_since(&self, seen: &Seen) -> Size {
+    pub fn level_since(&self, seen: &Seen) -> Level {
         let buffers = self.tail.buffers.load(Ordering::Acquire).saturating_sub(seen.buffers);
         if buffers == 0 {
-            return Size::default();
+            return Level::default();
         }
         let bytes = self.tail.bytes.load(Ordering::Acquire).saturating_sub(seen.bytes);
-        let tail = self.tail.time.load(Ordering::Acquire);
+        let tail = self.tail.time.get();
         // Until something came out, time is counted from where the first data began.
-        let from = if seen.time == NO_TIME { self.start.load(Ordering::Acquire) } else { seen.time };
-        let time = if tail == NO_TIME || from == NO_TIME { 0 } else { tail.saturating_sub(from).max(0) as u64 };
-        Size { buffers, bytes, time }
+        let from = seen.time.or_else(|| self.start.get());
+        let time = tail.zip(from).map_or(0, |(tail, from)| tail.saturating_sub(from).max(0) as u64);
+        Level { buffers, bytes, time }
     }
 
     /// Whether a limit is reached.
@@ -211,10 +211,10 @@ impl<T> Handoff<T> {
     /// which the item begins and ends, where it has one.
     pub fn push(&self, item: T, weight: Weight, time: Option<(i64, i64)>) {
         if let Some((begin, end)) = time {
-            if self.start.load(Ordering::Relaxed) == NO_TIME {
-                self.start.store(begin, Ordering::Release);
+            if self.start.get().is_none() {
+                self.start.set(Some(begin));
             }
-            self.tail.time.store(end, Ordering::Release);
+            self.tail.time.set(Some(end));
         }
         self.ends_in_data.store(weight.buffers > 0, Ordering::Release);
         self.ring.push((item, weight));
@@ -237,7 +237,7 @@ impl<T> Handoff<T> {
         // negative, and whoever waits looks at the count, which then has both in it.
         let (item, weight) = self.ring.pop()?;
         if let Some(time) = time(&item) {
-            self.head.time.store(time, Ordering::Release);
+            self.head.time.set(Some(time));
         }
         self.head.pass(weight);
         Some((item, weight))
@@ -246,7 +246,7 @@ impl<T> Handoff<T> {
     /// Forgets all running times, as a flush does. Both sides must be kept out by the caller.
     pub fn reset_times(&self) {
         for time in [&self.tail.time, &self.head.time, &self.start] {
-            time.store(NO_TIME, Ordering::Release);
+            time.set(None);
         }
     }
 }

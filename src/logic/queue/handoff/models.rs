@@ -8,7 +8,7 @@ const BUFFER: Weight = Weight { buffers: 1, bytes: 1 };
 
 fn open(limit: u64) -> Arc<Handoff<u32>> {
     let handoff = Handoff::new(2, OPEN);
-    handoff.limits.set(Size { buffers: limit, ..Size::default() });
+    handoff.limits.set(Level { buffers: limit, ..Level::default() });
     Arc::new(handoff)
 }
 
@@ -84,7 +84,7 @@ fn loom_a_flush_ends_both_waits() {
             let left: Vec<u32> = std::iter::from_fn(|| h.pop(|_| None).map(|(i, _)| i)).collect();
             let all: Vec<u32> = seen.into_iter().chain(left).collect();
             assert_eq!(all, (0..pushed).collect::<Vec<_>>(), "nothing is lost, doubled or reordered");
-            assert_eq!(h.level(), Size::default());
+            assert_eq!(h.level(), Level::default());
         });
     }
 }

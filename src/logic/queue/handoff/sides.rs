@@ -1,9 +1,9 @@
-//! What each side counts, and the numbers both compare with.
+//! The counters of each side, and the numbers that both compare with.
 
-use super::super::levels::Size;
+use super::super::levels::Level;
 use crate::logic::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-/// What an item adds to the levels.
+/// The share of one item in the levels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
     /// Buffers: 1, the length of a list, or 0 for what is not data.
@@ -12,8 +12,24 @@ pub struct Weight {
     pub bytes: u64,
 }
 
-/// No running time known yet.
-pub(super) const NO_TIME: i64 = i64::MIN;
+/// A running time, or none yet, that one side sets and the other reads.
+#[derive(Debug)]
+pub(super) struct RunningTime(AtomicI64);
+
+impl RunningTime {
+    /// Before any running time: those lie within 292 years of zero.
+    const NONE: i64 = i64::MIN;
+
+    pub fn none() -> Self {
+        Self(AtomicI64::new(Self::NONE))
+    }
+    pub fn get(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Acquire)).filter(|time| *time != Self::NONE)
+    }
+    pub fn set(&self, time: Option<i64>) {
+        self.0.store(time.unwrap_or(Self::NONE), Ordering::Release);
+    }
+}
 
 /// Counters of one side.
 #[derive(Debug)]
@@ -21,8 +37,8 @@ pub(super) struct Side {
     pub items: AtomicU64,
     pub buffers: AtomicU64,
     pub bytes: AtomicU64,
-    /// Running time reached, or [`NO_TIME`].
-    pub time: AtomicI64,
+    /// Running time reached.
+    pub time: RunningTime,
 }
 
 impl Side {
@@ -31,7 +47,7 @@ impl Side {
             items: AtomicU64::new(0),
             buffers: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            time: AtomicI64::new(NO_TIME),
+            time: RunningTime::none(),
         }
     }
 
@@ -48,22 +64,22 @@ impl Side {
 
 /// Three numbers that are set rarely and read often.
 #[derive(Debug)]
-pub(super) struct Limits([AtomicU64; 3]);
+pub(super) struct AtomicLevel([AtomicU64; 3]);
 
-impl Limits {
+impl AtomicLevel {
     pub fn new() -> Self {
         Self(std::array::from_fn(|_| AtomicU64::new(0)))
     }
-    pub fn get(&self) -> Size {
+    pub fn get(&self) -> Level {
         let [buffers, bytes, time] = &self.0;
-        Size {
+        Level {
             buffers: buffers.load(Ordering::Relaxed),
             bytes: bytes.load(Ordering::Relaxed),
             time: time.load(Ordering::Relaxed),
         }
     }
-    pub fn set(&self, size: Size) {
-        for (cell, value) in self.0.iter().zip([size.buffers, size.bytes, size.time]) {
+    pub fn set(&self, level: Level) {
+        for (cell, value) in self.0.iter().zip([level.buffers, level.bytes, level.time]) {
             cell.store(value, Ordering::Relaxed);
         }
     }
@@ -75,5 +91,5 @@ impl Limits {
 pub struct Seen {
     pub(super) buffers: u64,
     pub(super) bytes: u64,
-    pub(super) time: i64,
+    pub(super) time: Option<i64>,
 }

@@ -7,7 +7,7 @@ const BUFFER: Weight = Weight { buffers: 1, bytes: 10 };
 
 fn open(limit: u64) -> Handoff<u64> {
     let handoff = Handoff::new(8, CLOSED);
-    handoff.set_limits(Size { buffers: limit, ..Size::default() });
+    handoff.set_limits(Level { buffers: limit, ..Level::default() });
     handoff.set_gate(OPEN);
     handoff
 }
@@ -16,20 +16,20 @@ fn open(limit: u64) -> Handoff<u64> {
 fn levels_are_the_difference_of_the_sides() {
     let h = open(4);
     h.push(1, BUFFER, Some((100, 150)));
-    assert_eq!(h.level(), Size { buffers: 1, bytes: 10, time: 50 }, "counted from the start of the first data");
+    assert_eq!(h.level(), Level { buffers: 1, bytes: 10, time: 50 }, "counted from the start of the first data");
     h.push(2, BUFFER, Some((150, 200)));
     h.push(3, Weight::default(), None);
     assert_eq!((h.items(), h.level().time), (3, 100));
     assert_eq!(h.pop(|_| Some(150)).map(|(i, _)| i), Some(1));
-    assert_eq!(h.level(), Size { buffers: 1, bytes: 10, time: 50 });
+    assert_eq!(h.level(), Level { buffers: 1, bytes: 10, time: 50 });
     h.pop(|_| Some(200));
-    assert_eq!((h.level(), h.items()), (Size::default(), 1));
+    assert_eq!((h.level(), h.items()), (Level::default(), 1));
 }
 
 #[test]
 fn thresholds_hold_back_data_but_neither_events_nor_a_full_queue() {
     let h = open(3);
-    h.set_thresholds(Size { buffers: 5, ..Size::default() });
+    h.set_thresholds(Level { buffers: 5, ..Level::default() });
     h.push(1, BUFFER, None);
     assert!(!h.is_ready());
     h.push(2, Weight::default(), None);
@@ -71,7 +71,7 @@ fn a_wait_for_room_ends_after_its_time() {
 fn everything_arrives_once_and_in_order_at_every_capacity() {
     for (limit, threshold) in [(1, 0), (2, 0), (2, 2), (3, 5), (64, 0), (64, 60), (300, 10)] {
         let h = open(limit);
-        h.set_thresholds(Size { buffers: threshold, ..Size::default() });
+        h.set_thresholds(Level { buffers: threshold, ..Level::default() });
         let sum = Counter::new(0);
         std::thread::scope(|scope| {
             scope.spawn(|| {

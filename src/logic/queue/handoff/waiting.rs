@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Handoff, OPEN};
 use crate::logic::clock::Nanos;
 use crate::logic::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::logic::sync::{Condvar, lock};
+use crate::logic::sync::{Condvar, lock, wait, wait_timeout};
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl<T> Handoff<T> {
             if self.producer_waits.load(Ordering::Relaxed) && !self.is_full() {
                 self.room.notify_one();
             }
-            guard = self.data.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner());
+            guard = wait(&self.data, guard);
         }
     }
 
@@ -136,13 +136,8 @@ impl<T> Handoff<T> {
                 self.data.notify_one();
             }
             match timeout {
-                None => guard = self.room.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner()),
-                Some(timeout) => {
-                    let (again, result) =
-                        self.room.wait_timeout(guard, timeout).unwrap_or_else(|poisoned| poisoned.into_inner());
-                    guard = again;
-                    timed_out = result.timed_out();
-                }
+                None => guard = wait(&self.room, guard),
+                Some(timeout) => (guard, timed_out) = wait_timeout(&self.room, guard, timeout),
             }
         }
     }

@@ -1,15 +1,17 @@
 //! Spectrum as glowing dots on thin stems; a dot that falls leaves a wedge of light behind.
 
-use crate::logic::audio::features::{BANDS, FULL, Window};
+use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::draw::{Pixel, annulus, cover, over, pixel, span};
-use crate::logic::render::math::{ease, fall, sine};
-use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
-use crate::logic::render::soft::{Grid, Layer, Node, node};
+use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::field::{Grid, Layer, Node, pack, split_planes};
+use crate::logic::render::look::Look;
+use crate::logic::render::math::{fall, of_full, sine, smoothstep};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
+use crate::logic::render::shapes::{Pixel, annulus, coverage, over, pixel, span};
 
-/// How many hops back a wedge looks for where its dot was.
+/// Hops ago at which a wedge looks where its dot was.
 const SMEAR: [i64; 4] = [3, 6, 11, 18];
 /// Shades of a stem from the floor to its head.
 const PARTS: usize = 64;
@@ -38,7 +40,7 @@ pub(super) struct StemDots {
 #[derive(Clone, Copy, Default)]
 struct Stem {
     height: f32,
-    /// Where the wedge above the head ends.
+    /// The upper end of the wedge above the head.
     tail: f32,
     /// Shades per pixel.
     parts: f32,
@@ -60,13 +62,11 @@ impl StemDots {
         let hue = |t: f32| look.palette.at(0.14 + 0.82 * t);
         let part = |s: usize| s as f32 / (stems - 1) as f32;
         let across = pitch * (stems - 1) as f32;
-        let colours: Vec<[f32; 3]> = (0..grid.columns())
-            .map(|c| {
-                let x = (c as u32 * grid.cell()) as f32 - left;
-                let fade = ease((x.min(across - x) + 0.06 * unit) / (0.14 * across));
-                light(grid, hue(x / across)).map(|v| v * fade)
-            })
-            .collect();
+        let glow = grid.planes(|x| {
+            let x = x - left;
+            let fade = smoothstep((x.min(across - x) + 0.06 * unit) / (0.14 * across));
+            light(grid, hue(x / across)).map(|v| v * fade)
+        });
         let (dark, white) = (from_hex(0x0b0d12), from_hex(0xffffff));
         Self {
             grid,
@@ -79,31 +79,31 @@ impl StemDots {
             tallest: (floor - 0.12 * h).min(1.1 * w).max(4.0),
             stem: ((unit * 0.0026) as i32).max(1),
             head: (unit * 0.0086).min(0.42 * pitch).max(1.0),
-            colours: (0..stems).map(|s| pixel(palette::mix(dark, hue(part(s)), 0.72))).collect(),
+            colours: (0..stems).map(|s| pixel(mix(dark, hue(part(s)), 0.72))).collect(),
             shaded: (0..stems * PARTS)
                 .map(|i| {
                     // Dim at the floor, bright at the head.
                     let shown = 0.24 + 0.52 * (i % PARTS) as f64 / PARTS as f64;
-                    pixel(palette::mix(dark, hue(part(i / PARTS)), shown))
+                    pixel(mix(dark, hue(part(i / PARTS)), shown))
                 })
                 .collect(),
-            heads: (0..stems).map(|s| pixel(palette::mix(hue(part(s)), white, 0.45))).collect(),
+            heads: (0..stems).map(|s| pixel(mix(hue(part(s)), white, 0.45))).collect(),
             lights: (0..stems).map(|s| light(grid, hue(part(s)))).collect(),
-            glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
+            glow,
         }
     }
 
-    fn height(&self, s: usize, at: HopTime, window: &Window, seconds: f32) -> f32 {
+    fn height(&self, s: usize, at: HopTime, window: &HopWindow, seconds: f32) -> f32 {
         let bands = s * BANDS / self.stems..(s + 1) * BANDS / self.stems;
         let level = bands.map(|band| at.level(window, |hop| hop.bands[band])).max().unwrap_or(0);
-        let level = f32::from(level) / f32::from(FULL);
+        let level = of_full(level);
         let x = s as f32 / self.stems as f32;
         let swell = 1.2 + 0.7 * sine(x * 1.3 - seconds * 0.10) + 0.5 * sine(x * 2.7 + seconds * 0.06);
         let idle = self.unit * 0.014 * swell + self.head;
         idle + (self.tallest - idle - self.head) * level * (0.38 + 0.62 * level)
     }
 
-    fn stems(&self, frame: &Frame<'_>, window: &Window) -> [Stem; BANDS] {
+    fn stems(&self, frame: &Frame<'_>, window: &HopWindow) -> [Stem; BANDS] {
         let seconds = frame.at.seconds();
         std::array::from_fn(|s| {
             if s >= self.stems {
@@ -125,15 +125,13 @@ impl Scene for StemDots {
         Reach { before: SMEAR[SMEAR.len() - 1] as u32, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let stems = self.stems(frame, window);
-        let columns = self.grid.columns();
-        scratch.values.resize(3 * columns, 0.0);
-        let (red, rest) = scratch.values.split_at_mut(columns);
-        let (green, blue) = rest.split_at_mut(columns);
-        let kick = f32::from(frame.at.level(window, |hop| hop.onsets[0])) / f32::from(FULL);
+        scratch.values.resize(3 * self.grid.columns(), 0.0);
+        let planes = split_planes(&mut scratch.values);
+        let kick = of_full(frame.at.level(window, |hop| hop.onsets[0]));
         let highest = stems.iter().map(|stem| stem.tail).fold(0.0, f32::max) + self.head + 1.0;
-        let picture = &mut Picture { scene: self, stems, highest, kick, planes: [red, green, blue] };
+        let picture = &mut Picture { scene: self, stems, highest, kick, planes };
         self.grid.paint(canvas, &mut scratch.rows, picture);
     }
 }
@@ -172,7 +170,7 @@ impl Picture<'_> {
 }
 
 /// Light of a head at (`dx`, `dy`) pixels from it and every `step` further right.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn halo(dx: f32, dy: f32, step: f32, [near, far]: [f32; 2], colour: &[f32; 3], planes: [&mut [f32]; 3]) {
     let [red, green, blue] = planes;
     let n = red.len();
@@ -229,7 +227,7 @@ impl Layer for Picture<'_> {
                 let first = (middle - half - 1.0) as i32;
                 for (i, below) in span(row, first, (middle + half + 2.0) as i32).iter_mut().enumerate() {
                     let across = (first.max(0) + i as i32) as f32 + 0.5 - middle;
-                    over(below, scene.colours[s], (cover(across.abs() - half) * shown) >> 8);
+                    over(below, scene.colours[s], (coverage(across.abs() - half) * shown) >> 8);
                 }
             }
             let dy = d - stem.height;
@@ -240,20 +238,11 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn lay(base: [f32; 3], g: f32, glow: &[Vec<f32>; 3], planes: &mut [&mut [f32]; 3]) {
     for ((plane, glow), base) in planes.iter_mut().zip(glow).zip(base) {
         for (out, glow) in plane.iter_mut().zip(glow) {
             *out = base + glow * g;
         }
-    }
-}
-
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
-fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) {
-    let n = nodes.len();
-    let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
-    for c in 0..n {
-        nodes[c] = node(one, red[c], green[c], blue[c]);
     }
 }

@@ -1,14 +1,16 @@
 //! The waveform as one glowing line, held still by a trigger, with the lines of a moment ago fading behind it.
 
-use crate::logic::audio::features::{FULL, WAVE_POINTS, Window};
+use crate::logic::audio::features::{HopWindow, WAVE_POINTS};
+use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::draw::{Pixel, cover, over, pixel, span};
-use crate::logic::render::math::{ease, fall, sine};
-use crate::logic::render::palette::{self, from_hex};
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
-use crate::logic::render::soft::{Grid, Layer, Node, node};
-use crate::logic::render::text::Line;
+use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::field::{Grid, Layer, Node, node};
+use crate::logic::render::glyphs::TextLine;
+use crate::logic::render::look::Look;
+use crate::logic::render::math::{fall, of_full, sine, smoothstep, spline};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
+use crate::logic::render::shapes::{Pixel, coverage, over, pixel, span};
 
 /// The line and its ghosts: how many hops ago each of them was.
 const AGES: [i64; 7] = [0, 2, 4, 7, 11, 16, 22];
@@ -36,7 +38,7 @@ pub(super) struct WaveLine {
     glow: [Vec<f32>; 3],
     /// Colour of the line in each column of pixels.
     line: Vec<Pixel>,
-    text: Vec<Line>,
+    text: Vec<TextLine>,
 }
 
 impl WaveLine {
@@ -45,10 +47,8 @@ impl WaveLine {
         let unit = w.min(h);
         let grid = Grid::of(look);
         let hue = |x: f32| look.palette.at(0.2 + 0.7 * x / w);
-        let colours: Vec<[f32; 3]> =
-            (0..grid.columns()).map(|c| light(grid, hue((c as u32 * grid.cell()) as f32))).collect();
         let white = from_hex(0xffffff);
-        let text = Line::below(look, 0.885 * h, unit, look.palette.at(0.6));
+        let text = TextLine::below(look, 0.885 * h, unit, look.palette.at(0.6));
         Self {
             grid,
             backdrop: Backdrop::new(grid, look.background),
@@ -59,14 +59,14 @@ impl WaveLine {
             swing: (0.36 * h).min(0.66 * w),
             points: ((150.0 * w / unit) as usize).clamp(96, POINTS),
             thick: (unit * 0.0024).max(0.7),
-            glow: std::array::from_fn(|channel| colours.iter().map(|colour| colour[channel]).collect()),
-            line: (0..look.width()).map(|x| pixel(palette::mix(hue(x as f32), white, 0.62))).collect(),
+            glow: grid.planes(|x| light(grid, hue(x))),
+            line: (0..look.width()).map(|x| pixel(mix(hue(x as f32), white, 0.62))).collect(),
             text,
         }
     }
 
-    /// Where the line is in each column of a row of nodes or pixels, `step` apart, at a moment.
-    fn trace(&self, at: HopTime, window: &Window, seconds: f32, step: f32, heights: &mut [f32]) {
+    /// The height of the line at a moment in each column of nodes or pixels, which are `step` apart.
+    fn trace(&self, at: HopTime, window: &HopWindow, seconds: f32, step: f32, heights: &mut [f32]) {
         let now = at.hop * WAVE_POINTS as i64 + ((i64::from(at.fraction) * WAVE_POINTS as i64) >> 16);
         let read = |p: i64| {
             let hop = window.hop(p.div_euclid(WAVE_POINTS as i64));
@@ -83,23 +83,18 @@ impl WaveLine {
             // Loud music bends instead of running into the edge.
             *value = 1.55 * v / (1.0 + 0.55 * v.abs());
         }
-        let loud = f32::from(at.level(window, |hop| hop.loudness)) / f32::from(FULL);
-        let idle = 0.05 * (1.0 - ease(loud * 2.5));
+        let loud = of_full(at.level(window, |hop| hop.loudness));
+        let idle = 0.05 * (1.0 - smoothstep(loud * 2.5));
         let per = (self.points - 1) as f32 / self.width as f32;
         for (c, height) in heights.iter_mut().enumerate() {
             let x = (c as f32 + 0.5 * f32::from(u8::from(step == 1.0))) * step;
             let p = (x * per).clamp(0.0, (self.points - 1) as f32);
             let i = p as usize;
-            let t = p - i as f32;
-            let (t2, t3, u) = (t * t, t * t * t, 1.0 - t);
-            let v = (wave[i] * (u * u * u)
-                + wave[i + 1] * (3.0 * t3 - 6.0 * t2 + 4.0)
-                + wave[i + 2] * (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0)
-                + wave[i + 3] * t3)
-                / 6.0;
+            let [a, b, c, d] = spline(p - i as f32);
+            let v = (wave[i] * a + wave[i + 1] * b + wave[i + 2] * c + wave[i + 3] * d) / 6.0;
             let across = x / self.width as f32;
             // Comes to rest towards the sides.
-            let taper = ease(across.min(1.0 - across) * 5.0);
+            let taper = smoothstep(across.min(1.0 - across) * 5.0);
             let swell = if idle > 0.0 {
                 idle * (sine(across * 1.7 - seconds * 0.13) + 0.6 * sine(across * 2.9 + seconds * 0.09))
             } else {
@@ -115,7 +110,7 @@ impl Scene for WaveLine {
         Reach { before: REACH + AGES[AGES.len() - 1] as u32 / 2, after: 4 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let seconds = frame.at.seconds();
         let columns = self.grid.columns();
         let pixels = self.width as usize;
@@ -146,7 +141,7 @@ impl Scene for WaveLine {
             let low = heights.iter().copied().fold(f32::MAX, f32::min) - reach;
             *span = [low, heights.iter().copied().fold(f32::MIN, f32::max) + reach];
         }
-        let loud = f32::from(frame.at.level(window, |hop| hop.loudness)) / f32::from(FULL);
+        let loud = of_full(frame.at.level(window, |hop| hop.loudness));
         let extent = spans.iter().fold((f32::MAX, f32::MIN), |(low, high), span| (low.min(span[0]), high.max(span[1])));
         let cells = &mut scratch.cells;
         let picture =
@@ -171,14 +166,14 @@ struct Picture<'a> {
     soft: &'a [f32],
     /// The lowest and highest y of each of them.
     bounds: [(f32, f32); AGES.len()],
-    /// How much light there is at each node of a row.
+    /// The light at each node of a row.
     light: &'a mut [f32],
     /// The same for the line at each column of pixels.
     heights: &'a [f32],
     slants: &'a [f32],
     lights: [f32; AGES.len()],
     loud: f32,
-    /// From where to where the line reaches right of each column of nodes.
+    /// The lowest and highest y of the line to the right of each column of nodes.
     spans: &'a [[f32; 2]],
     extent: (f32, f32),
     /// Columns of nodes right of which the line runs through the present rows.
@@ -231,7 +226,7 @@ impl Layer for Picture<'_> {
                 let x = first + k;
                 let d = (y_middle - self.heights[x]).abs() * self.slants[x];
                 if d < width + 0.5 {
-                    over(below, scene.line[x], cover(d - width));
+                    over(below, scene.line[x], coverage(d - width));
                 }
             }
         }
@@ -241,7 +236,7 @@ impl Layer for Picture<'_> {
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slant: &[f32], light: &mut [f32]) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         let d = (y - line).abs();
@@ -252,14 +247,14 @@ fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slan
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn add_ghost(y: f32, per: f32, bright: f32, line: &[f32], slant: &[f32], light: &mut [f32]) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         *light += bright * fall((y - line).abs() * slant * per);
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn shine(one: f32, base: [f32; 3], light: &[f32], [red, green, blue]: &[Vec<f32>; 3], nodes: &mut [Node]) {
     let n = nodes.len();
     let (light, red, green, blue) = (&light[..n], &red[..n], &green[..n], &blue[..n]);

@@ -2,13 +2,13 @@
 
 use crate::logic::render::backdrop::light;
 use crate::logic::render::cover::Cover;
-use crate::logic::render::draw::{Pixel, span};
-use crate::logic::render::math::ease;
-use crate::logic::render::soft::Grid;
+use crate::logic::render::field::Grid;
+use crate::logic::render::math::{smoothstep, spline};
+use crate::logic::render::shapes::{Pixel, span};
 
-/// Pixels on the longer side of what is seen out of focus.
+/// Pixels on the longer side of the cover out of focus.
 const BLURRED: u32 = 12;
-/// How bright that is in the middle of the picture.
+/// Its brightness in the middle of the picture.
 const BEHIND: f32 = 0.24;
 
 pub struct Art {
@@ -38,10 +38,10 @@ impl Art {
             let mut plane = Vec::with_capacity(columns * grid.rows());
             for r in 0..grid.rows() {
                 let v = (r as u32 * grid.cell()) as f32 / height as f32;
-                let (y, weights_y) = spline(v * th as f32 - 0.5);
+                let (y, weights_y) = samples(v * th as f32 - 0.5);
                 for c in 0..columns {
                     let u = (c as u32 * grid.cell()) as f32 / width as f32;
-                    let (x, weights_x) = spline(u * tw as f32 - 0.5);
+                    let (x, weights_x) = samples(u * tw as f32 - 0.5);
                     let mut sum = 0.0;
                     for (j, wy) in weights_y.iter().enumerate() {
                         for (i, wx) in weights_x.iter().enumerate() {
@@ -49,7 +49,7 @@ impl Art {
                         }
                     }
                     let (dx, dy) = (2.0 * u - 1.0, 2.0 * v - 1.0);
-                    plane.push(sum * BEHIND * (1.0 - 0.75 * ease((dx * dx + dy * dy) * 0.5)));
+                    plane.push(sum * BEHIND * (1.0 - 0.75 * smoothstep((dx * dx + dy * dy) * 0.5)));
                 }
             }
             plane
@@ -57,7 +57,7 @@ impl Art {
         Self { side, pixels, columns, behind }
     }
 
-    /// Adds what is behind everything to a row of nodes.
+    /// Adds the cover out of focus to a row of nodes.
     pub fn add_behind(&self, r: usize, planes: &mut [&mut [f32]; 3]) {
         for (plane, behind) in planes.iter_mut().zip(&self.behind) {
             for (out, v) in plane.iter_mut().zip(&behind[r * self.columns..]) {
@@ -85,11 +85,8 @@ impl Art {
     }
 }
 
-/// First sample and weights of a uniform cubic B-spline at `at`.
-fn spline(at: f32) -> (isize, [f32; 4]) {
+/// The first of four samples around `at`, and their weights.
+fn samples(at: f32) -> (isize, [f32; 4]) {
     let first = at.floor();
-    let t = at - first;
-    let (t2, t3, u) = (t * t, t * t * t, 1.0 - t);
-    let weights = [u * u * u, 3.0 * t3 - 6.0 * t2 + 4.0, -3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0, t3];
-    (first as isize - 1, weights.map(|w| w / 6.0))
+    (first as isize - 1, spline(at - first).map(|weight| weight / 6.0))
 }

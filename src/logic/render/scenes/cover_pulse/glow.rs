@@ -1,9 +1,10 @@
 //! The ring, its glow and its echoes at the nodes of half a row: kernels over plain arrays.
 
-use super::ECHOES;
 use super::ring::{Ring, STEPS};
 use crate::logic::render::math::{fall, whole};
 
+/// Echoes of the ring that are on their way.
+pub const ECHOES: usize = 2;
 /// Colours of the ring from its inside to its edge and from its lowest to its highest band.
 pub const SHADES: usize = 64;
 /// Red, green and blue of shade o + b · [`SHADES`], o from the inside out, b from low to high.
@@ -16,11 +17,11 @@ pub struct Echo {
     pub light: f32,
 }
 
-/// What half a row of nodes gets, from the centre outwards.
+/// The light on half a row of nodes, from the centre outwards.
 pub struct Lit<'a> {
     /// Distance from the outline.
     pub distance: &'a mut [f32],
-    /// How much of what is behind shows.
+    /// The part of the background that shows.
     pub through: &'a mut [f32],
     pub red: &'a mut [f32],
     pub green: &'a mut [f32],
@@ -42,7 +43,7 @@ pub struct Light {
 }
 
 /// The ring, its glow and its echoes at nodes given by distance and angle.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn light_up(
     radii: &[f32],
     angles: &[u32],
@@ -77,14 +78,14 @@ pub fn light_up(
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn lay(plane: &mut [f32], through: &[f32], colours: &[f32]) {
     for ((plane, through), colour) in plane.iter_mut().zip(through).zip(colours) {
         *plane = *plane * through + colour;
     }
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn lay_backwards(plane: &mut [f32], through: &[f32], colours: &[f32]) {
     for ((plane, through), colour) in plane.iter_mut().rev().zip(through).zip(colours) {
         *plane = *plane * through + colour;

@@ -1,6 +1,4 @@
-//! The haze behind everything, and nodes from planes of colour.
-
-use crate::logic::render::soft::{Node, node};
+//! The haze behind everything.
 
 #[derive(Clone, Copy)]
 pub struct Blob {
@@ -10,7 +8,7 @@ pub struct Blob {
     pub colour: [f32; 3],
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 pub fn haze(y: f32, cell: f32, base: [f32; 3], blobs: &[Blob; 3], [red, green, blue]: &mut [&mut [f32]; 3]) {
     let n = red.len();
     let (green, blue) = (&mut green[..n], &mut blue[..n]);
@@ -26,14 +24,5 @@ pub fn haze(y: f32, cell: f32, base: [f32; 3], blobs: &[Blob; 3], [red, green, b
             }
         }
         (red[c], green[c], blue[c]) = (out[0], out[1], out[2]);
-    }
-}
-
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
-pub fn pack(one: f32, [red, green, blue]: &[&mut [f32]; 3], nodes: &mut [Node]) {
-    let n = nodes.len();
-    let (red, green, blue) = (&red[..n], &green[..n], &blue[..n]);
-    for c in 0..n {
-        nodes[c] = node(one, red[c], green[c], blue[c]);
     }
 }

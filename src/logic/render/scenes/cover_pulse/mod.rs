@@ -8,17 +8,19 @@ mod picture;
 mod place;
 mod ring;
 
-use crate::logic::audio::features::{FULL, Window};
-use crate::logic::render::backdrop::{Backdrop, Background, light};
+use crate::logic::audio::features::HopWindow;
+use crate::logic::audio::hops::HopTime;
+use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
-use crate::logic::render::draw::{Pixel, pixel};
-use crate::logic::render::math::{chance, cosine, sine};
-use crate::logic::render::palette;
-use crate::logic::render::scene::{Frame, HopTime, Look, Reach, Scene, Scratch};
-use crate::logic::render::soft::Grid;
-use crate::logic::render::text::Line;
+use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::field::{Grid, split_planes};
+use crate::logic::render::glyphs::TextLine;
+use crate::logic::render::look::{Background, Look};
+use crate::logic::render::math::{chance, cosine, of_full, sine};
+use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
+use crate::logic::render::shapes::{Pixel, pixel};
 use art::Art;
-use glow::{Echo, SHADES, Shades};
+use glow::{ECHOES, Echo, SHADES, Shades};
 use haze::Blob;
 use orb::Orb;
 use picture::Picture;
@@ -30,9 +32,8 @@ const DISC: f32 = 0.205;
 const RAIL: f32 = 0.232;
 const RING: f32 = 0.232;
 const GROWTH: f32 = 0.185;
-/// Hops from one echo of the ring to the next, how many there are, and how far each one travels.
+/// Hops from one echo of the ring to the next, and how far each one travels.
 const ECHO_EVERY: i64 = 36;
-const ECHOES: usize = 2;
 const ECHO_TRAVEL: f32 = 0.11;
 
 pub(super) struct CoverPulse {
@@ -49,7 +50,7 @@ pub(super) struct CoverPulse {
     angles: Vec<u32>,
     orb: Orb,
     art: Option<Art>,
-    text: Vec<Line>,
+    text: Vec<TextLine>,
     shades: Box<Shades>,
     has_haze: bool,
     haze: [[f32; 3]; 3],
@@ -76,15 +77,15 @@ impl CoverPulse {
         let angle = |(x, y)| (libm::atan2f(x, y) / std::f32::consts::PI * (STEPS - 1) as f32 + 0.5) as u32;
         let angles = quarter().map(angle).collect();
         let hue = |t: f32| look.palette.at(t);
-        let white = palette::from_hex(0xffffff);
-        let dark = palette::from_hex(0x07090e);
+        let white = from_hex(0xffffff);
+        let dark = from_hex(0x07090e);
         // Whoever asks for a colour, or for nothing, wants no haze and no blurred cover over it.
         let has_haze = look.background == Background::Dark;
         let mut shades = Box::new([[0.0; SHADES * SHADES]; 3]);
         for i in 0..SHADES * SHADES {
             let (out, band) = ((i % SHADES) as f32 / SHADES as f32, (i / SHADES) as f32 / SHADES as f32);
             let colour = hue(0.14 + 0.5 * band + 0.34 * out);
-            let shade = light(grid, palette::mix(dark, colour, f64::from(0.30 + 0.70 * out * out)));
+            let shade = light(grid, mix(dark, colour, f64::from(0.30 + 0.70 * out * out)));
             shades.iter_mut().zip(shade).for_each(|(shades, shade)| shades[i] = shade);
         }
         Self {
@@ -105,15 +106,15 @@ impl CoverPulse {
                 let colour = light(grid, hue(0.2 + 0.3 * i as f32 + 0.1 * chance(look.seed, i as u64, 90)));
                 if has_haze { colour } else { [0.0; 3] }
             }),
-            line: std::array::from_fn(|i| pixel(palette::mix(hue(0.45 + 0.5 * i as f32 / STEPS as f32), white, 0.35))),
+            line: std::array::from_fn(|i| pixel(mix(hue(0.45 + 0.5 * i as f32 / STEPS as f32), white, 0.35))),
             rail: pixel(dark),
-            track: pixel(palette::mix(dark, hue(0.5), 0.30)),
-            progress: pixel(palette::mix(hue(0.6), white, 0.25)),
-            head: pixel(palette::mix(hue(0.6), white, 0.75)),
+            track: pixel(mix(dark, hue(0.5), 0.30)),
+            progress: pixel(mix(hue(0.6), white, 0.25)),
+            head: pixel(mix(hue(0.6), white, 0.75)),
         }
     }
 
-    fn outline(&self, at: HopTime, window: &Window, breath: f32, slow: f32) -> Ring {
+    fn outline(&self, at: HopTime, window: &HopWindow, breath: f32, slow: f32) -> Ring {
         Ring::new(at, window, self.unit * RING * breath, self.unit * GROWTH, self.unit * 0.016, slow)
     }
 }
@@ -123,11 +124,10 @@ impl Scene for CoverPulse {
         Reach { before: (ECHO_EVERY * (ECHOES as i64 + 1)) as u32, after: 1 }
     }
 
-    fn render(&self, frame: &Frame<'_>, window: &Window, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
+    fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let at = frame.at;
-        let part = |v: u16| f32::from(v) / f32::from(FULL);
-        let loud = part(at.level(window, |hop| hop.loudness));
-        let kick = part(at.level(window, |hop| hop.onsets[0]));
+        let loud = of_full(at.level(window, |hop| hop.loudness));
+        let kick = of_full(at.level(window, |hop| hop.onsets[0]));
         let breath = 1.0 + 0.022 * kick + 0.012 * loud;
         let slow = at.seconds();
         let ring = self.outline(at, window, breath, slow);
@@ -135,7 +135,7 @@ impl Scene for CoverPulse {
             let born = (at.hop.div_euclid(ECHO_EVERY) - i as i64) * ECHO_EVERY;
             let age = (at.ticks() - born * 65_536) as f32 / (65_536.0 * (ECHO_EVERY * ECHOES as i64) as f32);
             let then = HopTime { hop: born, fraction: 0 };
-            let strength = part(then.level(window, |hop| hop.loudness));
+            let strength = of_full(then.level(window, |hop| hop.loudness));
             let rest = 1.0 - age;
             Echo {
                 ring: self.outline(then, window, 1.0, slow),
@@ -156,8 +156,6 @@ impl Scene for CoverPulse {
         let half = self.half + 1;
         values.resize(3 * columns + 6 * half, 0.0);
         let (planes, distances) = values.split_at_mut(3 * columns);
-        let (red, rest) = planes.split_at_mut(columns);
-        let (green, blue) = rest.split_at_mut(columns);
         let mut halves = distances.chunks_exact_mut(half);
         let [above, below, through, r, g, b] = std::array::from_fn(|_| halves.next().unwrap_or_default());
         let blobs = std::array::from_fn(|i| {
@@ -186,7 +184,7 @@ impl Scene for CoverPulse {
             rail: self.unit * RAIL * breath,
             centre: (centre.0 as f32, centre.1 as f32),
             progress,
-            planes: [red, green, blue],
+            planes: split_planes(planes),
             above,
             below,
             line: (self.unit * 0.0016).max(0.5),

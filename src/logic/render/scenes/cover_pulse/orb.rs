@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use crate::logic::render::backdrop::light;
-use crate::logic::render::math::chance;
-use crate::logic::render::palette;
-use crate::logic::render::scene::Look;
-use crate::logic::render::soft::Grid;
+use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::field::Grid;
+use crate::logic::render::look::Look;
+use crate::logic::render::math::{chance, cosine, sine};
 
 const COLOURS: usize = 256;
 
@@ -25,7 +25,7 @@ struct Wave {
     speed: f32,
 }
 
-/// Where the pattern has flowed to.
+/// How far the pattern has flowed.
 #[derive(Clone, Copy)]
 pub struct Flow {
     /// Seconds.
@@ -38,18 +38,17 @@ pub struct Flow {
 
 impl Orb {
     pub fn new(look: &Look, grid: Grid) -> Self {
-        let dark = palette::from_hex(0x05070d);
+        let dark = from_hex(0x05070d);
         let colours = (0..COLOURS)
             .map(|i| {
                 let t = i as f32 / (COLOURS - 1) as f32;
-                light(grid, palette::mix(dark, look.palette.at(0.04 + 0.92 * t), f64::from(0.55 + 0.45 * t)))
+                light(grid, mix(dark, look.palette.at(0.04 + 0.92 * t), f64::from(0.55 + 0.45 * t)))
             })
             .collect();
         let random = |i: usize, lane: u64| chance(look.seed, i as u64, lane);
         let waves = std::array::from_fn(|i| {
             let size = 0.26 + 0.15 * i as f32;
             let angle = random(i, 1);
-            use crate::logic::render::math::{cosine, sine};
             Wave {
                 x: size * cosine(angle),
                 y: size * sine(angle),
@@ -109,7 +108,7 @@ fn wave(turns: f32) -> f32 {
     t * (8.0 - 16.0 * t.abs())
 }
 
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512vl+avx512dq", "x86_64+avx2"))]
+#[multiversion::multiversion(targets = "simd")]
 fn marble(pattern: &Pattern, at: &mut [f32], shade: &mut [f32], shine: &mut [f32]) {
     let n = at.len();
     let (shade, shine) = (&mut shade[..n], &mut shine[..n]);

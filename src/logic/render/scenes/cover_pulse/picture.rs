@@ -1,12 +1,12 @@
-//! One picture: what has been worked out for it, laid down row by row.
+//! One picture: everything worked out for it, laid down row by row.
 
-use super::glow::{Echo, Light, Lit, lay, lay_backwards, light_up};
-use super::haze::{Blob, haze, pack};
+use super::glow::{ECHOES, Echo, Light, Lit, lay, lay_backwards, light_up};
+use super::haze::{Blob, haze};
 use super::ring::{Ring, STEPS};
-use super::{CoverPulse, ECHOES, orb};
-use crate::logic::render::draw::{annulus, cover, over};
+use super::{CoverPulse, orb};
+use crate::logic::render::field::{Layer, Node, pack};
 use crate::logic::render::math::{cosine, sine};
-use crate::logic::render::soft::{Layer, Node};
+use crate::logic::render::shapes::{annulus, coverage, over};
 
 pub struct Picture<'a> {
     pub scene: &'a CoverPulse,
@@ -30,11 +30,11 @@ pub struct Picture<'a> {
     pub cells: &'a mut Vec<u32>,
     /// Work space for half a row of nodes: what shows through, red, green and blue.
     pub lit: [&'a mut [f32]; 4],
-    /// Where the last glow ends.
+    /// Distance from the centre at which the last glow ends.
     pub furthest: f32,
 }
 
-/// A distance that no edge is near.
+/// A distance at which no edge is near.
 pub const FAR: f32 = 1e6;
 
 impl Picture<'_> {
@@ -158,12 +158,12 @@ impl Picture<'_> {
             let colour = scene.line[if lower { angle } else { STEPS - 1 - angle }];
             for k in 0..cell {
                 let d = left + (right - left) * ((k as f32 + 0.5) / cell as f32);
-                let cover = cover(d.abs() - self.line);
-                if cover > 0 {
+                let coverage = coverage(d.abs() - self.line);
+                if coverage > 0 {
                     let x = i * cell + k;
                     for x in [middle + x, middle.wrapping_sub(x + 1)] {
                         if let Some(below) = pixels.get_mut(x as usize) {
-                            over(below, colour, cover);
+                            over(below, colour, coverage);
                         }
                     }
                 }

@@ -1,14 +1,14 @@
-//! Where things are in pictures of different shapes.
+//! The layout in pictures of different shapes.
 
-use crate::logic::render::scene::Look;
-use crate::logic::render::text::Line;
+use crate::logic::render::glyphs::TextLine;
+use crate::logic::render::look::Look;
 
-/// Where the disc is, and the text if there is some.
+/// The place of the disc, and the text if there is any.
 pub struct Place {
     pub unit: f32,
     /// Height of the disc's centre, in pixels from the top.
     pub centre: f32,
-    pub text: Vec<Line>,
+    pub text: Vec<TextLine>,
 }
 
 impl Place {
@@ -23,7 +23,7 @@ impl Place {
         let upright = h > 1.25 * w;
         let (centre, scale) = if upright { (0.5 * h - 0.09 * unit, 1.0) } else { (0.455 * h, 0.88) };
         let title = if upright { centre + 0.58 * unit } else { 0.885 * h };
-        let text = Line::below(look, title, unit, look.palette.at(0.6));
+        let text = TextLine::below(look, title, unit, look.palette.at(0.6));
         Self { unit: unit * scale, centre, text }
     }
 }

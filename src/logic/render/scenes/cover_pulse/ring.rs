@@ -1,8 +1,8 @@
 //! The outline of the ring: how far it reaches at each angle.
 
-use crate::logic::audio::features::{BANDS, FULL, Window};
-use crate::logic::render::math::{cosine, sine};
-use crate::logic::render::scene::HopTime;
+use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::hops::HopTime;
+use crate::logic::render::math::{cosine, of_full, sine, spline};
 
 /// Angles in half a turn, from straight down (the lowest band) to straight up; the other half mirrors it.
 pub const STEPS: usize = 1024;
@@ -20,8 +20,8 @@ pub struct Ring {
 
 impl Ring {
     /// The ring at a moment: from radius `inner`, `thin` thick in silence, up to `growth` thicker.
-    pub fn new(at: HopTime, window: &Window, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
-        let read = |b: usize| f32::from(at.level(window, |hop| hop.bands[b])) / f32::from(FULL);
+    pub fn new(at: HopTime, window: &HopWindow, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
+        let read = |b: usize| of_full(at.level(window, |hop| hop.bands[b]));
         let raw: [f32; BANDS] = std::array::from_fn(|i| {
             // The outermost bands are often empty and would cut a notch into the outline.
             let b = 1.0 + i as f32 * (BANDS as f32 - 6.0) / (BANDS as f32 - 1.0);
@@ -39,15 +39,12 @@ impl Ring {
         let grown: [f32; STEPS] = std::array::from_fn(|i| {
             let x = i as f32 * (BANDS as f32 / STEPS as f32) - 0.5;
             let b = x.floor();
-            let t = x - b;
+            let weights = spline(x - b);
             let b = b as isize;
-            // Uniform cubic B-spline: smooth, and never beyond the levels it follows.
-            let (t2, t3) = (t * t, t * t * t);
-            let u = 1.0 - t;
-            let sum = at_band(b - 1) * (u * u * u)
-                + at_band(b) * (3.0 * t3 - 6.0 * t2 + 4.0)
-                + at_band(b + 1) * (-3.0 * t3 + 3.0 * t2 + 3.0 * t + 1.0)
-                + at_band(b + 2) * t3;
+            let sum = at_band(b - 1) * weights[0]
+                + at_band(b) * weights[1]
+                + at_band(b + 1) * weights[2]
+                + at_band(b + 2) * weights[3];
             // What silence shows: waves that stand, rise and sink. Even in the angle, so that both halves meet smoothly.
             let turn = i as f32 / STEPS as f32;
             let swell = 1.0 + three * cosine(turn * 1.5) + five * cosine(turn * 2.5);

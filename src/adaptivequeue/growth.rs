@@ -1,0 +1,117 @@
+//! Growth where a graph needs it, thrift while memory is low, and the way back from both.
+
+use std::sync::atomic::Ordering;
+
+use gst::subclass::prelude::*;
+
+use super::element::{AdaptiveQueue, CAT};
+use super::topology;
+use crate::logic::clock::monotonic;
+use crate::logic::memory;
+use crate::logic::queue::capacity::Capacity;
+use crate::logic::queue::levels::Level;
+use crate::logic::sync::lock;
+
+impl AdaptiveQueue {
+    /// Whether more room would let the producer go on: the queue is full, and it is not a limit of the user's that was reached.
+    pub(super) fn growth_helps(&self) -> bool {
+        let limits = self.handoff.limits();
+        self.handoff.level().reaches(&limits) && self.fixed_limit().is_none()
+    }
+
+    /// One step of growth. False if the budget has no room for it.
+    pub(super) fn grow(&self) -> bool {
+        let mut allowance = lock(&self.allowance);
+        let user = lock(&self.settings).limits;
+        let Some(mut capacity) = allowance.capacity else { return false };
+        let units = capacity.grown();
+        let (bytes, undeniable) = capacity.lease(units, &user);
+        // Looks whether memory is low, and with it what the budget can give.
+        memory::supply(monotonic());
+        let leased = match &mut allowance.lease {
+            // A lease that the user's limit decides stays as it is.
+            Some(lease) => undeniable || lease.resize(bytes).is_ok(),
+            // Flushed meanwhile: there is nothing to grow for.
+            None => return true,
+        };
+        allowance.denied = !leased;
+        if !leased {
+            return false;
+        }
+        capacity.units = units;
+        allowance.capacity = Some(capacity);
+        allowance.growths += 1;
+        drop(allowance);
+        self.grown.store(true, Ordering::Relaxed);
+        let limits = capacity.limits(&user);
+        gst::info!(CAT, imp = self, "grown to {limits:?}: the producer also feeds what downstream waits for");
+        self.set_limits(limits);
+        true
+    }
+
+    /// Called now and then while the queue is full: it holds less while memory is low, and after calm as much as before.
+    pub(super) fn follow_supply(&self) {
+        let now = monotonic();
+        let supply = memory::supply(now);
+        let mut allowance = lock(&self.allowance);
+        let user = lock(&self.settings).limits;
+        let Some(capacity) = allowance.capacity else { return };
+        let units = allowance.thrift.update(&capacity, supply, now);
+        let held = self.handoff.level().bytes;
+        let more = units > capacity.units;
+        // A lease that was left longer for what was inside follows it down.
+        let settled = units == capacity.units
+            && allowance.lease.as_ref().is_none_or(|lease| lease.bytes() <= held.max(capacity.lease(units, &user).0));
+        if settled {
+            return;
+        }
+        drop(allowance);
+        // The other input may come so much later that less would not do. The graph is not read with a lock held.
+        if !more && topology::shares_its_source(&self.obj()) {
+            return;
+        }
+        let mut allowance = lock(&self.allowance);
+        let Some(now) = allowance.capacity.filter(|now| now.units == capacity.units) else { return };
+        let capacity = Capacity { units, ..now };
+        if let (Some(lease), (bytes, false)) = (allowance.lease.as_mut(), capacity.lease(units, &user)) {
+            let bytes = if more { bytes } else { bytes.max(held).min(lease.bytes()) };
+            if lease.resize(bytes).is_err() {
+                return;
+            }
+        }
+        allowance.capacity = Some(capacity);
+        drop(allowance);
+        let limits = capacity.limits(&user);
+        if limits == self.handoff.limits() {
+            return;
+        }
+        match more {
+            true => gst::info!(CAT, imp = self, "memory is no longer low: holds {units} buffers from now on"),
+            false => gst::warning!(CAT, imp = self, "memory is low: holds {units} buffers from now on"),
+        }
+        self.set_limits(limits);
+    }
+
+    /// Back to the first size, once what is held fits it well.
+    pub(super) fn fall_back(&self, level: &Level) {
+        let mut allowance = lock(&self.allowance);
+        let user = lock(&self.settings).limits;
+        let Some(mut capacity) = allowance.capacity else { return };
+        if !capacity.may_fall_back(level, &user) {
+            return;
+        }
+        capacity.units = capacity.base;
+        allowance.capacity = Some(capacity);
+        let (bytes, undeniable) = capacity.lease(capacity.units, &user);
+        if let Some(lease) = allowance.lease.as_mut().filter(|_| !undeniable) {
+            // Less than before is never denied; a lease that began with overcommit keeps it.
+            if bytes <= lease.bytes() {
+                let _ = lease.resize(bytes);
+            }
+        }
+        drop(allowance);
+        self.grown.store(false, Ordering::Relaxed);
+        gst::debug!(CAT, imp = self, "back to {} buffers", capacity.units);
+        self.set_limits(capacity.limits(&user));
+    }
+}

@@ -1,0 +1,85 @@
+//! The way of a buffer into the recording.
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_base::prelude::*;
+
+use super::element::{CAT, CrashSafeSink, RecordingState};
+use super::messages;
+use crate::logic::recording::{LentBytes, Session, WriteError};
+
+impl CrashSafeSink {
+    /// Records one buffer.
+    pub(super) fn write(&self, buffer: &gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+        gst::trace!(CAT, imp = self, "{buffer:?}");
+        let sync_after = buffer.flags().contains(gst::BufferFlags::SYNC_AFTER);
+        if buffer.n_memory() == 1 {
+            let map = self.readable(buffer.peek_memory(0), buffer)?;
+            let lend = || Some(Box::new(buffer.clone().into_mapped_buffer_readable().ok()?) as LentBytes);
+            let accept =
+                |session: &Session| session.gather(&map) || !is_pooled(buffer) && session.borrow(map.len(), lend);
+            if !sync_after && matches!(&*self.state(), RecordingState::Recording(active) if accept(&active.session)) {
+                return Ok(gst::FlowSuccess::Ok);
+            }
+            return self.write_pieces(&[map.as_slice()], sync_after);
+        }
+        // Memory by memory: mapping a buffer of several as a whole would first copy them into one.
+        let maps = buffer.iter_memories().map(|memory| self.readable(memory, buffer)).collect::<Result<Vec<_>, _>>()?;
+        self.write_pieces(&maps.iter().map(|map| map.as_slice()).collect::<Vec<_>>(), sync_after)
+    }
+
+    fn write_pieces(&self, pieces: &[&[u8]], sync_after: bool) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let session = self.session_for_data()?;
+        let mut done = 0;
+        self.uninterrupted(|| session.write(pieces, &mut done))?;
+        if sync_after {
+            self.uninterrupted(|| session.make_safe())?;
+        }
+        Ok(gst::FlowSuccess::Ok)
+    }
+
+    /// Maps `memory`; an error is posted if that fails.
+    fn readable<'a>(
+        &self,
+        memory: &'a gst::MemoryRef,
+        buffer: &gst::BufferRef,
+    ) -> Result<gst::MemoryMap<'a, gst::memory::Readable>, gst::FlowError> {
+        memory.map_readable().map_err(|_| {
+            gst::element_imp_error!(
+                self,
+                gst::ResourceError::Read,
+                ("A buffer's memory could not be read, so the recording would have a hole. Check the element upstream."),
+                ["{buffer:?}"]
+            );
+            gst::FlowError::Error
+        })
+    }
+
+    /// Repeats `call` for as long as pausing interrupts it; flushing ends it.
+    fn uninterrupted(&self, mut call: impl FnMut() -> Result<(), WriteError>) -> Result<(), gst::FlowError> {
+        loop {
+            match call() {
+                Ok(()) => return Ok(()),
+                Err(WriteError::Interrupted) => {
+                    self.obj().wait_preroll()?;
+                }
+                Err(error) => return Err(self.fail(error)),
+            }
+        }
+    }
+
+    fn fail(&self, error: WriteError) -> gst::FlowError {
+        if let Some(failure) = error.unreported() {
+            gst::error!(CAT, imp = self, "{failure} ({})", failure.debug);
+            self.obj().post_error_message(messages::error(&failure));
+        }
+        gst::FlowError::Error
+    }
+}
+
+/// Whether upstream may wait for the buffer to come back, or for one that it is a part of: such a buffer is never kept.
+fn is_pooled(buffer: &gst::BufferRef) -> bool {
+    // SAFETY: the reference keeps the buffer alive, and its pool is set while it cannot be shared.
+    let pooled = unsafe { !(*buffer.as_ptr()).pool.is_null() };
+    pooled || buffer.meta::<gst::meta::ParentBufferMeta>().is_some()
+}

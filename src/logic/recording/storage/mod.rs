@@ -1,0 +1,95 @@
+//! The directory and the file that a recording needs, as traits: the real ones are in [`fs`], and tests put faults, delays and
+//! power cuts in their place.
+
+#[cfg(any(test, feature = "fake-storage"))]
+pub mod fake;
+#[cfg(any(test, feature = "fake-storage"))]
+pub mod faults;
+pub(crate) mod fs;
+
+use std::ffi::OsStr;
+use std::io::IoSlice;
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use rustix::io::Errno;
+
+/// Device and inode, which tell one file from every other on the machine while it exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileId {
+    /// The file system.
+    pub device: u64,
+    /// The file on it.
+    pub inode: u64,
+}
+
+/// The kind of thing a name refers to; symbolic links are not followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link, wherever it points.
+    Symlink,
+    /// FIFO, socket or device.
+    Special,
+}
+
+/// Identity, kind and size behind a name or an open file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stat {
+    /// Which file it is.
+    pub id: FileId,
+    /// What kind of file it is.
+    pub kind: FileKind,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// An open directory. Every name is one component within it.
+pub trait Directory: Send + Sync {
+    /// Creates `name` for writing; fails with EEXIST when there is anything under that name.
+    fn create(&self, name: &OsStr) -> Result<Arc<dyn File>, Errno>;
+    /// Opens what is there for locking and reading, never following a symbolic link and never waiting for a FIFO.
+    fn open(&self, name: &OsStr) -> Result<Arc<dyn File>, Errno>;
+    /// Looks at what `name` is; symbolic links are not followed.
+    fn stat(&self, name: &OsStr) -> Result<Stat, Errno>;
+    /// Renames atomically, replacing `to`.
+    fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
+    /// Renames atomically; EEXIST when `to` is taken, EINVAL and the like when the file system cannot do it.
+    fn rename_no_replace(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
+    /// Gives the file a second name; EEXIST when `to` is taken.
+    fn link(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
+    /// Takes a name away.
+    fn unlink(&self, name: &OsStr) -> Result<(), Errno>;
+    /// Makes the names in the directory durable.
+    fn sync(&self) -> Result<(), Errno>;
+    /// Bytes an unprivileged process may still write on this file system.
+    fn free_space(&self) -> Result<u64, Errno>;
+}
+
+/// An open file.
+pub trait File: Send + Sync {
+    /// Writes some of `data` at `offset` and says how many bytes; may be short, never zero for a non-empty request.
+    fn write_at(&self, data: &[IoSlice<'_>], offset: u64) -> Result<usize, Errno>;
+    /// Reads some bytes at `offset`; 0 at the end.
+    fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, Errno>;
+    /// Makes all data written so far durable, with the metadata needed to read it.
+    fn sync_data(&self) -> Result<(), Errno>;
+    /// Takes the exclusive lock without waiting; EWOULDBLOCK when another holds it.
+    fn lock(&self) -> Result<(), Errno>;
+    /// Identity, kind and size.
+    fn stat(&self) -> Result<Stat, Errno>;
+    /// Writes back the dirty pages of a range, for the sake of the page cache only.
+    fn write_back(&self, range: Range<u64>) -> Result<(), Errno>;
+    /// Lets go of the clean cached pages of a range. Only advice, so it cannot fail in a way that matters.
+    fn drop_cache(&self, range: Range<u64>);
+    /// Closes, reporting a late error. Without effect while someone else still holds the file.
+    fn close(self: Arc<Self>) -> Result<(), Errno>;
+}
+
+/// Whether `errno` is how a file system without locks refuses one.
+pub(super) fn locks_unsupported(errno: Errno) -> bool {
+    matches!(errno, Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL)
+}
