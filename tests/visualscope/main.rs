@@ -1,4 +1,4 @@
-//! `visualscope`, between two pads, in pipelines and in a player.
+//! `visualscope`, between two pads and in pipelines. What plays in real time has a binary of its own.
 #![allow(clippy::unwrap_used, reason = "a failed step should end the test where it stands")]
 
 #[path = "../common/mod.rs"]
@@ -9,7 +9,5 @@ mod flow;
 #[cfg(feature = "full")]
 mod full;
 mod pictures;
-mod playbin;
-mod player;
 mod scope;
 mod stream;

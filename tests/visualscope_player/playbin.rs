@@ -12,9 +12,8 @@ const SLACK: i64 = 50_000_000;
 /// How much later with pictures than without, in ns.
 const MORE: i64 = 5_000_000;
 
-/// Held by each test that looks at how late things are, and by the long ones, which would make them late. Under cargo only
-/// short tests of this binary run beside them then; cargo-nextest, which runs all binaries at once, is told in its settings
-/// to keep the machine free.
+/// Held by each test of this binary: others beside it would make things late. For cargo-nextest, which runs the tests of all
+/// binaries at once, its settings keep the machine free.
 pub fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
