@@ -35,9 +35,10 @@ impl Encoded {
             None => buffer,
         };
         let first = buffer.pts();
+        let early = early(segment, first, info.rate());
         let cut = self.cut.get_or_insert_with(|| match self.gapless.filter(|gapless| gapless.rate == info.rate()) {
-            Some(gapless) => Cut::new(gapless.left_to_skip(), gapless.samples),
-            None => Cut::new(0, counted(segment, first, info.rate()).unwrap_or(u64::MAX)),
+            Some(gapless) => Cut::new(gapless.left_to_skip() + early, gapless.samples),
+            None => Cut::new(early, counted(segment, first, info.rate()).unwrap_or(u64::MAX)),
         });
         let count = (buffer.size() / info.bpf() as usize) as u64;
         let pass = cut.next(count);
@@ -53,6 +54,19 @@ impl Encoded {
         let told = self.gapless.and(self.cut);
         told.and_then(|cut| cut.left_out()).unwrap_or(0)
     }
+}
+
+/// One, where the first sample is the one before the segment's: the time of a sample is rounded down to a nanosecond, and
+/// clipping to it rounds down once more.
+fn early(segment: Option<&gst::FormattedSegment<gst::ClockTime>>, first: Option<gst::ClockTime>, rate: u32) -> u64 {
+    let (second, rate) = (gst::ClockTime::SECOND.nseconds(), u64::from(rate));
+    let start = segment.and_then(|segment| segment.start()).filter(|start| Some(*start) == first);
+    let is_early = start.map(gst::ClockTime::nseconds).is_some_and(|start| {
+        let nearest = start.mul_div_round(rate, second);
+        let time = nearest.and_then(|sample| sample.mul_div_floor(second, rate));
+        time == Some(start) && start.mul_div_floor(rate, second) < nearest
+    });
+    u64::from(is_early)
 }
 
 /// The samples from `first` on to the end of the segment, if it ends.

@@ -23,6 +23,10 @@ use crate::logic::sync::lock;
 /// Name of the bus message that ends a wait.
 const WAKE: &str = "visualrender-wake";
 
+/// How often it is looked whether anybody still works, and how many looks in a row must find nobody.
+const LOOK_EVERY: gst::ClockTime = gst::ClockTime::from_mseconds(500);
+const LOOKS_AT_REST: u32 = 2;
+
 /// Shared with the threads of the pipeline.
 struct Shared {
     intake: SampleIntake,
@@ -46,6 +50,8 @@ pub(super) enum WaitOutcome {
     Progress(gst::ClockTime, Option<gst::ClockTime>),
     /// Somebody called [`Interrupter::interrupt`].
     Interrupted,
+    /// Nothing will ever come: `decodebin` has lost a race with itself, which the next one need not.
+    Halted,
 }
 
 /// Ends a [`Decoder::wait`] from another thread.
@@ -156,12 +162,17 @@ impl Decoder {
     pub(super) fn wait(&self) -> WaitOutcome {
         use gst::{MessageType, MessageView};
         let types = [MessageType::Error, MessageType::Application];
+        let mut looks_at_rest = 0;
         loop {
             if let Some(result) = self.shared.intake.take_result() {
                 return WaitOutcome::Done(result);
             }
-            let Some(message) = self.shared.bus.timed_pop_filtered(gst::ClockTime::NONE, &types) else {
-                return WaitOutcome::Interrupted;
+            let Some(message) = self.shared.bus.timed_pop_filtered(LOOK_EVERY, &types) else {
+                looks_at_rest = if self.is_at_rest() { looks_at_rest + 1 } else { 0 };
+                if looks_at_rest == LOOKS_AT_REST {
+                    return WaitOutcome::Halted;
+                }
+                continue;
             };
             match message.view() {
                 MessageView::Error(message) => {
@@ -186,6 +197,20 @@ impl Decoder {
                 _ => {}
             }
         }
+    }
+}
+
+impl Decoder {
+    /// Whether there are streaming threads, and each has stopped working: then nobody is left to deliver anything. A slow
+    /// disk or network keeps one of them at work.
+    fn is_at_rest(&self) -> bool {
+        let mut states = Vec::new();
+        // An iterator that fails because elements come and go belongs to a pipeline that is at work.
+        let walked = self.pipeline.iterate_recurse().foreach(|element| {
+            states.extend(element.pads().iter().map(|pad| pad.task_state()));
+        });
+        let any = |state| states.contains(&state);
+        walked.is_ok() && any(gst::TaskState::Paused) && !any(gst::TaskState::Started)
     }
 }
 

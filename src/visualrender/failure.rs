@@ -31,6 +31,8 @@ pub(super) enum Failure {
     Undecodable { name: String, error: glib::Error, debug: String },
     #[error("{name} cannot be opened: {} Check the name and that it can be reached.", .error.message())]
     Unopenable { name: String, error: glib::Error, debug: String },
+    #[error("The decoding of “{0}” has come to a halt. It may be damaged: get a whole copy, or try again.")]
+    Halted(String),
     #[error(
         "To decode {0}, GStreamer needs a plugin that is not installed: a decoder for {1}. \
         The packages gstreamer1.0-plugins-good, -bad, -ugly and gstreamer1.0-libav have most of them."
@@ -113,7 +115,9 @@ impl Failure {
             Failure::EmptyFile(_) | Failure::NoAudio(_) | Failure::NoSamples(_) => {
                 gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"])
             }
-            Failure::Undecodable { .. } => gst::error_msg!(gst::StreamError::Decode, ("{text}"), ["{detail}"]),
+            Failure::Undecodable { .. } | Failure::Halted(_) => {
+                gst::error_msg!(gst::StreamError::Decode, ("{text}"), ["{detail}"])
+            }
             Failure::FormatChange(..) => gst::error_msg!(gst::StreamError::Format, ("{text}"), ["{detail}"]),
             Failure::MissingPlugin(..) => gst::error_msg!(gst::StreamError::CodecNotFound, ("{text}"), ["{detail}"]),
             Failure::MissingElement(_) => gst::error_msg!(gst::CoreError::MissingPlugin, ("{text}"), ["{detail}"]),
@@ -150,6 +154,7 @@ mod tests {
             Failure::Unopenable { name, error: error(), debug },
             Failure::MissingPlugin(song(), "audio/x-rare".to_owned()),
             Failure::FormatChange(song(), "44100 Hz, 2 channels".to_owned(), "48000 Hz, 2 channels".to_owned()),
+            Failure::Halted("file:///songs/a.aiff".into()),
             Failure::MissingElement("audioconvert"),
             Failure::Temporary { what: "written", error: io(libc::ENOSPC) },
             Failure::Temporary { what: "made", error: io(libc::EACCES) },

@@ -17,6 +17,8 @@ use crate::logic::audio::beat_grid::BeatGrid;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
 
+/// How often a decoding that comes to a halt is begun anew.
+const MOST_TRIES: u32 = 5;
 /// A longer file is not a list of beats.
 const LONGEST_BEATS: u64 = 64 << 20;
 
@@ -127,7 +129,7 @@ impl VisualRender {
 
     /// Waits for the analysis of the audio. `None` when flushed; the next call goes on with the same analysis.
     fn analyse(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
-        let (decoder, since) = match self.gate.resume() {
+        let (mut decoder, since) = match self.gate.resume() {
             Some(paused) => paused,
             None => {
                 let decoder = Decoder::start(&settings.audio.uri()?, settings.options())?;
@@ -136,6 +138,7 @@ impl VisualRender {
             }
         };
         self.gate.enter(decoder.interrupter());
+        let mut tries = 1;
         let result = loop {
             if self.gate.unless_closed().is_break() {
                 gst::debug!(CAT, imp = self, "flushed while analysing");
@@ -145,6 +148,15 @@ impl VisualRender {
             match decoder.wait() {
                 WaitOutcome::Done(result) => break *result,
                 WaitOutcome::Interrupted => {}
+                WaitOutcome::Halted if tries == MOST_TRIES => {
+                    break Err(Failure::Halted(settings.audio.uri()?.to_string()));
+                }
+                WaitOutcome::Halted => {
+                    gst::warning!(CAT, imp = self, "decoding came to a halt; trying again");
+                    decoder = Decoder::start(&settings.audio.uri()?, settings.options())?;
+                    self.gate.enter(decoder.interrupter());
+                    tries += 1;
+                }
                 WaitOutcome::Progress(done, total) => {
                     let of = total.map_or(String::new(), |total| format!(" of {total:.0}"));
                     self.progress(gst::ProgressType::Continue, &format!("Analysed {done:.0}{of} of audio"));

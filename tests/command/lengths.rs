@@ -182,6 +182,61 @@ fn every_container_is_as_long_as_what_was_encoded_and_the_documentation_says_so(
     assert!(!is_documented || unknown.is_empty(), "docs/lengths.md lacks {unknown:#?}; tests/lengths.sh makes it");
 }
 
+/// Exports to Matroska with the lossless FLAC and returns what was found: frames and samples.
+fn exported(audio: &Path) -> (u64, u64) {
+    let video = audio.with_extension("out.mkv");
+    export(audio, &video, &["--audio-codec", "flac"]);
+    (probe(&video).frames, media::decoded_samples(&video))
+}
+
+#[test]
+fn files_that_were_joined_are_drawn_to_their_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wav, encoded) = original(folder.path(), 44_100, 2);
+    let mp3 = wav.with_extension("mp3");
+    media::convert(&wav, &mp3, &["-c:a", "libmp3lame", "-b:a", "128k"]);
+    let twice = folder.path().join("twice.mp3");
+    std::fs::write(&twice, std::fs::read(&mp3).unwrap().repeat(2)).unwrap();
+    let (frames, sound) = exported(&twice);
+    // The priming of the first is left out; the padding of the first and all of the second are sound.
+    assert!(sound > 2 * encoded && sound < 2 * encoded + 4 * 1152, "{sound} samples of twice {encoded}");
+    assert!((122..=125).contains(&frames), "{frames} frames");
+}
+
+#[test]
+fn sound_that_begins_late_or_is_cut_by_an_edit_list_makes_a_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let (wav, encoded) = original(folder.path(), 44_100, 2);
+    let make = |name: &str, options: &[&str]| {
+        let path = folder.path().join(name);
+        let mut command = Command::new("ffmpeg");
+        command.args(["-v", "error", "-nostdin", "-y", "-itsoffset", if name.contains("late") { "0.5" } else { "0" }]);
+        output_of(command.arg("-i").arg(&wav).args(options).arg(&path));
+        path
+    };
+    let late = make("late.mka", &["-c:a", "flac"]);
+    assert_eq!(exported(&late), (61, encoded));
+    let late = make("late.m4a", &["-c:a", "aac"]);
+    let (frames, sound) = exported(&late);
+    assert!((61..=62).contains(&frames) && sound >= encoded, "{frames} frames, {sound} samples");
+    let fragmented = make("fragmented.m4a", &["-c:a", "aac", "-movflags", "frag_keyframe+delay_moov"]);
+    let (_, sound) = exported(&fragmented);
+    // Nothing tells where in the last packet the sound ends.
+    assert_eq!(sound % 1024, 0, "{sound} samples");
+}
+
+#[test]
+fn the_shortest_sounds_make_a_video() {
+    let folder = tempfile::tempdir().unwrap();
+    for samples in [1u64, 1000, 4000, 4608, 4609] {
+        let wav = folder.path().join(format!("{samples}.wav"));
+        let trim = format!("atrim=end_sample={samples}");
+        media::convert(&media::demo(), &wav, &["-map_metadata", "-1", "-af", &trim]);
+        let (frames, _) = exported(&wav);
+        assert_eq!(frames, samples.div_ceil(1470), "{samples} samples");
+    }
+}
+
 #[cfg(feature = "full")]
 #[test]
 fn every_export_is_exact_at_every_rate() {

@@ -25,6 +25,28 @@ pub struct AudioFacts {
     pub gapless: Option<Gapless>,
 }
 
+/// `decodebin`, which looks into the file, now and then comes to a halt without a word; a second one need not.
+const PATIENCE_AT_FIRST: [gst::ClockTime; 2] = [gst::ClockTime::from_seconds(3), gst::ClockTime::from_seconds(6)];
+
+fn discover(path: &Path, uri: &str) -> Result<gst_pbutils::DiscovererInfo, Failure> {
+    let look = |patience| {
+        let discoverer = gst_pbutils::Discoverer::new(patience).map_err(|e| {
+            Failure::new(
+                Stage::MissingPlugin,
+                format!("cannot look into files: {e}; install the package gstreamer1.0-plugins-base"),
+            )
+        })?;
+        discoverer.discover_uri(uri).map_err(|_| undecodable(path))
+    };
+    for patience in PATIENCE_AT_FIRST {
+        match look(patience) {
+            Ok(info) if info.result() == gst_pbutils::DiscovererResult::Timeout => {}
+            looked => return looked,
+        }
+    }
+    look(PATIENCE)
+}
+
 /// Makes sure that `path` is a file with audio that can be decoded here.
 pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
     readable(path)?;
@@ -32,13 +54,7 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
     let uri = gst::glib::filename_to_uri(&absolute, None).map_err(|e| {
         Failure::new(Stage::NoInput, format!("{path:?} has a name that cannot be written as a URI: {e}"))
     })?;
-    let discoverer = gst_pbutils::Discoverer::new(PATIENCE).map_err(|e| {
-        Failure::new(
-            Stage::MissingPlugin,
-            format!("cannot look into files: {e}; install the package gstreamer1.0-plugins-base"),
-        )
-    })?;
-    let info = discoverer.discover_uri(&uri).map_err(|_| undecodable(path))?;
+    let info = discover(path, &uri)?;
     match info.result() {
         gst_pbutils::DiscovererResult::Ok => {}
         gst_pbutils::DiscovererResult::MissingPlugins => {
@@ -61,6 +77,7 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
             format!("{path:?} has no audio stream, so there is nothing to draw; choose a file with sound"),
         ));
     };
+    let in_container = info.stream_info().is_some_and(|stream| stream.is::<gst_pbutils::DiscovererContainerInfo>());
     let flac = audio.caps().is_some_and(|caps| caps.structure(0).is_some_and(|s| s.name() == "audio/x-flac"));
     // A file that cannot be read now will fail in the renderer, with the reason.
     let gapless = fs::File::open(path).and_then(|mut file| gapless::find(&mut file)).ok().flatten();
@@ -69,7 +86,8 @@ pub fn inspect(path: &Path) -> Result<AudioFacts, Failure> {
         rate: audio.sample_rate(),
         channels: audio.channels(),
         duration: info.duration(),
-        length_is_exact: flac,
+        // In a container the length includes what comes before the sound.
+        length_is_exact: flac && !in_container,
     })
 }
 

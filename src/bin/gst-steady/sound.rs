@@ -48,7 +48,8 @@ pub fn keep_to_encoded(convert: &gst::Element, pipeline: &gst::Pipeline, gapless
             }
             other => info.data = other,
         }
-        if info.data.is_some() { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
+        // What was taken out of the probe must not be freed by it once more.
+        if info.data.is_some() { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Handled }
     });
     Some(())
 }

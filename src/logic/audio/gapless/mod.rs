@@ -19,7 +19,7 @@ pub struct Gapless {
     pub rate: u32,
     /// Samples before the encoded ones.
     pub skip: u64,
-    /// Samples that were encoded.
+    /// Samples that were encoded; `u64::MAX` where the end is not known.
     pub samples: u64,
     /// Who takes the skipped ones away.
     pub skipped_by: SkippedBy,

@@ -11,6 +11,8 @@ use super::{Gapless, SkippedBy};
 const DECODER_DELAY: u64 = 529;
 /// How far behind the ID3 tags the first frame is looked for.
 const SEARCH: usize = 16 * 1024;
+/// Bytes of something else that may follow the frames, besides a twentieth of them.
+const MOST_BEHIND: u64 = 16 * 1024;
 /// Bytes that a frame with a tag has at least.
 const TAGGED_FRAME: usize = 4 + 32 + 156;
 
@@ -31,7 +33,30 @@ pub(super) fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Gapless>>
     let mut head = Vec::new();
     file.by_ref().take((SEARCH + TAGGED_FRAME) as u64).read_to_end(&mut head)?;
     let first = (0..head.len().min(SEARCH)).find_map(|at| Header::parse(&head[at..]).map(|header| (at, header)));
-    Ok(first.and_then(|(at, header)| tag(&header, &head[at..])))
+    let Some((at, header)) = first else { return Ok(None) };
+    let Some((found, bytes)) = tag(&header, &head[at..]) else { return Ok(None) };
+    let frames = sound_end(file)?.saturating_sub(start + at as u64);
+    // Files that were joined begin with the tag of the first, which knows nothing of the others.
+    let goes_on = bytes.is_some_and(|bytes| frames > bytes + bytes / 20 + MOST_BEHIND);
+    Ok(Some(Gapless { samples: if goes_on { u64::MAX } else { found.samples }, ..found }))
+}
+
+/// Where the tags at the end of the file begin: ID3v1 last, and APEv2 before it.
+fn sound_end(file: &mut (impl Read + Seek)) -> io::Result<u64> {
+    let mut end = file.seek(SeekFrom::End(0))?;
+    for (len, name) in [(128, &b"TAG"[..]), (32, &b"APETAGEX"[..])] {
+        let Some(at) = end.checked_sub(len) else { break };
+        file.seek(SeekFrom::Start(at))?;
+        let mut tag = Vec::new();
+        file.by_ref().take(len).read_to_end(&mut tag)?;
+        if !tag.starts_with(name) {
+            continue;
+        }
+        // The length that an APE tag has at its end leaves out its header.
+        let ape = tag.get(12..16).filter(|_| len == 32).map(|len| u32::from_le_bytes([len[0], len[1], len[2], len[3]]));
+        end = end.saturating_sub(ape.map_or(len, |body| u64::from(body) + 32));
+    }
+    Ok(end)
 }
 
 /// Length of the ID3v2 tag that `head` begins with.
@@ -78,8 +103,8 @@ impl Header {
     }
 }
 
-/// The tag in the frame that `header` and `frame` are of.
-fn tag(header: &Header, frame: &[u8]) -> Option<Gapless> {
+/// The tag, and how many bytes it says there are, in the frame that `header` and `frame` are of.
+fn tag(header: &Header, frame: &[u8]) -> Option<(Gapless, Option<u64>)> {
     let rest = frame.get(header.tag_at..)?;
     let rest = rest.strip_prefix(b"Xing").or_else(|| rest.strip_prefix(b"Info"))?;
     let (flags, rest) = rest.split_first_chunk::<4>()?;
@@ -90,6 +115,7 @@ fn tag(header: &Header, frame: &[u8]) -> Option<Gapless> {
     }
     let (frames, rest) = rest.split_first_chunk::<4>()?;
     let optional = |flag: u32, len: usize| if flags & flag != 0 { len } else { 0 };
+    let bytes = rest.first_chunk::<4>().filter(|_| flags & 2 != 0).map(|bytes| u64::from(u32::from_be_bytes(*bytes)));
     let rest = rest.get(optional(2, 4) + optional(4, 100) + optional(8, 4)..)?;
     // Other encoders leave this area empty or fill it with something else.
     let encoder = [b"LAME", b"Lavf", b"Lavc"].into_iter().find(|&encoder| rest.starts_with(encoder))?;
@@ -99,7 +125,7 @@ fn tag(header: &Header, frame: &[u8]) -> Option<Gapless> {
     let padding = u64::from(b & 15) << 8 | u64::from(c);
     let decoded = u64::from(u32::from_be_bytes(*frames)) * header.samples;
     let samples = decoded.checked_sub(delay + padding).filter(|&samples| samples > 0)?;
-    Some(Gapless { rate: header.rate, skip: delay + DECODER_DELAY, samples, skipped_by })
+    Some((Gapless { rate: header.rate, skip: delay + DECODER_DELAY, samples, skipped_by }, bytes))
 }
 
 #[cfg(test)]
@@ -156,6 +182,27 @@ mod tests {
         let found = found(&tagged).unwrap();
         assert_eq!(found.skipped_by, SkippedBy::Taker { lame: false });
         assert_eq!(found.left_to_skip(), 1105);
+    }
+
+    #[test]
+    fn of_files_that_were_joined_the_end_is_not_known() {
+        let bytes_at = 36 + 8 + 4;
+        let mut joined = file(MPEG1_STEREO, 36, b"Info", 15, (385, 576, 1503));
+        joined[bytes_at..bytes_at + 4].copy_from_slice(&100_000u32.to_be_bytes());
+        joined.resize(100_000, 0);
+        assert_eq!(found(&joined).unwrap().samples, 441_441);
+        // Tags at the end are none of the sound.
+        let mut tagged = joined.clone();
+        tagged.resize(200_000 - 32, 7);
+        tagged.extend(b"APETAGEX\xd0\x07\0\0");
+        tagged.extend((100_000u32 - 32).to_le_bytes());
+        tagged.extend([0; 16]);
+        tagged.extend(b"TAG");
+        tagged.extend([0; 125]);
+        assert_eq!(found(&tagged).unwrap().samples, 441_441);
+        joined.resize(200_000, 0);
+        let found = found(&joined).unwrap();
+        assert_eq!((found.skip, found.samples), (1105, u64::MAX));
     }
 
     #[test]
