@@ -260,6 +260,7 @@ pub fn the_page_cache_stays_small(mebibytes: usize) {
 }
 
 /// The most memory that a recorder of so many buffers of 4000 bytes had, in KiB.
+#[cfg(feature = "full")]
 pub fn most_memory(buffers: usize) -> u64 {
     let dir = tempfile::tempdir_in(plugin().parent().unwrap()).unwrap();
     let line = format!(
