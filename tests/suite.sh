@@ -112,7 +112,7 @@ enter() (
     kind=$2
     shift 2
     at=$folder/$STEADY_SUITE
-    rm -rf "$at/tmp" "$at/over"
+    rm -rf "$at/tmp" "$at/over" "$at/tests-tmp"
     mkdir -p "$at/target" "$at/tmp" "$at/over/changes" "$at/over/work" "$folder/$oldest/target"
     chmod 1777 "$at/tmp"
     # What cargo and the tests are told; the rest of this machine's environment stays outside.
@@ -174,6 +174,9 @@ inside() {
             # By relative names: overlayfs has characters of its own.
             (cd "$folder" && mount -t overlay overlay \
                 -o "lowerdir=$oldest/target,upperdir=$suite/over/changes,workdir=$suite/over/work" "$in$target")
+            # Tests look at what of a file is in memory, which an overlay hides.
+            mkdir -p "$at/tests-tmp" "$in$target/tmp"
+            mount --bind "$at/tests-tmp" "$in$target/tmp"
         else
             mount --bind "$at/target" "$in$target"
         fi

@@ -31,6 +31,13 @@ pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
+/// A new folder where files go to a disk: not in /tmp, which may be in memory.
+pub fn folder_on_disk() -> tempfile::TempDir {
+    let tests = env!("CARGO_TARGET_TMPDIR");
+    std::fs::create_dir_all(tests).unwrap();
+    tempfile::tempdir_in(tests).unwrap()
+}
+
 /// A folder with nothing but the plugin as built for this test, for `GST_PLUGIN_PATH`. The command looks there first.
 pub fn plugin_folder() -> std::path::PathBuf {
     // Tests lie in target/PROFILE/deps, and so does the plugin that cargo built with them.

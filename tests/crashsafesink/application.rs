@@ -113,8 +113,7 @@ fn a_write_that_is_briefly_denied_is_tried_again_as_long_as_it_may() {
 
 #[test]
 fn with_flush_the_pages_of_each_window_go_while_the_recording_goes_on() {
-    // Not in /tmp, which may be in memory.
-    let dir = tempfile::tempdir_in(common::sink::plugin().parent().unwrap()).unwrap();
+    let dir = common::folder_on_disk();
     let out = dir.path().join("out.bin");
     let pipeline = pushed_to(&out, "durability=flush flush-threshold=1048576");
     let temp = dir.path().join("out.recording.bin");

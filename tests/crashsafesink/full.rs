@@ -134,7 +134,7 @@ fn one_list_of_more_than_two_gibibytes_is_written_whole() {
     let size = (2_usize << 30) + 12_345;
     const END: usize = 20_000;
     for more in ["", "durability=flush page-cache=keep flush-threshold=1099511627776"] {
-        let dir = tempfile::tempdir_in(common::sink::plugin().parent().unwrap()).unwrap();
+        let dir = common::folder_on_disk();
         let out = dir.path().join("out.bin");
         let pipeline = pushed_to(&out, more);
         let mut list = gst::BufferList::new();

@@ -240,8 +240,7 @@ pub fn resident(file: &Path) -> u64 {
 
 /// The page cache holds a few windows of a long recording, not all of it.
 pub fn the_page_cache_stays_small(mebibytes: usize) {
-    // Not in /tmp, which may be in memory.
-    let dir = tempfile::tempdir_in(plugin().parent().unwrap()).unwrap();
+    let dir = crate::common::folder_on_disk();
     let out = dir.path().join("out.bin");
     let line = format!(
         "fakesrc num-buffers={mebibytes} sizetype=fixed sizemax=1048576 ! crashsafesink location={}",
@@ -262,7 +261,7 @@ pub fn the_page_cache_stays_small(mebibytes: usize) {
 /// The most memory that a recorder of so many buffers of 4000 bytes had, in KiB.
 #[cfg(feature = "full")]
 pub fn most_memory(buffers: usize) -> u64 {
-    let dir = tempfile::tempdir_in(plugin().parent().unwrap()).unwrap();
+    let dir = crate::common::folder_on_disk();
     let line = format!(
         "fakesrc num-buffers={buffers} sizetype=fixed sizemax=4000 filltype=nothing ! crashsafesink location={}",
         dir.path().join("out.bin").display()
