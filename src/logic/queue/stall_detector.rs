@@ -55,6 +55,8 @@ pub struct StallDetector {
     still: Nanos,
     looks: u32,
     grown_at: Nanos,
+    /// Whether the last look spoke for growth.
+    growth_seen: bool,
     told: bool,
     /// Times (time counted as still, CPU time) since the evidence has been complete.
     evidence: VecDeque<(Nanos, Nanos)>,
@@ -81,7 +83,9 @@ impl StallDetector {
         }
         // Growth that is denied changes nothing, and is asked for again until the judgement above.
         let grows = seen.join && seen.inputs_stuck && seen.growth_helps;
-        if grows && self.still >= self.grown_at.saturating_add(GROWTH_INTERVAL) {
+        // Seen once, it may be a thread that has not had its turn: a consumer just woken looks as stuck as one that blocks.
+        let lasts = std::mem::replace(&mut self.growth_seen, grows);
+        if grows && lasts && self.still >= self.grown_at.saturating_add(GROWTH_INTERVAL) {
             self.grown_at = self.still;
             return Verdict::Grow;
         }
@@ -220,7 +224,10 @@ mod tests {
     fn growth_comes_first_one_step_per_span_and_only_at_a_join() {
         let grow = Observation { join: true, growth_helps: true, ..STUCK };
         let seen = run(&mut StallDetector::default(), 0, 200 * MILLISECOND, |_| grow);
-        assert_eq!(seen, [50, 100, 150, 200].map(|at| (at, Verdict::Grow)));
+        assert_eq!(seen, [100, 150, 200].map(|at| (at, Verdict::Grow)), "two looks have to agree");
+        // A thread that has not had its turn yet is seen as stuck now and then.
+        let now_and_then = |now| Observation { inputs_stuck: (now / TICK) % 2 == 0, ..grow };
+        assert_eq!(run(&mut StallDetector::default(), 0, 400 * MILLISECOND, now_and_then), []);
         for look in [
             Observation { join: false, ..grow },
             Observation { inputs_stuck: false, ..grow },
@@ -242,10 +249,9 @@ mod tests {
         let mut detector = StallDetector::default();
         let verdicts: Vec<_> = (0..4000).map(|i| detector.observe(i * TICK, 0, &STUCK)).collect();
         assert!(verdicts.iter().all(|v| *v == Verdict::Wait));
-        assert_eq!(
-            detector.observe(4000 * TICK, 0, &Observation { join: true, growth_helps: true, ..STUCK }),
-            Verdict::Grow
-        );
+        let grow = Observation { join: true, growth_helps: true, ..STUCK };
+        assert_eq!(detector.observe(4000 * TICK, 0, &grow), Verdict::Wait);
+        assert_eq!(detector.observe(4001 * TICK, 0, &grow), Verdict::Grow);
     }
 
     #[test]
