@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use crate::common::sink::{Recorder, names, pattern, playable_frames, plugin, shim, sink_errors};
+use crate::common::sink::{Recorder, names, pattern, playable_frames, shim, sink_errors};
 use crate::common::wait_until;
 
 /// A recording of so many buffers of 1000 bytes.

@@ -226,7 +226,7 @@ mod tests {
         let seen = run(&mut StallDetector::default(), 0, 200 * MILLISECOND, |_| grow);
         assert_eq!(seen, [100, 150, 200].map(|at| (at, Verdict::Grow)), "two looks have to agree");
         // A thread that has not had its turn yet is seen as stuck now and then.
-        let now_and_then = |now| Observation { inputs_stuck: (now / TICK) % 2 == 0, ..grow };
+        let now_and_then = |now: Nanos| Observation { inputs_stuck: (now / TICK).is_multiple_of(2), ..grow };
         assert_eq!(run(&mut StallDetector::default(), 0, 400 * MILLISECOND, now_and_then), []);
         for look in [
             Observation { join: false, ..grow },
