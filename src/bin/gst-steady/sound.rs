@@ -84,7 +84,8 @@ impl Sound {
         format.format_info().fill_silence(&mut silence);
         let mut buffer = gst::Buffer::from_mut_slice(silence);
         let writable = buffer.get_mut().filter(|_| missing > 0)?;
-        self.stamp(writable, missing, format);
+        // It passes `part` like any other and gets its time there; the segment knows nothing of it.
+        self.segment = None;
         if format.layout() == gst_audio::AudioLayout::NonInterleaved {
             gst_audio::AudioMeta::add(writable, format, missing as usize, &[]).ok()?;
         }
