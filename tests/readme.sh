@@ -38,8 +38,14 @@ for file in song.mp4 talk.webm cuts.mp4 out.mkv video.mp4; do
 done
 [ ! -e "$work/media/clip.mp4" ]
 rm -f "$root/embedded.mkv"
-# The table of frame counts is what its script prints today.
+# The table of frame counts is what its script prints today. What the peer counts depends on the versions of GStreamer and of ffmpeg's
+# encoders: the README's row is that of 1.22.
 "$root/benches/compare/frames/run" >"$work/table"
+case $(gst-launch-1.0 --version) in
+    *"version 1.22."*) ;;
+    *) sed -i '/^| wavescope /d' "$work/table" ;;
+esac
+grep -q '^| visualrender ' "$work/table"
 while read -r row; do
     grep -qxF "$row" "$root/README.md" || { echo "the README's table of frame counts lacks: $row" >&2; exit 1; }
 done <"$work/table"
