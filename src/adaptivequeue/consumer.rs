@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -10,8 +11,9 @@ use gst::subclass::prelude::*;
 use super::element::{AdaptiveQueue, CAT, DATAFLOW};
 use super::item::QueueItem;
 use super::running_time::RunningTimes;
+use super::watchdog;
 use crate::logic::backpressure::Zone;
-use crate::logic::clock::{MILLISECOND, Nanos, monotonic};
+use crate::logic::clock::{MILLISECOND, Nanos, SECOND, monotonic};
 use crate::logic::queue::handoff::Waited;
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
@@ -20,6 +22,11 @@ use crate::logic::sync::lock;
 const ROUND: usize = 32;
 /// A consumer slower than this may as well wake the producer each time.
 const SLOW: Nanos = MILLISECOND;
+
+/// How long a consumer waits for data before the watchdog looks why, a fifth of the timeout.
+fn starved_after(timeout: Nanos) -> Option<Duration> {
+    (timeout > 0).then(|| Duration::from_nanos((timeout / 5).clamp(50 * MILLISECOND, SECOND)))
+}
 
 /// The state of the consuming side; a leak downstream is done by the producer, with this one's lock.
 #[derive(Debug, Default)]
@@ -133,7 +140,7 @@ impl AdaptiveQueue {
             // A handler may have changed the thresholds.
             if !self.handoff.spin_for_data() {
                 let began = monotonic();
-                let waited = self.handoff.wait_for_data();
+                let waited = self.sleep_until_data(began);
                 let time = monotonic().saturating_sub(began);
                 self.handoff.slept(time);
                 self.stats.consumer_waits.record(time);
@@ -146,6 +153,20 @@ impl AdaptiveQueue {
             self.flow()?;
         }
         Ok(())
+    }
+
+    /// Sleeps until there is something to take; the watchdog is told now and then when that takes long: what feeds the queue may be stuck.
+    fn sleep_until_data(&self, began: Nanos) -> Waited {
+        let patience = starved_after(lock(&self.settings).push_timeout);
+        self.stall.set_starved(Some(began));
+        let waited = loop {
+            match self.handoff.wait_for_data(patience) {
+                Waited::TimedOut => watchdog::suspect(&self.obj()),
+                ended => break ended,
+            }
+        };
+        self.stall.set_starved(None);
+        waited
     }
 
     fn push(&self, item: QueueItem) -> Result<(), gst::FlowError> {

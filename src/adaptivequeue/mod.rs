@@ -12,7 +12,6 @@ use gst::prelude::*;
 
 mod backpressure;
 mod consumer;
-mod cpu_activity;
 mod element;
 mod events;
 mod flow;
@@ -29,6 +28,7 @@ mod running_time;
 mod settings;
 mod signals;
 mod stall;
+mod stall_answer;
 mod stall_report;
 mod stats;
 mod topology;

@@ -13,7 +13,7 @@ use super::watchdog;
 use crate::logic::clock::{Nanos, monotonic};
 use crate::logic::queue::handoff::{Handoff, Seen, Waited};
 use crate::logic::queue::levels::Level;
-use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
+use crate::logic::stall::detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
 /// The consumer's counters are fetched after this many buffers at the latest.
@@ -186,8 +186,8 @@ impl AdaptiveQueue {
         self.stats.dropped(leaked.iter().map(|item| u64::from(item.weight().buffers)).sum());
     }
 
-    /// How long the producer has been blocked.
-    pub(super) fn blocked_for(&self) -> Option<Nanos> {
-        Some(monotonic().saturating_sub(self.stall.blocked()?))
+    /// How long the producer has been blocked, or the consumer without data.
+    pub(super) fn stuck_for(&self) -> Option<Nanos> {
+        Some(monotonic().saturating_sub(self.stall.blocked().or(self.stall.starved())?))
     }
 }

@@ -68,14 +68,14 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         uint64(
             "push-timeout",
             "Push Timeout",
-            "How long a full queue may stand still before that counts as a stall (ns, 0 = forever)",
+            "How long the queue may stand still before that is spoken of (ns, 0 = forever)",
         )
         .default_value(DEFAULT_PUSH_TIMEOUT)
         .mutable_playing()
         .build(),
         glib::ParamSpecEnum::builder::<OnTimeout>("on-timeout")
             .nick("On Timeout")
-            .blurb("What to do about a stall")
+            .blurb("What to do when nothing has moved for push-timeout")
             .mutable_playing()
             .build(),
         mark(

@@ -11,7 +11,7 @@ use super::settings::Leaky;
 use super::watchdog;
 use crate::logic::clock::monotonic;
 use crate::logic::queue::handoff::Weight;
-use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
+use crate::logic::stall::detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
 /// A serialized query in the queue whose sender waits for the answer.

@@ -28,21 +28,24 @@ pub enum Leaky {
     Downstream = 2,
 }
 
-/// The answer to a stall.
+/// What to do when nothing moves.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, glib::Enum)]
 #[repr(i32)]
 #[enum_type(name = "GstAdaptiveQueueOnTimeout")]
 pub enum OnTimeout {
-    /// Post an error and stop.
+    /// An error where it is proved that nothing can move again, else a warning.
     #[default]
+    #[enum_value(name = "Post an error if nothing can ever move again, else a warning", nick = "auto")]
+    Auto = 0,
+    /// Post an error and stop.
     #[enum_value(name = "Post an error and stop the stream", nick = "error")]
-    Error = 0,
+    Error = 1,
     /// Post a warning and wait on.
     #[enum_value(name = "Post a warning and go on waiting", nick = "warning")]
-    Warning = 1,
+    Warning = 2,
     /// Drop old buffers until downstream moves again.
     #[enum_value(name = "Drop old buffers until downstream takes some again", nick = "leak")]
-    Leak = 2,
+    Leak = 3,
 }
 
 /// The place of the queue in an export, which decides its tier.

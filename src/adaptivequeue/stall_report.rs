@@ -1,33 +1,67 @@
 //! The words, and the fields, that say why a pipeline has come to a halt.
 
+use std::sync::mpsc;
+use std::time::Duration;
+
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
 use super::element::AdaptiveQueue as Imp;
-use super::topology::Jam;
-use crate::glue::topology::real_peer;
+use crate::glue::stall::{Finding, Reason};
+use crate::glue::topology::{is_made_by, real_peer};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::queue::levels::Level;
-use crate::logic::queue::stall_detector::Observation;
+use crate::logic::stall::detector::Class;
+use crate::logic::stall::waits::Hope;
 use crate::logic::sync::lock;
+
+/// An element's pad, by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Named {
+    element: String,
+    pad: String,
+}
+
+impl Named {
+    fn new(pad: &gst::Pad) -> Self {
+        Self {
+            element: pad.parent_element().map_or_else(String::new, |element| element.name().into()),
+            pad: pad.name().into(),
+        }
+    }
+}
+
+impl std::fmt::Display for Named {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.element, self.pad)
+    }
+}
 
 /// Everything known of a stall.
 #[derive(Debug)]
 pub(super) struct StallReport {
     queue: String,
+    class: Class,
+    /// It is an error; else it is only told of.
+    fails: bool,
     blocked_for: Nanos,
+    timeout: Nanos,
     level: Level,
-    /// Element and pad whose chain does not return.
-    downstream: Option<(String, String)>,
-    starved: Vec<String>,
-    reason: Reason,
     waiting: Waiting,
+    /// The pad whose chain does not return.
+    downstream: Option<Named>,
+    /// Inputs that nothing comes to: of that element, or, at the start, of other sinks.
+    starved: Vec<Named>,
+    preroll: bool,
+    culprit: Culprit,
+    kind: Kind,
     /// The limit that was reached, where the user set it.
     fixed: Option<&'static str>,
-    /// Somebody outside the jam may still bring data, or take some.
-    hope: bool,
-    application: bool,
+    /// Inputs of the element downstream whose levels are to be read.
+    inputs: Vec<gst::Pad>,
+    /// Buffers in each of them.
+    levels: Vec<(String, u64)>,
 }
 
 /// The part that does not get on.
@@ -39,22 +73,90 @@ enum Waiting {
     Answer(gst::QueryType),
     /// The producer has said EOS, which cannot leave.
     End,
+    /// The consumer waits for data.
+    Data,
 }
 
+/// On whom it hinges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Culprit {
+    /// All wait for each other.
+    Nobody,
+    /// An element that has not come back, and whether it waits for a file system.
+    Busy(Named, bool),
+    /// The application, which takes nothing from this sink.
+    AppSink(String),
+    /// The application, which gives this source nothing.
+    AppSource(String),
+    /// A source that sends nothing.
+    Source(String),
+    /// A valve that is closed.
+    Valve(String),
+    /// A pad that is linked to nothing.
+    Unlinked(Named),
+    /// An element whose task does not run.
+    Idle(String),
+}
+
+/// The kind of halt, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reason {
+enum Kind {
     Stalled,
     PrerollDeadlock,
     Budget,
+    Unlinked,
 }
 
-impl Reason {
+impl Kind {
     fn nick(self) -> &'static str {
         match self {
-            Reason::Stalled => "stalled",
-            Reason::PrerollDeadlock => "preroll-deadlock",
-            Reason::Budget => "budget",
+            Kind::Stalled => "stalled",
+            Kind::PrerollDeadlock => "preroll-deadlock",
+            Kind::Budget => "budget",
+            Kind::Unlinked => "unlinked",
         }
+    }
+}
+
+fn name(element: &gst::Element) -> String {
+    element.name().into()
+}
+
+impl Culprit {
+    fn new(finding: &Finding) -> Self {
+        match &finding.reason {
+            // Only what is not right comes here.
+            None | Some(Reason::Clock | Reason::Paused | Reason::Probe(_)) => Culprit::Nobody,
+            Some(Reason::Held(pad) | Reason::Sink(pad)) => Culprit::Busy(Named::new(pad), finding.disk),
+            Some(Reason::AppSink(element)) => Culprit::AppSink(name(element)),
+            Some(Reason::Source(element)) if is_made_by(element, &["appsrc"]) => Culprit::AppSource(name(element)),
+            Some(Reason::Source(element)) => Culprit::Source(name(element)),
+            Some(Reason::Valve(element)) => Culprit::Valve(name(element)),
+            Some(Reason::Unlinked(pad)) => Culprit::Unlinked(Named::new(pad)),
+            Some(Reason::Idle(pad)) => Culprit::Idle(Named::new(pad).element),
+        }
+    }
+
+    /// The element to look at.
+    fn element(&self) -> Option<&str> {
+        match self {
+            Culprit::Nobody => None,
+            Culprit::Busy(pad, _) | Culprit::Unlinked(pad) => Some(&pad.element),
+            Culprit::AppSink(element)
+            | Culprit::AppSource(element)
+            | Culprit::Source(element)
+            | Culprit::Valve(element)
+            | Culprit::Idle(element) => Some(element),
+        }
+    }
+}
+
+/// "a", "a and b", "a, b and c".
+fn list(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -62,105 +164,222 @@ impl StallReport {
     pub fn new(
         queue: &AdaptiveQueue,
         top: &gst::Object,
-        jam: &Jam,
-        holder: Option<&gst::Pad>,
+        finding: &Finding,
+        verdict: (Class, bool),
         still: Nanos,
-        seen: &Observation,
     ) -> Self {
+        let (class, fails) = verdict;
         let imp = queue.imp();
-        let element = holder.and_then(gst::Pad::parent_element);
-        let starved: Vec<String> = match element.as_ref().filter(|_| seen.join) {
-            Some(element) => jam.starved(element).iter().map(|pad| pad.name().to_string()).collect(),
-            None => Vec::new(),
-        };
         let waiting = match (imp.stall.blocked(), lock(&imp.query).as_ref()) {
-            (None, _) => Waiting::End,
             (Some(_), Some(query)) => Waiting::Answer(query.kind),
             (Some(_), None) => Waiting::Room,
+            (None, _) if imp.handoff.consumer_waits() => Waiting::Data,
+            (None, _) => Waiting::End,
         };
         let playing = top.downcast_ref::<gst::Element>().is_some_and(|e| e.current_state() == gst::State::Playing);
-        let reason = match () {
-            _ if starved.is_empty() => Reason::Stalled,
-            _ if waiting == Waiting::Room && imp.allowance_stats().denied => Reason::Budget,
-            _ if !playing => Reason::PrerollDeadlock,
-            _ => Reason::Stalled,
+        let culprit = Culprit::new(finding);
+        let kind = match &culprit {
+            Culprit::Unlinked(_) => Kind::Unlinked,
+            _ if finding.starved.is_empty() => Kind::Stalled,
+            _ if waiting == Waiting::Room && finding.hope == Hope::Never && imp.allowance_stats().denied => {
+                Kind::Budget
+            }
+            _ if !playing => Kind::PrerollDeadlock,
+            _ => Kind::Stalled,
         };
-        let named =
-            |pad: &gst::Pad| (pad.parent_element().map_or_else(String::new, |e| e.name().into()), pad.name().into());
+        let element = finding.holder.as_ref().and_then(gst::Pad::parent_element);
+        let timeout = lock(&imp.settings).push_timeout;
         Self {
             queue: queue.name().into(),
-            blocked_for: imp.blocked_for().unwrap_or(still),
+            class,
+            fails,
+            blocked_for: imp.stuck_for().unwrap_or(still),
+            timeout,
             level: imp.handoff.level(),
-            downstream: holder.map(named).or_else(|| real_peer(&imp.srcpad).as_ref().map(named)),
-            starved,
-            reason,
             waiting,
+            downstream: finding.holder.as_ref().or(real_peer(&imp.srcpad).as_ref()).map(Named::new),
+            starved: finding.starved.iter().map(Named::new).collect(),
+            preroll: finding.preroll,
+            culprit,
+            kind,
             fixed: imp.fixed_limit(),
-            hope: !seen.inputs_stuck,
-            application: seen.application,
+            inputs: element
+                .filter(|element| element.is::<gst_base::Aggregator>())
+                .map_or_else(Vec::new, |e| e.sink_pads()),
+            levels: Vec::new(),
+        }
+    }
+
+    /// Reads how full the inputs of an aggregator are, which takes locks of theirs: what does not answer at once is left out.
+    pub fn read_levels(&mut self) {
+        /// From GStreamer 1.28 on.
+        const LEVEL: &str = "current-level-buffers";
+        /// An aggregator holds these locks for microseconds, unless something is wrong.
+        const SOON: Duration = Duration::from_millis(100);
+        let inputs = std::mem::take(&mut self.inputs);
+        if !inputs.iter().any(|pad| pad.has_property_with_type(LEVEL, u64::static_type())) {
+            return;
+        }
+        let (tell, told) = mpsc::channel();
+        let read = move || {
+            for pad in inputs.iter().filter(|pad| pad.has_property_with_type(LEVEL, u64::static_type())) {
+                // Nobody may be listening any more.
+                let _ = tell.send((pad.name().to_string(), pad.property::<u64>(LEVEL)));
+            }
+        };
+        if std::thread::Builder::new().name("steady-levels".into()).spawn(read).is_ok() {
+            while let Ok(level) = told.recv_timeout(SOON) {
+                self.levels.push(level);
+            }
         }
     }
 
     /// For people: what, why, what to do.
     pub fn text(&self) -> String {
-        let what = if self.hope || self.application { "Export waits" } else { "Export stalled" };
+        let what = match self.fails || self.class == Class::Deadlock {
+            true => "The pipeline has stalled",
+            false => "The pipeline waits",
+        };
         let seconds = self.blocked_for as f64 / SECOND as f64;
-        let (cause, advice) = self.cause_and_advice();
-        format!("{what}: {} for {seconds:.1} s because {cause}. {advice}", self.state())
+        let mut text = format!("{what}: {} for {seconds:.1} s because {}.", self.state(), self.cause());
+        if !self.levels.is_empty() {
+            let levels: Vec<String> = self
+                .levels
+                .iter()
+                .map(|(pad, buffers)| format!("{pad} holds {}", buffers_in_words(*buffers)))
+                .collect();
+            text += &format!(" Of its inputs, {}.", list(&levels));
+        }
+        text + " " + &self.advice()
     }
 
     fn state(&self) -> String {
         let Self { queue, level, .. } = self;
         let (megabytes, seconds) = (level.bytes as f64 / 1e6, level.time as f64 / SECOND as f64);
-        let level = format!("{} buffers, {megabytes:.1} MB, {seconds:.1} s", level.buffers);
+        let mut parts = Vec::new();
+        if level.buffers > 0 {
+            parts.push(buffers_in_words(level.buffers));
+        }
+        if megabytes >= 0.05 {
+            parts.push(format!("{megabytes:.1} MB"));
+        }
+        if seconds >= 0.05 {
+            parts.push(format!("{seconds:.1} s"));
+        }
+        let level = parts.join(", ");
+        let level = |before: &str| if level.is_empty() { String::new() } else { format!(" ({before}{level})") };
         match self.waiting {
-            Waiting::Room => format!("the queue {queue} has been full ({level})"),
+            Waiting::Room => format!("the queue {queue} has been full{}", level("")),
             Waiting::Answer(kind) => {
-                format!("the {} query that waits in the queue {queue} (behind {level}) has had no answer", kind.name())
+                format!(
+                    "the {} query that waits in the queue {queue}{} has had no answer",
+                    kind.name(),
+                    level("behind ")
+                )
             }
-            Waiting::End => format!("the queue {queue} could not send its last data ({level})"),
+            Waiting::End => format!("the queue {queue} could not send its last data{}", level("")),
+            Waiting::Data => format!("the queue {queue} has had no data"),
         }
     }
 
-    fn cause_and_advice(&self) -> (String, String) {
-        let Some((element, pad)) = &self.downstream else {
-            return ("what came after it is no longer linked".into(), "Link the queue again.".into());
+    /// The elements or pads that nothing comes to.
+    fn starved(&self) -> String {
+        match self.preroll {
+            true => list(&self.starved.iter().map(|pad| pad.element.clone()).collect::<Vec<_>>()),
+            false => list(&self.starved.iter().map(|pad| pad.pad.clone()).collect::<Vec<_>>()),
+        }
+    }
+
+    fn cause(&self) -> String {
+        let Some(Named { element, pad }) = &self.downstream else {
+            return "what came after it is no longer linked".into();
         };
-        let starved = self.starved.join(" and ");
-        if self.application {
-            return (
-                format!("the application has not taken anything from {element} all that time"),
-                format!("Pull from {element}, or let it drop (its properties drop and max-buffers)."),
-            );
+        let busy = |Named { element, pad }: &Named, file: bool| match file {
+            true => format!("{element} waits for the disk with what came to its input {pad}"),
+            false => format!("{element} has not finished with what came to its input {pad}"),
+        };
+        if self.starved.is_empty() {
+            return match &self.culprit {
+                Culprit::Busy(at, file) => busy(at, *file),
+                Culprit::AppSink(sink) => format!("the application has not taken anything from {sink} all that time"),
+                Culprit::AppSource(source) => format!("the application gives {source} nothing"),
+                Culprit::Source(source) => format!("{source} sends nothing"),
+                Culprit::Valve(valve) => format!("{valve}, which is closed, lets nothing through"),
+                Culprit::Unlinked(at) => format!("the input {} of {} is linked to nothing", at.pad, at.element),
+                Culprit::Idle(idle) => format!("{idle} has stopped"),
+                Culprit::Nobody => busy(&Named { element: element.clone(), pad: pad.clone() }, false),
+            };
         }
-        if starved.is_empty() {
-            return (
-                format!("{element} has not finished with what came to its input {pad} before"),
-                format!("See what {element} waits for; if it may take longer, raise push-timeout."),
-            );
-        }
-        let holds = format!("{element} holds its input {pad} until data comes to {starved}");
-        let look = format!("See what feeds {starved} of {element}.");
-        if self.hope {
-            return (format!("{holds}, and none has come yet"), look);
-        }
-        let blocked = format!("{holds}, which the same source feeds, and that source is blocked here");
-        match (self.waiting, self.reason, self.fixed) {
-            (Waiting::End, ..) => (format!("{holds}, and what feeds that is blocked as well"), look),
-            (Waiting::Answer(_), ..) => {
-                (blocked, "A source asks when its format changes: keep one format until the end.".into())
+        let starved = self.starved();
+        let waits = match self.preroll {
+            true => format!("{element} has its first data and waits for {starved} to get the same"),
+            false => format!("{element} holds its input {pad} until data comes to {starved}"),
+        };
+        let why = match &self.culprit {
+            Culprit::Busy(at, file) => format!("and {}", busy(at, *file)),
+            Culprit::AppSink(sink) => format!("and the application has not taken anything from {sink} all that time"),
+            Culprit::AppSource(source) => format!("and the application gives {source} nothing"),
+            Culprit::Source(source) => format!("and {source} sends nothing"),
+            Culprit::Valve(valve) => format!("and {valve}, which is closed, lets nothing through"),
+            Culprit::Unlinked(_) => "which is linked to nothing".into(),
+            Culprit::Idle(idle) => format!("and {idle} has stopped"),
+            Culprit::Nobody => match (self.waiting, self.kind) {
+                (Waiting::Room, Kind::Budget) => {
+                    "which the same source feeds, and the memory budget has no room for more in this queue".into()
+                }
+                (Waiting::Room | Waiting::Answer(_), _) => {
+                    "which the same source feeds, and that source is blocked here".into()
+                }
+                (Waiting::End, _) => "and what feeds that is blocked as well".into(),
+                (Waiting::Data, _) => "which needs more from this queue, whose source is blocked there".into(),
+            },
+        };
+        format!("{waits}, {why}")
+    }
+
+    fn advice(&self) -> String {
+        let Some(Named { element, .. }) = &self.downstream else { return "Link the queue again.".into() };
+        let starved = self.starved();
+        match &self.culprit {
+            Culprit::AppSink(sink) => {
+                format!("Pull from {sink}, or let it drop (its properties drop and max-buffers).")
             }
-            (Waiting::Room, Reason::Budget, _) => (
-                format!(
-                    "{holds}, which the same source feeds, and the memory budget has no room for more in this queue"
-                ),
-                "Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.".into(),
-            ),
-            (Waiting::Room, _, Some(limit)) => {
-                (blocked, format!("Let the queue grow: do not set {limit}, or set it higher."))
+            Culprit::AppSource(source) => format!("Push buffers or EOS into {source}."),
+            Culprit::Source(source) => format!("See what {source} waits for."),
+            Culprit::Valve(valve) => format!("Open {valve} (drop=false), or give the sinks behind it async=false."),
+            Culprit::Unlinked(at) => format!("Link {} of {}, or release it.", at.pad, at.element),
+            Culprit::Idle(idle) => format!("See why {idle} has stopped."),
+            Culprit::Busy(at, true) => {
+                format!("See whether the disk that {} writes to is full, slow or gone.", at.element)
             }
-            (Waiting::Room, _, None) => (blocked, format!("Put an adaptivequeue in front of {starved} of {element}.")),
+            Culprit::Busy(at, false) => format!("See what {} waits for; {}", at.element, self.patience()),
+            Culprit::Nobody if self.starved.is_empty() => format!("See what {element} waits for; {}", self.patience()),
+            Culprit::Nobody => match (self.waiting, self.kind, self.fixed) {
+                (Waiting::Answer(_), ..) => {
+                    "A source asks when its format changes: keep one format until the end.".into()
+                }
+                (Waiting::Room, Kind::Budget, _) => {
+                    "Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.".into()
+                }
+                (Waiting::Room, _, Some(limit)) => format!("Let the queue grow: do not set {limit}, or set it higher."),
+                (Waiting::Data, ..) => {
+                    format!(
+                        "Put an adaptivequeue in front of the other inputs of {element} too, so that the source can go on."
+                    )
+                }
+                (Waiting::End, ..) if !self.preroll => format!("See what feeds {starved} of {element}."),
+                _ if self.preroll => {
+                    format!("Put an adaptivequeue in front of {starved} too, or give {element} async=false.")
+                }
+                _ => format!("Put an adaptivequeue in front of {starved} of {element}."),
+            },
         }
+    }
+
+    /// What to set so that it is not spoken of so soon: six times the time so far, as it is typed.
+    fn patience(&self) -> String {
+        let more = self.timeout.saturating_mul(6);
+        format!("if it may take longer, set push-timeout={more} ({} s) on {}.", more / SECOND, self.queue)
     }
 
     /// For developers: where.
@@ -169,9 +388,10 @@ impl StallReport {
     }
 
     /// For programs.
-    pub fn details(&self, name: &str) -> gst::Structure {
-        let downstream = self.downstream.as_ref().map_or_else(String::new, |(element, pad)| format!("{element}:{pad}"));
-        gst::Structure::builder(name)
+    pub fn details(&self) -> gst::Structure {
+        let downstream = self.downstream.as_ref().map_or_else(String::new, Named::to_string);
+        let culprit = self.culprit.element().or(self.downstream.as_ref().map(|pad| pad.element.as_str()));
+        gst::Structure::builder("adaptivequeue-stalled")
             .field("text", self.text())
             .field("queue", &self.queue)
             .field("blocked-for", self.blocked_for)
@@ -179,9 +399,18 @@ impl StallReport {
             .field("level-bytes", self.level.bytes)
             .field("level-time", self.level.time)
             .field("downstream", downstream)
-            .field("starved", gst::Array::new(&self.starved))
-            .field("reason", self.reason.nick())
+            .field("starved", gst::Array::new(self.starved.iter().map(Named::to_string)))
+            .field("culprit", culprit.unwrap_or_default())
+            .field("class", self.class.nick())
+            .field("reason", self.kind.nick())
             .build()
+    }
+}
+
+fn buffers_in_words(buffers: u64) -> String {
+    match buffers {
+        1 => "1 buffer".into(),
+        _ => format!("{buffers} buffers"),
     }
 }
 
@@ -206,65 +435,15 @@ impl Imp {
 
 /// For people, when the rest in a queue can no longer be sent.
 fn gone_text(queue: &str, error: gst::FlowError) -> String {
-    let why = match error {
-        gst::FlowError::NotLinked => "nothing takes its data any more",
-        gst::FlowError::NotNegotiated => "what comes after it does not take this format",
-        _ => "what comes after it has stopped with an error",
+    let (why, advice) = match error {
+        gst::FlowError::NotLinked => ("nothing takes its data any more", "Link what comes after it until the end."),
+        gst::FlowError::NotNegotiated => {
+            ("what comes after it does not take this format", "Put a converter (videoconvert, audioconvert) behind it.")
+        }
+        _ => ("what comes after it has stopped with an error", "See what that element says in its log (GST_DEBUG=3)."),
     };
-    format!("Export cancelled: the queue {queue} could not send what is left: {why}. See the errors before this one.")
+    format!("The stream was cancelled: the queue {queue} could not send what is left: {why}. {advice}")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A queue at its limit in front of a muxer, as in a recording graph.
-    fn report() -> StallReport {
-        StallReport {
-            queue: "frames".into(),
-            blocked_for: 5_050_000_000,
-            level: Level { buffers: 8, bytes: 1_843_200, time: 266_666_664 },
-            downstream: Some(("mux".into(), "video_0".into())),
-            starved: vec!["video_1".into()],
-            reason: Reason::PrerollDeadlock,
-            waiting: Waiting::Room,
-            fixed: Some("max-size-buffers"),
-            hope: false,
-            application: false,
-        }
-    }
-
-    fn sink() -> StallReport {
-        StallReport {
-            downstream: Some(("sink".into(), "sink".into())),
-            starved: Vec::new(),
-            reason: Reason::Stalled,
-            ..report()
-        }
-    }
-
-    #[test]
-    fn every_text_says_what_happened_why_and_what_to_do() {
-        let allocation = Waiting::Answer(gst::QueryType::Allocation);
-        let two = vec!["video_1".to_string(), "audio_0".to_string()];
-        insta::assert_snapshot!(report().text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and that source is blocked here. Let the queue grow: do not set max-size-buffers, or set it higher.");
-        insta::assert_snapshot!(StallReport { fixed: None, starved: two, ..report() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1 and audio_0, which the same source feeds, and that source is blocked here. Put an adaptivequeue in front of video_1 and audio_0 of mux.");
-        insta::assert_snapshot!(StallReport { fixed: None, reason: Reason::Budget, ..report() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and the memory budget has no room for more in this queue. Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.");
-        insta::assert_snapshot!(StallReport { waiting: allocation, ..report() }.text(), @"Export stalled: the allocation query that waits in the queue frames (behind 8 buffers, 1.8 MB, 0.3 s) has had no answer for 5.0 s because mux holds its input video_0 until data comes to video_1, which the same source feeds, and that source is blocked here. A source asks when its format changes: keep one format until the end.");
-        insta::assert_snapshot!(StallReport { waiting: Waiting::End, ..report() }.text(), @"Export stalled: the queue frames could not send its last data (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, and what feeds that is blocked as well. See what feeds video_1 of mux.");
-        insta::assert_snapshot!(StallReport { hope: true, ..report() }.text(), @"Export waits: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because mux holds its input video_0 until data comes to video_1, and none has come yet. See what feeds video_1 of mux.");
-        insta::assert_snapshot!(sink().text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
-        insta::assert_snapshot!(StallReport { waiting: allocation, ..sink() }.text(), @"Export stalled: the allocation query that waits in the queue frames (behind 8 buffers, 1.8 MB, 0.3 s) has had no answer for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
-        insta::assert_snapshot!(StallReport { waiting: Waiting::End, ..sink() }.text(), @"Export stalled: the queue frames could not send its last data (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because sink has not finished with what came to its input sink before. See what sink waits for; if it may take longer, raise push-timeout.");
-        insta::assert_snapshot!(StallReport { application: true, ..sink() }.text(), @"Export waits: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because the application has not taken anything from sink all that time. Pull from sink, or let it drop (its properties drop and max-buffers).");
-        insta::assert_snapshot!(StallReport { downstream: None, ..sink() }.text(), @"Export stalled: the queue frames has been full (8 buffers, 1.8 MB, 0.3 s) for 5.0 s because what came after it is no longer linked. Link the queue again.");
-    }
-
-    #[test]
-    fn a_stream_that_cannot_be_finished_says_why() {
-        let text = |error| gone_text("frames", error);
-        insta::assert_snapshot!(text(gst::FlowError::NotLinked), @"Export cancelled: the queue frames could not send what is left: nothing takes its data any more. See the errors before this one.");
-        insta::assert_snapshot!(text(gst::FlowError::NotNegotiated), @"Export cancelled: the queue frames could not send what is left: what comes after it does not take this format. See the errors before this one.");
-        insta::assert_snapshot!(text(gst::FlowError::Error), @"Export cancelled: the queue frames could not send what is left: what comes after it has stopped with an error. See the errors before this one.");
-    }
-}
+mod tests;

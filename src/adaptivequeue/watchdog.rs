@@ -1,7 +1,7 @@
 //! One thread of the process that looks at queues under suspicion every 50 ms.
 //!
-//! It exists only while there is something to look at. A producer that has been blocked for 50 ms puts its queue
-//! under suspicion, and so does EOS, after which there may be no producer left to notice anything.
+//! It exists only while there is something to look at. A producer that has been blocked for 50 ms puts its queue under suspicion, a
+//! consumer that has had no data for a fifth of the timeout, and EOS, after which there may be nobody left to notice anything.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
@@ -10,11 +10,9 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::AdaptiveQueue;
-use super::cpu_activity::CpuActivity;
 use super::element::CAT;
-use super::stall::Suspect;
-use crate::logic::clock::Nanos;
-use crate::logic::queue::stall_detector::GROWTH_INTERVAL;
+use super::stall::{Evidence, Suspect};
+use crate::logic::stall::detector::GROWTH_INTERVAL;
 use crate::logic::sync::{lock, wait_timeout};
 
 /// No lock of an element is taken with this one held.
@@ -68,7 +66,7 @@ pub(super) fn suspect(queue: &AdaptiveQueue) {
 }
 
 fn run() {
-    let mut activity = CpuActivity::default();
+    let mut evidence = Evidence::default();
     loop {
         let (mut suspects, members) = {
             let mut watchdog = watchdog();
@@ -83,8 +81,10 @@ fn run() {
             (std::mem::take(&mut watchdog.suspects), watchdog.members.clone())
         };
         let members: Vec<AdaptiveQueue> = members.iter().filter_map(glib::WeakRef::upgrade).collect();
-        let cpu = activity.sample();
-        suspects.retain_mut(|suspect| look(suspect, &members, cpu));
+        if !suspects.is_empty() {
+            evidence.threads.sample();
+        }
+        suspects.retain_mut(|suspect| look(suspect, &members, &mut evidence));
         // Dropping the last reference may run any code.
         drop(members);
         {
@@ -102,9 +102,9 @@ fn run() {
     }
 }
 
-fn look(suspect: &mut Suspect, members: &[AdaptiveQueue], cpu: Nanos) -> bool {
+fn look(suspect: &mut Suspect, members: &[AdaptiveQueue], evidence: &mut Evidence) -> bool {
     let Some(queue) = suspect.queue.upgrade() else { return false };
-    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| suspect.look(&queue, members, cpu)));
+    let looked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| suspect.look(&queue, members, evidence)));
     looked.unwrap_or_else(|_| {
         gst::element_error!(
             queue,

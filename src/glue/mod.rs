@@ -5,6 +5,7 @@ pub mod decoding;
 pub mod encoded;
 pub(crate) mod look;
 pub(crate) mod painter;
+pub(crate) mod stall;
 pub(crate) mod tags;
 pub(crate) mod text;
 pub(crate) mod topology;

@@ -22,22 +22,31 @@ pub(crate) fn top_level(element: &impl IsA<gst::Object>) -> gst::Object {
 
 /// The pad that is linked to `pad` in the end, through any ghost pads.
 pub(crate) fn real_peer(pad: &gst::Pad) -> Option<gst::Pad> {
+    crossing(pad, |_| ())
+}
+
+/// As [`real_peer`], and shows every pad on the way, both ends included.
+pub(crate) fn crossing(pad: &gst::Pad, mut see: impl FnMut(&gst::Pad)) -> Option<gst::Pad> {
+    see(pad);
     let mut peer = pad.peer()?;
     for _ in 0..MOST_PADS {
+        see(&peer);
         let Some(proxy) = peer.downcast_ref::<gst::ProxyPad>() else { return Some(peer) };
-        peer = proxy.internal()?.upcast::<gst::Pad>().peer()?;
+        let inner = proxy.internal()?.upcast::<gst::Pad>();
+        see(&inner);
+        peer = inner.peer()?;
     }
     None
 }
 
-/// The pads of `element` that lead on from its `pad`. Where an element has several streams, only multiqueue says which belong
-/// together, by their names; of others all are taken.
+/// The pads of `element` that lead on from its `pad`. Where an element has several streams, only multiqueue and streamsynchronizer say
+/// which belong together, by their names; of others all are taken.
 pub(crate) fn inner_links(pad: &gst::Pad, element: &gst::Element) -> Vec<gst::Pad> {
     let (own, other) = match pad.direction() {
         gst::PadDirection::Sink => ("sink_", "src_"),
         _ => ("src_", "sink_"),
     };
-    if element.factory().is_some_and(|factory| factory.name() == "multiqueue") {
+    if is_made_by(element, &["multiqueue", "streamsynchronizer"]) {
         let name = pad.name();
         let partner = name.strip_prefix(own).and_then(|stream| element.static_pad(&format!("{other}{stream}")));
         return partner.into_iter().collect();
@@ -46,6 +55,11 @@ pub(crate) fn inner_links(pad: &gst::Pad, element: &gst::Element) -> Vec<gst::Pa
         gst::PadDirection::Sink => element.src_pads(),
         _ => element.sink_pads(),
     }
+}
+
+/// Whether one of these factories made the element.
+pub(crate) fn is_made_by(element: &gst::Element, factories: &[&str]) -> bool {
+    element.factory().is_some_and(|factory| factories.contains(&factory.name().as_str()))
 }
 
 /// How a [`walk`] goes on.

@@ -19,11 +19,6 @@ pub fn monotonic() -> Nanos {
     read(ClockId::Monotonic)
 }
 
-/// CPU time that the process has used so far.
-pub fn process_cpu_time() -> Nanos {
-    read(ClockId::ProcessCPUTime)
-}
-
 #[inline]
 fn read(clock: ClockId) -> Nanos {
     let time = clock_gettime(clock);

@@ -16,4 +16,5 @@ pub mod memory;
 pub mod queue;
 pub mod recording;
 pub mod render;
+pub mod stall;
 pub(crate) mod sync;

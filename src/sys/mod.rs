@@ -1,5 +1,8 @@
-//! The system calls that no safe crate offers. Nothing here knows of recordings or of GStreamer.
+//! The system calls that no safe crate offers, and what the kernel knows of threads. Nothing here knows of recordings or pipelines.
 #![allow(unsafe_code, reason = "the one place below `logic` that calls libc directly")]
+
+#[cfg(feature = "plugin")]
+pub(crate) mod threads;
 
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd};
 

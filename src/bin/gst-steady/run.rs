@@ -57,8 +57,8 @@ pub fn run(job: &Job<'_>, reporter: &mut Reporter) -> Result<Ended, Failure> {
                 gst::MessageView::Eos(_) => break,
                 gst::MessageView::Error(error) => return Err(failed(&running, &bus, error)),
                 gst::MessageView::Progress(progress) => analysis = Some(progress.get().2.to_owned()),
-                gst::MessageView::Element(element) => {
-                    if let Some(text) = element.structure().and_then(stall_text) {
+                gst::MessageView::Warning(warning) => {
+                    if let Some(text) = warning.details().and_then(stall_text) {
                         reporter.warn(&text);
                     }
                 }

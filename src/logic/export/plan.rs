@@ -133,14 +133,14 @@ impl Request {
             self.look.iter().fold(render, |render, (property, value)| render.with(property, value)),
             Node::Caps(format!("video/x-raw,format=RGBA,width={width},height={height},framerate={n}/{d}")),
             health("render"),
-            Node::element("adaptivequeue"),
+            queue(),
             Node::element("videoconvert"),
             Node::Caps(format!("video/x-raw,{}", codec.raw_caps())),
         ];
         video.extend(codec.encoder(&size, installed)?);
         video.extend([
             health("encode"),
-            Node::element("adaptivequeue").with("role", "encoder"),
+            queue().with("role", "encoder"),
             container.muxer(),
             health("file"),
             self.sink(),
@@ -155,7 +155,7 @@ impl Request {
                 Node::element("audioresample"),
             ];
             audio.extend(encoder);
-            audio.extend([Node::element("adaptivequeue").with("role", "encoder"), Node::PadOf("mux")]);
+            audio.extend([queue().with("role", "encoder"), Node::PadOf("mux")]);
             chains.push(audio);
         }
         Ok(Plan { chains, container, codec, audio_codec })
@@ -190,6 +190,11 @@ impl Request {
         let node = Node::element("crashsafesink").with("location", launch_path(&self.video));
         if self.overwrite { node.with("on-exists", "replace") } else { node }
     }
+}
+
+/// The whole graph is the command's own, so that whatever stands still is wrong.
+fn queue() -> Node {
+    Node::element("adaptivequeue").with("on-timeout", "error")
 }
 
 fn health(label: &str) -> Node {

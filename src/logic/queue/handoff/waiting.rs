@@ -92,15 +92,16 @@ impl<T> Handoff<T> {
         }
     }
 
-    /// Sleeps until there is something to take.
-    pub fn wait_for_data(&self) -> Waited {
+    /// Sleeps until there is something to take, at most for `timeout`.
+    pub fn wait_for_data(&self, timeout: Option<Duration>) -> Waited {
         let mut guard = lock(&self.sleep);
+        let mut timed_out = false;
         loop {
             self.consumer_waits.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             let result = match (self.gate(), self.is_ready()) {
                 (OPEN, true) => Some(Waited::Ready),
-                (OPEN, false) => None,
+                (OPEN, false) => timed_out.then_some(Waited::TimedOut),
                 _ => Some(Waited::Closed),
             };
             if let Some(result) = result {
@@ -111,7 +112,10 @@ impl<T> Handoff<T> {
             if self.producer_waits.load(Ordering::Relaxed) && !self.is_full() {
                 self.room.notify_one();
             }
-            guard = wait(&self.data, guard);
+            match timeout {
+                None => guard = wait(&self.data, guard),
+                Some(timeout) => (guard, timed_out) = wait_timeout(&self.data, guard, timeout),
+            }
         }
     }
 

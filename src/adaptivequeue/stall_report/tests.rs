@@ -1,0 +1,83 @@
+use super::*;
+
+fn at(element: &str, pad: &str) -> Named {
+    Named { element: element.into(), pad: pad.into() }
+}
+
+/// A queue at its limit in front of a muxer, as in a recording graph.
+fn report() -> StallReport {
+    StallReport {
+        queue: "frames".into(),
+        class: Class::Deadlock,
+        fails: true,
+        blocked_for: 5_050_000_000,
+        timeout: 5 * SECOND,
+        level: Level { buffers: 8, bytes: 1_843_200, time: 266_666_664 },
+        waiting: Waiting::Room,
+        downstream: Some(at("mux", "video_0")),
+        starved: vec![at("mux", "video_1")],
+        preroll: false,
+        culprit: Culprit::Nobody,
+        kind: Kind::PrerollDeadlock,
+        fixed: Some("max-size-buffers"),
+        inputs: Vec::new(),
+        levels: Vec::new(),
+    }
+}
+
+fn sink() -> StallReport {
+    StallReport {
+        class: Class::Outside,
+        fails: false,
+        downstream: Some(at("sink", "sink")),
+        starved: Vec::new(),
+        kind: Kind::Stalled,
+        culprit: Culprit::Busy(at("sink", "sink"), false),
+        ..report()
+    }
+}
+
+#[test]
+fn every_text_says_what_happened_why_and_what_to_do() {
+    let allocation = Waiting::Answer(gst::QueryType::Allocation);
+    let two = vec![at("mux", "video_1"), at("mux", "audio_0")];
+    let outside = |culprit| StallReport { class: Class::Outside, fails: false, culprit, ..report() };
+    let others = StallReport {
+        downstream: Some(at("screen", "sink")),
+        starved: vec![at("speaker", "sink")],
+        preroll: true,
+        ..report()
+    };
+    let texts = [
+        report(),
+        StallReport { fixed: None, starved: two, ..report() },
+        StallReport { fixed: None, kind: Kind::Budget, ..report() },
+        StallReport { waiting: allocation, ..report() },
+        StallReport { waiting: Waiting::End, ..report() },
+        StallReport { waiting: Waiting::Data, ..report() },
+        StallReport { levels: vec![("video_0".into(), 3), ("video_1".into(), 1)], ..report() },
+        outside(Culprit::AppSource("music".into())),
+        outside(Culprit::Source("camera".into())),
+        outside(Culprit::Valve("tap".into())),
+        outside(Culprit::Unlinked(at("mux", "video_1"))),
+        outside(Culprit::Idle("song".into())),
+        outside(Culprit::AppSink("tap".into())),
+        outside(Culprit::Busy(at("enc", "sink"), false)),
+        StallReport { fixed: None, ..others },
+        sink(),
+        StallReport { waiting: allocation, ..sink() },
+        StallReport { waiting: Waiting::End, level: Level::default(), ..sink() },
+        StallReport { culprit: Culprit::Busy(at("sink", "sink"), true), ..sink() },
+        StallReport { culprit: Culprit::AppSink("sink".into()), ..sink() },
+        StallReport { downstream: None, ..sink() },
+    ];
+    let texts: Vec<String> = texts.iter().map(StallReport::text).collect();
+    insta::assert_snapshot!(texts.join("\n"));
+}
+
+#[test]
+fn a_stream_that_cannot_be_finished_says_why() {
+    let text = |error| gone_text("frames", error);
+    let errors = [gst::FlowError::NotLinked, gst::FlowError::NotNegotiated, gst::FlowError::Error];
+    insta::assert_snapshot!(errors.map(text).join("\n"));
+}

@@ -1,0 +1,72 @@
+//! What can be read of elements without asking them.
+
+use gst::prelude::*;
+
+use crate::glue::topology::is_made_by;
+
+/// What an element's state is and is to become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct States {
+    current: gst::ffi::GstState,
+    last_return: gst::ffi::GstStateChangeReturn,
+}
+
+fn states(element: &gst::Element) -> States {
+    // `gst_element_get_state` is a virtual function, which a subclass may let wait; the fields are public (`GST_STATE`).
+    let _guard = element.object_lock();
+    // SAFETY: the element is alive, and its fields are read under the lock that they are written under.
+    unsafe {
+        let element = &*element.as_ptr();
+        States { current: element.current_state, last_return: element.last_return }
+    }
+}
+
+/// PLAYING, or on the way to PAUSED or PLAYING. PAUSED on purpose does not count.
+pub(crate) fn is_running(top: &gst::Object) -> bool {
+    let Some(element) = top.downcast_ref::<gst::Element>() else { return false };
+    let states = states(element);
+    states.current == gst::ffi::GST_STATE_PLAYING || states.last_return == gst::ffi::GST_STATE_CHANGE_ASYNC
+}
+
+/// In PAUSED, with its first data.
+pub(super) fn is_prerolled(sink: &gst::Element) -> bool {
+    let states = states(sink);
+    states.current == gst::ffi::GST_STATE_PAUSED && states.last_return != gst::ffi::GST_STATE_CHANGE_ASYNC
+}
+
+/// Still waiting for its first data.
+pub(super) fn lacks_preroll(sink: &gst::Element) -> bool {
+    states(sink).last_return == gst::ffi::GST_STATE_CHANGE_ASYNC
+}
+
+/// Whether a sink is waiting for a time of the clock.
+pub(super) fn is_in_clock_wait(sink: &gst::Element) -> bool {
+    let Some(sink) = sink.downcast_ref::<gst_base::BaseSink>() else { return false };
+    let _guard = sink.object_lock();
+    // SAFETY: the sink is alive, and the field is written under its object lock, which is held.
+    unsafe { !(*sink.as_ptr()).clock_id.is_null() }
+}
+
+/// A valve that lets nothing through. The getter of GStreamer's own is an atomic read, so that it may be asked.
+pub(super) fn is_closed_valve(element: &gst::Element) -> bool {
+    is_made_by(element, &["valve"])
+        && element.has_property_with_type("drop", bool::static_type())
+        && element.property::<bool>("drop")
+}
+
+/// The sinks inside a bin, at any depth. Reads the lists of children under object locks alone: an iterator would call functions of
+/// the bin's class.
+pub(super) fn sinks(top: &gst::Object) -> Vec<gst::Element> {
+    let mut sinks = Vec::new();
+    let mut bins: Vec<gst::Bin> = top.downcast_ref::<gst::Bin>().cloned().into_iter().collect();
+    while let Some(bin) = bins.pop() {
+        for element in bin.children() {
+            match element.downcast::<gst::Bin>() {
+                Ok(inner) => bins.push(inner),
+                Err(element) if element.element_flags().contains(gst::ElementFlags::SINK) => sinks.push(element),
+                Err(_) => (),
+            }
+        }
+    }
+    sinks
+}
