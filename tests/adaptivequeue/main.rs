@@ -8,6 +8,7 @@ mod conformance;
 #[cfg(feature = "full")]
 mod full;
 mod jams;
+mod matrix;
 mod memory;
 mod mix;
 mod stall;
