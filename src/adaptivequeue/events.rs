@@ -68,7 +68,8 @@ impl AdaptiveQueue {
                 }
                 return Err(error);
             }
-            if !event.is_sticky() {
+            // What a flushing queue took would be forgotten, though the sender counts it as sent.
+            if !event.is_sticky() || error == gst::FlowError::Flushing {
                 return Err(error);
             }
         }
@@ -117,18 +118,15 @@ impl AdaptiveQueue {
     /// A new stream or segment ends EOS on both sides.
     fn restart(&self) {
         let _control = lock(&self.control);
-        let ended = self.flow() == Err(gst::FlowError::Eos);
+        let ended = self.reopen_from(gst::FlowError::Eos);
         if self.eos.load(Ordering::Acquire) {
             self.eos.store(false, Ordering::Release);
             self.unexpected.store(false, Ordering::Release);
             self.handoff.set_thresholds(*lock(&self.thresholds));
             if ended {
-                self.set_flow(Ok(gst::FlowSuccess::Ok));
                 // Fails only without a task, that is, on a pad that has just been deactivated.
                 let _ = self.start_task(&self.srcpad);
             }
-        } else if ended {
-            self.set_flow(Ok(gst::FlowSuccess::Ok));
         }
     }
 
@@ -180,9 +178,8 @@ impl AdaptiveQueue {
         }
         {
             let _control = lock(&self.control);
-            if self.flow() == Err(gst::FlowError::NotLinked) {
-                // Somebody is there now.
-                self.set_flow(Ok(gst::FlowSuccess::Ok));
+            // Somebody is there now.
+            if self.reopen_from(gst::FlowError::NotLinked) {
                 // Fails only without a task, that is, on a pad that has just been deactivated.
                 let _ = self.start_task(pad);
             }

@@ -17,6 +17,17 @@ impl AdaptiveQueue {
         self.wake_query();
     }
 
+    /// Changes from this error to OK. False if there is another flow in force: a pad that is switched off meanwhile stays FLUSHING.
+    pub(super) fn reopen_from(&self, error: gst::FlowError) -> bool {
+        let ok = code(Ok(gst::FlowSuccess::Ok));
+        // From OK nothing changes, so that the error must have been there.
+        let reopened = self.flow() == Err(error) && self.handoff.change_gate(code(Err(error)), ok) == ok;
+        if reopened {
+            self.wake_query();
+        }
+        reopened
+    }
+
     /// As [`set_flow`](Self::set_flow), if the flow is OK. Returns the flow in force.
     pub(super) fn fail_flow(&self, error: gst::FlowError) -> gst::FlowError {
         let now = self.handoff.change_gate(code(Ok(gst::FlowSuccess::Ok)), code(Err(error)));

@@ -5,6 +5,7 @@
 mod common;
 
 mod conformance;
+mod cycles;
 #[cfg(feature = "full")]
 mod full;
 mod jams;

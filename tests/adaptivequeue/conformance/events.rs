@@ -156,6 +156,26 @@ fn eos_ends_thresholds_and_a_new_stream_brings_them_back() {
 }
 
 #[test]
+fn a_sticky_event_that_meets_a_flush_is_refused_and_comes_with_the_next_data() {
+    let q = Between::new(OURS);
+    q.link_sink();
+    q.set_state(gst::State::Playing);
+    q.begin(gst::Format::Time);
+    q.wait_for("the beginning", |out| out.len() == 2);
+    // On the way to READY the source pad goes first, so that for a while events still come in.
+    let src = q.element.static_pad("src").unwrap();
+    src.set_active(false).unwrap();
+    let caps = gst::event::Caps::new(&gst::Caps::new_empty_simple("foo/x-bar"));
+    assert!(!q.element.static_pad("sink").unwrap().send_event(caps.clone()), "flushing");
+    assert!(q.src.push_event(caps), "kept by the pad in front");
+    assert_eq!(q.src.push(buffer(None, None)), Err(gst::FlowError::Flushing));
+    src.set_active(true).unwrap();
+    q.src.push(buffer(None, None)).unwrap();
+    q.wait_for_buffers(1);
+    assert!(q.events().contains(&gst::EventType::Caps));
+}
+
+#[test]
 fn flush_on_eos_drops_what_is_inside() {
     for factory in BOTH {
         let (q, blocked, _, _) = blocked_queue(factory, |e| e.set_property("flush-on-eos", true));
