@@ -11,7 +11,7 @@ use super::element::AdaptiveQueue;
 use crate::logic::backpressure::{Episodes, Transition};
 use crate::logic::clock::monotonic;
 use crate::logic::queue::levels::Level;
-use crate::logic::queue::watermark::{LEAST_BETWEEN_EPISODES, zone};
+use crate::logic::queue::watermark::{HIGH, LEAST_BETWEEN_EPISODES, LOW, contradiction, zone};
 use crate::logic::sync::lock;
 
 /// The state, and transitions that are still to be told. They are told in order, by one thread at a time and without a lock.
@@ -48,9 +48,30 @@ impl Backpressure {
 }
 
 impl AdaptiveQueue {
+    /// Watermarks that contradict each other do not let the element start.
+    pub(super) fn refuse_crossed_marks(&self) -> Result<(), gst::StateChangeError> {
+        let (high, low) = self.hot.marks();
+        let Some(contradiction) = contradiction(high, low) else { return Ok(()) };
+        gst::element_imp_error!(self, gst::LibraryError::Settings, ("{contradiction}"));
+        Err(gst::StateChangeError)
+    }
+
+    /// The watermarks; ones that contradict each other since they were changed in flight are refused, with a warning.
+    pub(super) fn usable_marks(&self) -> (f64, f64) {
+        let (high, low) = self.hot.marks();
+        let Some(contradiction) = contradiction(high, low) else { return (high, low) };
+        self.hot.set_high(HIGH);
+        self.hot.set_low(LOW);
+        self.set_marks();
+        gst::element_imp_warning!(self, gst::LibraryError::Settings, ("{contradiction} The defaults are used."));
+        self.obj().notify("high-watermark");
+        self.obj().notify("low-watermark");
+        (HIGH, LOW)
+    }
+
     #[cold]
     pub(super) fn update_backpressure(&self, level: &Level, limits: &Level) {
-        let (high, low) = self.hot.marks();
+        let (high, low) = self.usable_marks();
         let mut telling = lock(&self.backpressure.telling);
         if let Some(transition) = telling.episodes.update(monotonic(), zone(level, limits, high, low)) {
             self.backpressure.active.store(transition.active, Ordering::Relaxed);

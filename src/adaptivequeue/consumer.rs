@@ -260,7 +260,7 @@ impl AdaptiveQueue {
     #[cold]
     fn look_at_level(&self) {
         let (level, limits) = (self.handoff.level(), self.handoff.limits());
-        let (high, low) = self.hot.marks();
+        let (high, low) = self.usable_marks();
         if self.backpressure.active() && watermark::zone(&level, &limits, high, low) == Zone::Low {
             self.update_backpressure(&level, &limits);
         }

@@ -77,6 +77,7 @@ impl ElementImpl for AdaptiveQueue {
         match transition {
             gst::StateChange::NullToReady => self.read_machine(),
             gst::StateChange::ReadyToPaused => {
+                self.refuse_crossed_marks()?;
                 self.stats.reset(&self.handoff);
                 watchdog::register(&self.obj());
             }

@@ -337,6 +337,28 @@ fn back_pressure_is_told_once_each_way() {
 }
 
 #[test]
+fn contradicting_watermarks_are_refused_with_a_message() {
+    alone!();
+    let pipeline =
+        TestPipeline::parse("fakesrc ! adaptivequeue name=q high-watermark=0.5 low-watermark=0.5 ! fakesink");
+    assert!(pipeline.set_state(gst::State::Playing).is_err());
+    let (error, _) = pipeline.wait(common::PATIENCE).unwrap_error();
+    insta::assert_snapshot!(error.message(), @"high-watermark (0.5) must be above low-watermark (0.5). Raise the one or lower the other.");
+    let (q, _blocked) = with_caps(|e| e.set_property("max-size-buffers", 10u32), &caps(64, 64));
+    let bus = gst::Bus::new();
+    q.element.set_bus(Some(&bus));
+    q.element.set_property("low-watermark", 0.95);
+    for _ in 0..10 {
+        q.src.push(buffer(None, None)).unwrap();
+    }
+    let warning = bus.pop_filtered(&[gst::MessageType::Warning]).expect("posted by the push that crossed the mark");
+    let gst::MessageView::Warning(warning) = warning.view() else { unreachable!() };
+    insta::assert_snapshot!(warning.error().message(), @"high-watermark (0.9) must be above low-watermark (0.95). Raise the one or lower the other. The defaults are used.");
+    assert_eq!(q.element.property::<f64>("low-watermark"), 0.7);
+    assert!(q.element.property::<bool>("backpressure"), "by the defaults");
+}
+
+#[test]
 fn stats_count_what_passed() {
     alone!();
     let (q, blocked) = with_caps(

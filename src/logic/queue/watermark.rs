@@ -11,6 +11,13 @@ pub const LOW: f64 = 0.70;
 /// Back-pressure begins no more often than this.
 pub const LEAST_BETWEEN_EPISODES: Nanos = 100 * MILLISECOND;
 
+/// Why these marks cannot work together, if they cannot.
+pub fn contradiction(high: f64, low: f64) -> Option<String> {
+    (high <= low).then(|| {
+        format!("high-watermark ({high}) must be above low-watermark ({low}). Raise the one or lower the other.")
+    })
+}
+
 /// The levels that turn back-pressure on: whole numbers, at least 1, for every limit that there is.
 pub fn marks(limits: &Level, high: f64) -> Level {
     let mark = |limit: u64| match limit {
