@@ -81,9 +81,12 @@ impl AdaptiveQueue {
             gst::EventView::Eos(_) => {
                 if self.hot.flush_on_eos.load(Ordering::Relaxed) {
                     self.drop_all();
+                    // As in `queue`, where this is a flush.
+                    self.handoff.set_thresholds(*lock(&self.thresholds));
+                } else {
+                    // What is in the queue is all there will be.
+                    self.handoff.set_thresholds(Level::default());
                 }
-                // What is in the queue is all there will be.
-                self.handoff.set_thresholds(Level::default());
                 self.eos.store(true, Ordering::Release);
             }
             gst::EventView::Caps(caps) => self.set_caps(caps.caps()),

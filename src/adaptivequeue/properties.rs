@@ -152,9 +152,10 @@ impl AdaptiveQueue {
             "max-size-buffers" => clamp(self.handoff.limits().buffers).to_value(),
             "max-size-bytes" => clamp(self.handoff.limits().bytes).to_value(),
             "max-size-time" => self.handoff.limits().time.to_value(),
-            "min-threshold-buffers" => clamp(lock(&self.thresholds).buffers).to_value(),
-            "min-threshold-bytes" => clamp(lock(&self.thresholds).bytes).to_value(),
-            "min-threshold-time" => lock(&self.thresholds).time.to_value(),
+            // Those in force, as in `queue`: 0 after EOS.
+            "min-threshold-buffers" => clamp(self.handoff.thresholds().buffers).to_value(),
+            "min-threshold-bytes" => clamp(self.handoff.thresholds().bytes).to_value(),
+            "min-threshold-time" => self.handoff.thresholds().time.to_value(),
             "leaky" => self.hot.leaky().to_value(),
             "silent" => self.hot.silent.load(Ordering::Relaxed).to_value(),
             "flush-on-eos" => self.hot.flush_on_eos.load(Ordering::Relaxed).to_value(),
@@ -180,15 +181,11 @@ impl AdaptiveQueue {
         self.apply_limits();
     }
 
-    fn set_threshold(&self, set: impl FnOnce(&mut Level)) {
-        let threshold = {
-            let mut threshold = lock(&self.thresholds);
-            set(&mut threshold);
-            *threshold
-        };
-        // After EOS everything leaves.
-        if !self.eos.load(Ordering::Acquire) {
-            self.handoff.set_thresholds(threshold);
-        }
+    fn set_threshold(&self, set: impl Fn(&mut Level)) {
+        set(&mut lock(&self.thresholds));
+        // Also after EOS, as in `queue`; the other dimensions stay as they are in force then. EOS itself is never held back.
+        let mut in_force = self.handoff.thresholds();
+        set(&mut in_force);
+        self.handoff.set_thresholds(in_force);
     }
 }

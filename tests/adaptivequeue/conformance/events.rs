@@ -156,6 +156,41 @@ fn eos_ends_thresholds_and_a_new_stream_brings_them_back() {
 }
 
 #[test]
+fn thresholds_read_zero_after_eos_and_a_flush_brings_them_back() {
+    for factory in BOTH {
+        for flush_on_eos in [false, true] {
+            let q = Between::new(factory);
+            let thresholds = || {
+                let [buffers, bytes] =
+                    ["buffers", "bytes"].map(|name| q.element.property(&format!("min-threshold-{name}")));
+                (buffers, bytes, q.element.property("min-threshold-time"))
+            };
+            q.element.set_property("min-threshold-buffers", 3u32);
+            q.element.set_property("min-threshold-bytes", 5u32);
+            q.element.set_property("min-threshold-time", 7u64);
+            q.element.set_property("flush-on-eos", flush_on_eos);
+            q.link_sink();
+            q.set_state(gst::State::Playing);
+            q.begin(gst::Format::Time);
+            assert_eq!(thresholds(), (3u32, 5u32, 7u64), "{factory}");
+            assert!(q.src.push_event(gst::event::Eos::new()));
+            let ended = if flush_on_eos { (3, 5, 7) } else { (0, 0, 0) };
+            assert_eq!(thresholds(), ended, "{factory}");
+            q.element.set_property("min-threshold-bytes", 9u32);
+            assert_eq!(thresholds(), (ended.0, 9, ended.2), "{factory}: what is set after EOS is in force");
+            assert!(q.src.push_event(gst::event::FlushStart::new()));
+            assert!(q.src.push_event(gst::event::FlushStop::new(true)));
+            assert_eq!(thresholds(), (3, 9, 7), "{factory}");
+            // Once more, ended by a change of state.
+            q.begin(gst::Format::Time);
+            assert!(q.src.push_event(gst::event::Eos::new()));
+            q.set_state(gst::State::Ready);
+            assert_eq!(thresholds(), (3, 9, 7), "{factory}");
+        }
+    }
+}
+
+#[test]
 fn a_sticky_event_that_meets_a_flush_is_refused_and_comes_with_the_next_data() {
     let q = Between::new(OURS);
     q.link_sink();
