@@ -8,6 +8,7 @@ use super::element::{AdaptiveQueue, CAT};
 use super::topology;
 use crate::logic::clock::monotonic;
 use crate::logic::memory;
+use crate::logic::memory::budget::PAGE;
 use crate::logic::queue::capacity::Capacity;
 use crate::logic::queue::levels::Level;
 use crate::logic::sync::lock;
@@ -59,9 +60,9 @@ impl AdaptiveQueue {
         let units = allowance.thrift.update(&capacity, supply, now);
         let held = self.handoff.level().bytes;
         let more = units > capacity.units;
-        // A lease that was left longer for what was inside follows it down.
-        let settled = units == capacity.units
-            && allowance.lease.as_ref().is_none_or(|lease| lease.bytes() <= held.max(capacity.lease(units, &user).0));
+        // A lease that was left longer for what was inside follows it down. Leases are of whole pages.
+        let wanted = held.max(capacity.lease(units, &user).0).next_multiple_of(PAGE);
+        let settled = units == capacity.units && allowance.lease.as_ref().is_none_or(|lease| lease.bytes() <= wanted);
         if settled {
             return;
         }
