@@ -140,6 +140,9 @@ impl AdaptiveQueue {
             // A handler may have changed the thresholds.
             if !self.handoff.spin_for_data() {
                 let began = monotonic();
+                if self.need.is_asked() && self.handoff.items() == 0 && self.need.found_empty(began) && self.double() {
+                    self.stats.doubled();
+                }
                 let waited = self.sleep_until_data(began);
                 let time = monotonic().saturating_sub(began);
                 self.handoff.slept(time);

@@ -1,6 +1,6 @@
 //! The object behind `adaptivequeue`: its parts and their locks.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU32};
 use std::sync::{LazyLock, Mutex};
 
 use super::backpressure::Backpressure;
@@ -16,6 +16,7 @@ use super::stats::Stats;
 use crate::logic::queue::capacity::OTHER_BUFFERS;
 use crate::logic::queue::handoff::Handoff;
 use crate::logic::queue::levels::Level;
+use crate::logic::queue::need::Need;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("adaptivequeue", gst::DebugColorFlags::empty(), Some("Queue sized by memory and need"))
@@ -48,8 +49,12 @@ pub struct AdaptiveQueue {
     pub(super) allowance: Mutex<Allowance>,
     /// The lease was given back and is to be taken again with the next data.
     pub(super) lease_due: AtomicBool,
-    /// The queue has grown, so the consumer looks whether it may fall back.
+    /// The queue has grown for a join, so the consumer looks whether it may fall back.
     pub(super) grown: AtomicBool,
+    /// Need of more room than there is.
+    pub(super) need: Need,
+    /// Buffers that would be held if half of what need has brought were given up; 0 = nothing to give up.
+    pub(super) smaller: AtomicU32,
     /// EOS was queued: nothing more is accepted.
     pub(super) eos: AtomicBool,
     /// Downstream said EOS and there was nothing left to send: data is refused until a new segment.
@@ -79,6 +84,8 @@ impl AdaptiveQueue {
             allowance: Mutex::default(),
             lease_due: AtomicBool::new(true),
             grown: AtomicBool::new(false),
+            need: Need::default(),
+            smaller: AtomicU32::new(0),
             eos: AtomicBool::new(false),
             unexpected: AtomicBool::new(false),
             thresholds: Mutex::default(),

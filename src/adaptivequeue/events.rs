@@ -164,6 +164,7 @@ impl AdaptiveQueue {
             tail.flush();
             head.flush();
             self.handoff.reset_times();
+            self.need.forget();
         }
         // Buffers go without a lock held: what frees them may call anywhere.
         drop(gone);

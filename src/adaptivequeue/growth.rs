@@ -1,14 +1,13 @@
-//! Growth where a graph needs it, thrift while memory is low, and the way back from both.
-
-use std::sync::atomic::Ordering;
+//! Room for need and for joins, thrift while memory is low, and the way back from each.
 
 use gst::subclass::prelude::*;
 
 use super::element::{AdaptiveQueue, CAT};
-use super::topology;
+use super::{Leaky, topology};
 use crate::logic::clock::monotonic;
 use crate::logic::memory;
 use crate::logic::memory::budget::PAGE;
+use crate::logic::memory::low::Supply;
 use crate::logic::queue::capacity::Capacity;
 use crate::logic::queue::levels::Level;
 use crate::logic::sync::lock;
@@ -40,14 +39,60 @@ impl AdaptiveQueue {
             return false;
         }
         capacity.units = units;
-        allowance.capacity = Some(capacity);
+        self.adopt(&mut allowance, capacity, &user);
         allowance.growths += 1;
         drop(allowance);
-        self.grown.store(true, Ordering::Relaxed);
         let limits = capacity.limits(&user);
         gst::info!(CAT, imp = self, "grown to {limits:?}: the producer also feeds what downstream waits for");
         self.set_limits(limits);
         true
+    }
+
+    /// Doubles the room up to the tier: the consumer found nothing shortly after the producer had been blocked. False if that
+    /// is as far as the queue and the budget go, or memory is low.
+    #[cold]
+    pub(super) fn double(&self) -> bool {
+        let supply = memory::supply(monotonic());
+        let mut allowance = lock(&self.allowance);
+        let user = lock(&self.settings).limits;
+        let Some(capacity) = allowance.capacity.and_then(|capacity| capacity.doubled(&user)) else { return false };
+        let (bytes, undeniable) = capacity.lease(capacity.units, &user);
+        // Without a lease there is no data, and nothing to make room for.
+        let Some(lease) = allowance.lease.as_mut().filter(|_| supply == Supply::Plenty) else { return false };
+        if !undeniable && lease.resize(bytes).is_err() {
+            gst::debug!(CAT, imp = self, "the memory budget has no room for {} buffers", capacity.units);
+            return false;
+        }
+        self.adopt(&mut allowance, capacity, &user);
+        drop(allowance);
+        gst::debug!(CAT, imp = self, "holds {} buffers, since room was needed", capacity.units);
+        self.set_limits(capacity.limits(&user));
+        true
+    }
+
+    /// Gives up half of the room that need has brought: what happened lately would have fitted.
+    #[cold]
+    pub(super) fn halve(&self) {
+        let mut allowance = lock(&self.allowance);
+        let user = lock(&self.settings).limits;
+        let Some(capacity) = allowance.capacity else { return };
+        let Some(half) = capacity.halved() else { return };
+        // Room that a join has needed stays until the queue drains.
+        let units = if capacity.units == capacity.needed { half } else { capacity.units };
+        let capacity = Capacity { needed: half, units, ..capacity };
+        let (limits, level) = (capacity.limits(&user), self.handoff.level());
+        if self.hot.leaky() != Leaky::No && level.reaches(&limits) {
+            // Data would be dropped for it.
+            return;
+        }
+        if let (Some(lease), (bytes, false)) = (allowance.lease.as_mut(), capacity.lease(units, &user)) {
+            // What is inside stays leased until it has left. Less than before is never denied.
+            let _ = lease.resize(bytes.max(level.bytes).min(lease.bytes()));
+        }
+        self.adopt(&mut allowance, capacity, &user);
+        drop(allowance);
+        gst::debug!(CAT, imp = self, "holds {units} buffers, since no more was needed lately");
+        self.set_limits(limits);
     }
 
     /// Called now and then while the queue is full: it holds less while memory is low, and after calm as much as before.
@@ -80,7 +125,7 @@ impl AdaptiveQueue {
                 return;
             }
         }
-        allowance.capacity = Some(capacity);
+        self.adopt(&mut allowance, capacity, &user);
         drop(allowance);
         let limits = capacity.limits(&user);
         if limits == self.handoff.limits() {
@@ -93,16 +138,13 @@ impl AdaptiveQueue {
         self.set_limits(limits);
     }
 
-    /// Back to the first size, once what is held fits it well.
+    /// Back from growth for a join to what need has shown, once what is held fits it well.
     pub(super) fn fall_back(&self, level: &Level) {
         let mut allowance = lock(&self.allowance);
         let user = lock(&self.settings).limits;
-        let Some(mut capacity) = allowance.capacity else { return };
-        if !capacity.may_fall_back(level, &user) {
-            return;
-        }
-        capacity.units = capacity.base;
-        allowance.capacity = Some(capacity);
+        let Some(capacity) = allowance.capacity.filter(|capacity| capacity.may_fall_back(level, &user)) else { return };
+        let capacity = capacity.as_needed();
+        self.adopt(&mut allowance, capacity, &user);
         let (bytes, undeniable) = capacity.lease(capacity.units, &user);
         if let Some(lease) = allowance.lease.as_mut().filter(|_| !undeniable) {
             // Less than before is never denied; a lease that began with overcommit keeps it.
@@ -111,7 +153,6 @@ impl AdaptiveQueue {
             }
         }
         drop(allowance);
-        self.grown.store(false, Ordering::Relaxed);
         gst::debug!(CAT, imp = self, "back to {} buffers", capacity.units);
         self.set_limits(capacity.limits(&user));
     }

@@ -78,6 +78,7 @@ impl ElementImpl for AdaptiveQueue {
             gst::StateChange::NullToReady => self.read_machine(),
             gst::StateChange::ReadyToPaused => {
                 self.refuse_crossed_marks()?;
+                self.begin_anew();
                 self.stats.reset(&self.handoff);
                 watchdog::register(&self.obj());
             }

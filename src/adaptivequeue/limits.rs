@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 use gst::subclass::prelude::*;
 
 use super::element::{AdaptiveQueue, CAT};
+use super::settings::QueueSizing;
+use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::memory::budget::Lease;
 use crate::logic::memory::machine::{Machine, Source};
 use crate::logic::memory::{self, tiers};
-use crate::logic::queue::capacity::{Capacity, Content, Thrift};
+use crate::logic::queue::capacity::{Capacity, Content, OTHER_TIME, Thrift, UserLimits};
 use crate::logic::queue::levels::Level;
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
@@ -19,6 +21,10 @@ pub(super) struct Allowance {
     /// As read on the way to READY.
     machine: Option<Machine>,
     content: Content,
+    /// How long a raw frame lasts, or a buffer of anything else is taken to last, by the caps.
+    unit_time: Option<Nanos>,
+    /// Upstream said in answer to a LATENCY query that it is live.
+    live: bool,
     pub capacity: Option<Capacity>,
     pub lease: Option<Lease>,
     pub thrift: Thrift,
@@ -39,10 +45,8 @@ pub(super) struct AllowanceStats {
 impl AdaptiveQueue {
     /// Reads the machine and logs in one line what follows from it.
     pub(super) fn read_machine(&self) {
-        let (assume, role) = {
-            let settings = lock(&self.settings);
-            (settings.assume_memory, settings.role)
-        };
+        let settings = *lock(&self.settings);
+        let (assume, role) = (settings.assume_memory, settings.role);
         let mut machine = Machine::detect();
         if assume > 0 {
             machine = machine.assuming(assume);
@@ -55,44 +59,64 @@ impl AdaptiveQueue {
             Source::Unknown => "unknown".to_string(),
         };
         let line = format!(
-            "memory {} MiB ({source}), budget for frames {} MiB: holds {} raw frames as {role:?}",
+            "memory {} MiB ({source}), budget for frames {} MiB: holds up to {} raw frames as {role:?}",
             machine.effective.unwrap_or(0) >> 20,
             memory::process_budget().stats().limit >> 20,
             tier.frames,
         );
-        let low = machine.effective.is_some_and(|bytes| bytes < 2 << 30);
-        match tier.guessed || low {
+        match tier.guessed || tiers::is_small(machine.effective) {
             true => gst::warning!(CAT, imp = self, "little or unknown memory: {line}"),
             false => gst::info!(CAT, imp = self, "{line}"),
         }
         {
             let mut allowance = lock(&self.allowance);
             allowance.machine = Some(machine);
-            allowance.content = Content::Other;
             allowance.growths = 0;
+        }
+        self.begin_anew();
+    }
+
+    /// A stream begins of which nothing is known yet.
+    pub(super) fn begin_anew(&self) {
+        {
+            let mut allowance = lock(&self.allowance);
+            (allowance.content, allowance.unit_time) = (Content::Other, None);
+            allowance.live = false;
         }
         self.apply_limits();
     }
 
     /// New caps: another size of frames, or none.
     pub(super) fn set_caps(&self, caps: &gst::CapsRef) {
-        let video = caps.structure(0).is_some_and(|s| s.has_name("video/x-raw"));
-        let content = match video {
+        let video = caps.structure(0).filter(|s| s.has_name("video/x-raw"));
+        let (content, unit_time) = match video {
             // Frames in graphics memory have no size that is known here.
-            true => Content::Frames(gst_video::VideoInfo::from_caps(caps).map_or(0, |info| info.size() as u64)),
-            false => Content::Other,
+            Some(video) => (
+                Content::Frames(gst_video::VideoInfo::from_caps(caps).map_or(0, |info| info.size() as u64)),
+                video.get("framerate").ok().and_then(frame_time),
+            ),
+            None => (Content::Other, Some(OTHER_TIME)),
         };
-        {
+        let same = {
             let mut allowance = lock(&self.allowance);
-            allowance.content = content;
-            allowance.lease = None;
+            let same = allowance.content == content;
+            (allowance.content, allowance.unit_time) = (content, unit_time);
+            if !same {
+                allowance.lease = None;
+            }
+            same
+        };
+        // What need has shown holds for frames of the same size.
+        if !same {
+            self.apply_limits();
         }
-        self.apply_limits();
         self.take_lease();
     }
 
     /// Sets the limits from scratch: growth and the lease start anew with the next data.
     pub(super) fn apply_limits(&self) {
+        // Whoever wants data held back wants room for it.
+        let holds_back = *lock(&self.thresholds) != Level::default();
         let mut allowance = lock(&self.allowance);
         let settings = *lock(&self.settings);
         let frame_bytes = match allowance.content {
@@ -112,13 +136,51 @@ impl AdaptiveQueue {
                 tier.frames
             );
         }
-        let capacity = Capacity::new(allowance.content, tier.frames, self.budget_limit(&allowance));
-        allowance.capacity = Some(capacity);
-        self.grown.store(false, Ordering::Relaxed);
+        let start = match allowance.live || settings.from_tier || holds_back {
+            true => tier.frames,
+            false => tiers::start(settings.role.into()),
+        };
+        let capacity = Capacity::new(allowance.content, start, tier.frames, self.budget_limit(&allowance));
+        self.adopt(&mut allowance, capacity, &settings.limits);
         self.lease_due.store(true, Ordering::Relaxed);
         let limits = capacity.limits(&settings.limits);
         drop(allowance);
         self.set_limits(limits);
+    }
+
+    /// Makes a capacity the one in force, all but its limits, which are set when the lock has gone.
+    pub(super) fn adopt(&self, allowance: &mut Allowance, capacity: Capacity, user: &UserLimits) {
+        allowance.capacity = Some(capacity);
+        self.grown.store(capacity.units > capacity.needed, Ordering::Relaxed);
+        self.smaller.store(capacity.halved().unwrap_or(0), Ordering::Relaxed);
+        self.need.ask(capacity.doubled(user).is_some());
+    }
+
+    /// Upstream is live: what it brings cannot wait until the queue has found out what it needs.
+    pub(super) fn begin_live(&self) {
+        {
+            let mut allowance = lock(&self.allowance);
+            let Some(capacity) = allowance.capacity.filter(|_| !allowance.live) else { return };
+            allowance.live = true;
+            let user = lock(&self.settings).limits;
+            let capacity = Capacity { start: capacity.tier, needed: capacity.tier, ..capacity };
+            self.adopt(&mut allowance, capacity, &user);
+        }
+        // As far as the budget has room; without a lease the next data takes it for the tier.
+        while self.double() {}
+    }
+
+    /// The most time that the queue may hold before it grows for a join; None where that is not known, or not limited.
+    pub(super) fn most_time(&self) -> Option<Nanos> {
+        let allowance = lock(&self.allowance);
+        let user = lock(&self.settings).limits;
+        let counted = user.buffers.is_some() || user.bytes.is_some();
+        match user.time {
+            Some(time) => Some(time).filter(|time| *time > 0),
+            // As in `queue`, where limits in buffers and bytes say nothing of time.
+            None if counted && allowance.content != Content::Other => None,
+            None => Some(allowance.unit_time? * u64::from(allowance.capacity?.tier)),
+        }
     }
 
     /// The budget is asked for only once the element is on its way: creating one must not read the machine.
@@ -147,10 +209,10 @@ impl AdaptiveQueue {
         let mut allowance = lock(&self.allowance);
         let user = lock(&self.settings).limits;
         self.lease_due.store(false, Ordering::Relaxed);
-        let Some(mut capacity) = allowance.capacity else { return };
+        let Some(capacity) = allowance.capacity else { return };
         let budget = memory::process_budget();
         let mut lease = allowance.lease.take().unwrap_or_else(|| Lease::empty(budget));
-        capacity.units = capacity.base;
+        let mut capacity = capacity.as_needed();
         let (wanted, undeniable) = capacity.lease(capacity.units, &user);
         if undeniable {
             lease.insist(wanted);
@@ -160,8 +222,8 @@ impl AdaptiveQueue {
                 CAT,
                 imp = self,
                 "the memory budget has no room for {} of {} buffers: holds {}",
-                capacity.base - capacity.units,
-                capacity.base,
+                capacity.needed - capacity.units,
+                capacity.needed,
                 capacity.units
             );
             // The floor is never denied.
@@ -170,9 +232,8 @@ impl AdaptiveQueue {
         let limits = capacity.limits(&user);
         gst::debug!(CAT, imp = self, "limits {limits:?}, lease {lease:?}");
         allowance.lease = Some(lease);
-        allowance.capacity = Some(capacity);
+        self.adopt(&mut allowance, capacity, &user);
         drop(allowance);
-        self.grown.store(false, Ordering::Relaxed);
         if limits != self.handoff.limits() {
             self.set_limits(limits);
         }
@@ -206,20 +267,27 @@ impl AdaptiveQueue {
     }
 
     /// Makes the limits in force those of the user, or gives all of them back.
-    pub(super) fn set_fixed(&self, fixed: bool) {
+    pub(super) fn set_sizing(&self, sizing: QueueSizing) {
         let limits = self.handoff.limits();
         {
             let mut settings = lock(&self.settings);
             let user = &mut settings.limits;
-            if fixed {
+            if sizing == QueueSizing::Fixed {
                 let clamp = |n: u64| n.min(u32::MAX.into()) as u32;
                 user.buffers.get_or_insert(clamp(limits.buffers));
                 user.bytes.get_or_insert(clamp(limits.bytes));
                 user.time.get_or_insert(limits.time);
             } else {
                 *user = Default::default();
+                settings.from_tier = sizing == QueueSizing::Tier;
             }
         }
         self.apply_limits();
     }
+}
+
+/// How long a frame lasts at a rate; None at a variable one.
+fn frame_time(rate: gst::Fraction) -> Option<Nanos> {
+    let (numerator, denominator) = (u64::try_from(rate.numer()).ok()?, u64::try_from(rate.denom()).ok()?);
+    (SECOND * denominator).checked_div(numerator).filter(|time| *time > 0)
 }

@@ -11,8 +11,9 @@ use super::running_time::RunningTimes;
 use super::settings::Leaky;
 use super::watchdog;
 use crate::logic::clock::{Nanos, monotonic};
-use crate::logic::queue::handoff::{Handoff, Seen, Waited};
+use crate::logic::queue::handoff::{Handoff, Seen, Waited, Weight};
 use crate::logic::queue::levels::Level;
+use crate::logic::queue::need::Swing;
 use crate::logic::stall::detector::GROWTH_INTERVAL;
 use crate::logic::sync::lock;
 
@@ -35,6 +36,7 @@ pub(super) struct Tail {
     /// Buffers until `seen` is fetched again.
     fresh: u32,
     peak: Level,
+    swing: Swing,
 }
 
 impl Tail {
@@ -45,6 +47,7 @@ impl Tail {
             seen: handoff.see_head(),
             fresh: 0,
             peak: Level::default(),
+            swing: Swing::default(),
         }
     }
 
@@ -53,6 +56,7 @@ impl Tail {
         self.times = RunningTimes::default();
         self.needs_discont = false;
         self.fresh = 0;
+        self.swing.forget();
     }
 
     /// The level, fetching the consumer's counters only if the known ones leave `near` in doubt.
@@ -67,6 +71,13 @@ impl Tail {
         self.seen = queue.handoff.see_head();
         self.fresh = REFRESH;
         queue.handoff.level_since(&self.seen)
+    }
+
+    /// Whether a queue of `smaller` buffers would have done lately.
+    fn is_idle(&mut self, smaller: u32, level: &Level, weight: Weight) -> bool {
+        let came = weight.buffers.into();
+        let after = level.buffers.max(came);
+        self.swing.note(after - came, after, smaller.into()) && self.swing.is_idle(monotonic())
     }
 }
 
@@ -102,12 +113,17 @@ impl AdaptiveQueue {
         let (weight, time) = (item.weight(), tail.times.of(&item));
         self.handoff.push(item, weight, time);
         let peak = tail.peak;
-        let level = tail.level(self, |level| level.exceeds(&peak) || self.handoff.reaches_marks(level));
+        let smaller = self.smaller.load(Ordering::Relaxed);
+        let level = tail.level(self, |level| smaller > 0 || level.exceeds(&peak) || self.handoff.reaches_marks(level));
         if level.exceeds(&peak) {
             tail.peak = level.max(&peak);
             self.stats.peak(&tail.peak);
         }
+        let idle = smaller > 0 && tail.is_idle(smaller, &level, weight);
         drop(tail);
+        if idle {
+            self.halve();
+        }
         if self.handoff.reaches_marks(&level) && !self.backpressure.active() {
             self.update_backpressure(&level, &self.handoff.limits());
         }
@@ -135,10 +151,14 @@ impl AdaptiveQueue {
             }
             match self.hot.leaky() {
                 Leaky::Upstream => {
+                    self.needs_room(monotonic);
                     lock(&self.tail).needs_discont = true;
                     return Ok(Room::Leak);
                 }
-                Leaky::Downstream => self.leak_downstream(),
+                Leaky::Downstream => {
+                    self.needs_room(monotonic);
+                    self.leak_downstream();
+                }
                 Leaky::No if self.stall.leaks() => self.leak_downstream(),
                 Leaky::No => {
                     self.wait_for_room()?;
@@ -165,10 +185,19 @@ impl AdaptiveQueue {
             }
         };
         self.stall.set_blocked(None);
-        self.stats.producer_waits.record(monotonic().saturating_sub(began));
+        let ended = monotonic();
+        self.stats.producer_waits.record(ended.saturating_sub(began));
+        self.needs_room(|| ended);
         match waited {
             Waited::Closed => self.flow().map(drop),
             _ => Ok(()),
+        }
+    }
+
+    /// The producer was not allowed to bring, or to keep, what it had.
+    fn needs_room(&self, now: impl FnOnce() -> Nanos) {
+        if self.need.is_asked() {
+            self.need.blocked(now());
         }
     }
 

@@ -59,7 +59,10 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecEnum::builder::<QueueSizing>("sizing")
             .nick("Sizing")
-            .blurb("adaptive: no limit is set by the user (setting it unsets them); fixed: the limits in force stay")
+            .blurb(
+                "adaptive, tier: no limit is set by the user (setting it unsets them), and raw video begins with few frames \
+                 or with all that memory allows; fixed: the limits in force stay",
+            )
             .mutable_playing()
             .build(),
         uint64("assume-memory", "Assume Memory", "Memory to size the queue for (bytes, 0 = detect)")
@@ -130,7 +133,7 @@ impl AdaptiveQueue {
                 lock(&self.settings).role = value.get().expect(TYPED);
                 self.apply_limits();
             }
-            "sizing" => self.set_fixed(value.get::<QueueSizing>().expect(TYPED) == QueueSizing::Fixed),
+            "sizing" => self.set_sizing(value.get().expect(TYPED)),
             "assume-memory" => lock(&self.settings).assume_memory = uint64(),
             "push-timeout" => lock(&self.settings).push_timeout = uint64(),
             "on-timeout" => lock(&self.settings).on_timeout = value.get().expect(TYPED),
@@ -161,9 +164,10 @@ impl AdaptiveQueue {
             "flush-on-eos" => self.hot.flush_on_eos.load(Ordering::Relaxed).to_value(),
             "notify-levels" => self.hot.notify_levels.load(Ordering::Relaxed).to_value(),
             "role" => settings.role.to_value(),
-            "sizing" => match settings.limits.is_none() {
-                true => QueueSizing::Adaptive.to_value(),
-                false => QueueSizing::Fixed.to_value(),
+            "sizing" => match (settings.limits.is_none(), settings.from_tier) {
+                (false, _) => QueueSizing::Fixed.to_value(),
+                (true, true) => QueueSizing::Tier.to_value(),
+                (true, false) => QueueSizing::Adaptive.to_value(),
             },
             "assume-memory" => settings.assume_memory.to_value(),
             "push-timeout" => settings.push_timeout.to_value(),
@@ -182,10 +186,19 @@ impl AdaptiveQueue {
     }
 
     fn set_threshold(&self, set: impl Fn(&mut Level)) {
-        set(&mut lock(&self.thresholds));
+        let (before, after) = {
+            let mut thresholds = lock(&self.thresholds);
+            let before = *thresholds;
+            set(&mut thresholds);
+            (before, *thresholds)
+        };
         // Also after EOS, as in `queue`; the other dimensions stay as they are in force then. EOS itself is never held back.
         let mut in_force = self.handoff.thresholds();
         set(&mut in_force);
         self.handoff.set_thresholds(in_force);
+        // To hold data back takes room.
+        if (before == Level::default()) != (after == Level::default()) {
+            self.apply_limits();
+        }
     }
 }

@@ -80,6 +80,9 @@ impl AdaptiveQueue {
             }
             gst::QueryViewMut::Latency(latency) => {
                 let (live, min, max) = latency.result();
+                if live {
+                    self.begin_live();
+                }
                 let (min, max) = self.latency(min, max);
                 latency.set(live, min, max);
             }
@@ -88,10 +91,9 @@ impl AdaptiveQueue {
         true
     }
 
-    /// The latency with that of the queue: its threshold at least, and at most as much as the user lets it hold. A limit that adapts says
-    /// nothing of time.
+    /// The latency with that of the queue: its threshold at least, and at most what it may come to hold.
     fn latency(&self, min: gst::ClockTime, max: Option<gst::ClockTime>) -> (gst::ClockTime, Option<gst::ClockTime>) {
-        let held = lock(&self.settings).limits.time.filter(|time| *time > 0).map(gst::ClockTime::from_nseconds);
+        let held = self.most_time().map(gst::ClockTime::from_nseconds);
         let max = match (held, self.hot.leaky()) {
             (None, _) => None,
             (Some(held), Leaky::No) => max.map(|max| max + held),

@@ -87,12 +87,17 @@ pub enum QueueSizing {
     /// The user, in one dimension at least.
     #[enum_value(name = "At least one limit was set and stays", nick = "fixed")]
     Fixed = 1,
+    /// The queue, with all the room from the start that need could bring.
+    #[enum_value(name = "Limits follow memory, and need beyond that", nick = "tier")]
+    Tier = 2,
 }
 
 /// Property values.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub limits: UserLimits,
+    /// To begin at the tier.
+    pub from_tier: bool,
     pub role: QueueRole,
     pub push_timeout: Nanos,
     pub on_timeout: OnTimeout,
@@ -103,6 +108,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             limits: UserLimits::default(),
+            from_tier: false,
             role: QueueRole::default(),
             push_timeout: DEFAULT_PUSH_TIMEOUT,
             on_timeout: OnTimeout::default(),

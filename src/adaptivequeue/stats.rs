@@ -12,6 +12,7 @@ use crate::logic::queue::levels::Level;
 #[derive(Debug, Default)]
 pub(super) struct Stats {
     dropped: AtomicU64,
+    doublings: AtomicU64,
     peak: [AtomicU64; 3],
     /// Counters of the hand-off when the element was started.
     before: [AtomicU64; 3],
@@ -24,6 +25,10 @@ impl Stats {
         self.dropped.fetch_add(buffers, Ordering::Relaxed);
     }
 
+    pub fn doubled(&self) {
+        self.doublings.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub fn peak(&self, peak: &Level) {
         for (cell, value) in self.peak.iter().zip([peak.buffers, peak.bytes, peak.time]) {
             cell.store(value, Ordering::Relaxed);
@@ -33,6 +38,7 @@ impl Stats {
     /// Starts counting anew. Only while the element is stopped, so that nobody writes.
     pub fn reset(&self, handoff: &Handoff<QueueItem>) {
         self.dropped.store(0, Ordering::Relaxed);
+        self.doublings.store(0, Ordering::Relaxed);
         self.peak(&Level::default());
         let ((put, bytes), (_, taken)) = (handoff.put(), handoff.taken());
         for (cell, value) in self.before.iter().zip([put, bytes, taken]) {
@@ -63,6 +69,7 @@ impl AdaptiveQueue {
             .field("producer-waits", waits(&self.stats.producer_waits))
             .field("consumer-waits", waits(&self.stats.consumer_waits))
             .field("growths", allowance.growths)
+            .field("doublings", self.stats.doublings.load(Ordering::Relaxed))
             .field("max-size-buffers", limits.buffers)
             .field("max-size-bytes", limits.bytes)
             .field("max-size-time", limits.time)

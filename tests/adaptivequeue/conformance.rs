@@ -242,12 +242,17 @@ fn an_error_downstream_frees_the_buffers_in_the_queue() {
 }
 
 #[test]
-fn latency_is_that_of_queue_where_the_user_set_a_time_and_unlimited_otherwise() {
-    let latency = |setup: &dyn Fn(&gst::Element)| {
-        let q = Between::new(OURS);
+fn latency_is_that_of_queue_where_the_user_set_a_limit_and_what_the_queue_may_grow_to_otherwise() {
+    let latency_of = |factory: &str, caps: &str, setup: &dyn Fn(&gst::Element)| {
+        let q = Between::new(factory);
         setup(&q.element);
+        if !caps.is_empty() {
+            q.set_state(gst::State::Playing);
+            assert!(q.src.push_event(gst::event::StreamStart::new("test")));
+            assert!(q.src.push_event(gst::event::Caps::new(&caps.parse::<gst::Caps>().unwrap())));
+        }
         let min = gst::ClockTime::from_mseconds(10);
-        // SAFETY: the pad is not active yet, so nobody calls its old function.
+        // SAFETY: this thread alone asks the pad, and only later.
         unsafe {
             q.src.set_query_function(move |_, _, query| {
                 if let gst::QueryViewMut::Latency(latency) = query.view_mut() {
@@ -263,7 +268,8 @@ fn latency_is_that_of_queue_where_the_user_set_a_time_and_unlimited_otherwise() 
         assert!(live);
         (min.mseconds(), max.map(|max| max.mseconds()))
     };
-    assert_eq!(latency(&|_| ()), (10, None));
+    let latency = |setup: &dyn Fn(&gst::Element)| latency_of(OURS, "", setup);
+    assert_eq!(latency(&|_| ()), (10, None), "of a stream that is not known");
     assert_eq!(latency(&|e| e.set_property("max-size-time", SECOND)), (10, Some(1020)));
     assert_eq!(latency(&|e| e.set_property("max-size-time", 0u64)), (10, None));
     assert_eq!(latency(&|e| e.set_property("min-threshold-time", SECOND)), (1010, None));
@@ -274,6 +280,30 @@ fn latency_is_that_of_queue_where_the_user_set_a_time_and_unlimited_otherwise() 
         }),
         (10, Some(1000))
     );
+    // 32 frames, though the queue begins with 8.
+    const RATE: &str = "video/x-raw,format=RGB,width=8,height=8,framerate=25/1";
+    const VARIABLE: &str = "video/x-raw,format=RGB,width=8,height=8,framerate=0/1";
+    let large = |e: &gst::Element| e.set_property("assume-memory", 16u64 << 30);
+    assert_eq!(latency_of(OURS, RATE, &large), (10, Some(20 + 32 * 40)));
+    assert_eq!(latency_of(OURS, VARIABLE, &large), (10, None), "the duration of a frame is not known");
+    assert_eq!(latency_of(OURS, "audio/x-vorbis", &large), (10, Some(20 + 3000)));
+    let leaky = |e: &gst::Element| {
+        large(e);
+        e.set_property_from_str("leaky", "upstream");
+    };
+    assert_eq!(latency_of(OURS, RATE, &leaky), (10, Some(32 * 40)));
+    // Limits as those of `queue`, whichever are set.
+    for caps in [RATE, VARIABLE] {
+        for (buffers, bytes, time) in [(5u32, 0u32, 0), (0, 1000, 0), (5, 1000, SECOND), (0, 0, 0)] {
+            let limited = |e: &gst::Element| {
+                e.set_property("max-size-buffers", buffers);
+                e.set_property("max-size-bytes", bytes);
+                e.set_property("max-size-time", time);
+            };
+            assert_eq!(latency_of(OURS, caps, &limited), latency_of("queue", caps, &limited));
+        }
+    }
+    assert_eq!(latency_of(OURS, RATE, &|e| e.set_property("max-size-buffers", 5u32)), (10, None));
 }
 
 #[test]

@@ -12,4 +12,5 @@ mod jams;
 mod matrix;
 mod memory;
 mod mix;
+mod need;
 mod stall;

@@ -14,17 +14,17 @@ use crate::common::process::alone;
 use crate::common::{self, TestPipeline, wait_until};
 use crate::jams;
 
-const GIB: u64 = 1 << 30;
+pub const GIB: u64 = 1 << 30;
 /// 8K in RGBA.
 const HUGE: u64 = 7680 * 4320 * 4;
 
-fn caps(width: i32, height: i32) -> gst::Caps {
+pub fn caps(width: i32, height: i32) -> gst::Caps {
     common::init();
     let caps = gst::Caps::builder("video/x-raw").field("format", "RGBA").field("width", width).field("height", height);
     caps.field("framerate", gst::Fraction::new(30, 1)).build()
 }
 
-fn stats(element: &gst::Element) -> gst::Structure {
+pub fn stats(element: &gst::Element) -> gst::Structure {
     element.property("stats")
 }
 
@@ -33,7 +33,7 @@ fn leased() -> u64 {
 }
 
 /// A playing queue with caps, blocked behind.
-fn with_caps(setup: impl FnOnce(&gst::Element), caps: &gst::Caps) -> (Between, Blocked) {
+pub fn with_caps(setup: impl FnOnce(&gst::Element), caps: &gst::Caps) -> (Between, Blocked) {
     let q = Between::new("adaptivequeue");
     setup(&q.element);
     let blocked = Blocked::new(&q.element);
@@ -45,7 +45,7 @@ fn with_caps(setup: impl FnOnce(&gst::Element), caps: &gst::Caps) -> (Between, B
 }
 
 #[test]
-fn the_tier_follows_the_assumed_memory_and_the_role() {
+fn the_tier_follows_the_assumed_memory_and_the_role_and_the_start_the_role_alone() {
     alone!();
     for (gib, role, frames) in [
         (32, "rendered", 64),
@@ -61,12 +61,22 @@ fn the_tier_follows_the_assumed_memory_and_the_role() {
             |e| {
                 e.set_property("assume-memory", gib * GIB);
                 e.set_property_from_str("role", role);
+                e.set_property_from_str("sizing", "tier");
             },
             &caps(64, 64),
         );
         assert_eq!(q.element.property::<u32>("max-size-buffers"), frames, "{gib} GiB as {role}");
         assert_eq!(q.element.property::<u64>("max-size-time"), 0);
         assert_eq!(stats(&q.element).get::<u64>("lease").unwrap(), u64::from(frames) * 64 * 64 * 4);
+        q.element.set_property_from_str("sizing", "adaptive");
+        let start = match role {
+            "rendered" => 8,
+            "encoder" => 4,
+            _ => 16,
+        };
+        assert_eq!(q.element.property::<u32>("max-size-buffers"), start, "{gib} GiB as {role}");
+        q.src.push(buffer(None, None)).unwrap();
+        assert_eq!(stats(&q.element).get::<u64>("lease").unwrap(), u64::from(start) * 64 * 64 * 4);
     }
     assert_eq!(leased(), 0, "all of it is given back");
 }
@@ -74,12 +84,18 @@ fn the_tier_follows_the_assumed_memory_and_the_role() {
 #[test]
 fn a_tier_of_huge_frames_gives_way_to_the_memory_that_is_free() {
     alone!();
-    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 2 * GIB), &caps(7680, 4320));
+    let tier = |gib: f64| {
+        move |e: &gst::Element| {
+            e.set_property("assume-memory", (gib * GIB as f64) as u64);
+            e.set_property_from_str("sizing", "tier");
+        }
+    };
+    let (q, _blocked) = with_caps(tier(2.0), &caps(7680, 4320));
     // 8 frames are 1.06 GB, more than half of 2 GiB, and there is no smaller tier: the budget decides.
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 8);
-    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 15 * GIB), &caps(7680, 4320));
+    let (q, _blocked) = with_caps(tier(15.0), &caps(7680, 4320));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 32, "32 frames are 4.2 GB, less than half");
-    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 8 * GIB - GIB / 8), &caps(11000, 11000));
+    let (q, _blocked) = with_caps(tier(7.875), &caps(11000, 11000));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 8, "16 frames would be 7.7 GB");
 }
 
@@ -105,7 +121,13 @@ fn what_the_user_sets_stays_until_it_is_given_back() {
     q.src.push_event(gst::event::Caps::new(&caps(128, 128)));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 5, "new caps do not change it");
     q.element.set_property_from_str("sizing", "adaptive");
-    assert!(q.element.property::<u32>("max-size-buffers") >= 8);
+    assert_eq!(q.element.property::<u32>("max-size-buffers"), 8);
+    q.element.set_property("max-size-bytes", 5u32);
+    q.element.set_property_from_str("sizing", "tier");
+    let sizing = q.element.property_value("sizing");
+    assert_eq!(gst::glib::EnumValue::from_value(&sizing).unwrap().1.nick(), "tier");
+    assert!(q.element.property::<u32>("max-size-bytes") > 5);
+    q.element.set_property_from_str("sizing", "adaptive");
     q.element.set_property_from_str("sizing", "fixed");
     let frozen = q.element.property::<u32>("max-size-buffers");
     q.element.set_property_from_str("role", "animation");
@@ -168,14 +190,18 @@ impl AsMut<[u8]> for Untouched {
     }
 }
 
+fn at_the_tier_of_64_gib(queue: &gst::Element) {
+    queue.set_property("assume-memory", 64 * GIB);
+    queue.set_property_from_str("sizing", "tier");
+}
+
 #[test]
 fn queues_of_huge_frames_stay_within_the_budget_and_their_floors() {
     const QUEUES: u64 = 32;
     const FLOORS: u64 = QUEUES * 2 * HUGE;
     alone!();
     let limit = process_budget().stats().limit;
-    let queues: Vec<_> =
-        (0..QUEUES).map(|_| with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(7680, 4320))).collect();
+    let queues: Vec<_> = (0..QUEUES).map(|_| with_caps(at_the_tier_of_64_gib, &caps(7680, 4320))).collect();
     let total = process_budget().stats();
     assert!(total.leased <= limit && total.overcommit <= FLOORS, "{total:?}");
     let live: Arc<AtomicU64> = Arc::default();
@@ -269,7 +295,7 @@ fn a_budget_of_one_frame_still_finishes_eight_branches_into_one_muxer() {
 fn a_lower_limit_is_obeyed_by_the_next_lease() {
     alone!();
     process_budget().set_limit(20 * 64 * 64 * 4);
-    let (q, _blocked) = with_caps(|e| e.set_property("assume-memory", 64 * GIB), &caps(64, 64));
+    let (q, _blocked) = with_caps(at_the_tier_of_64_gib, &caps(64, 64));
     assert_eq!(q.element.property::<u32>("max-size-buffers"), 20);
 }
 
@@ -282,7 +308,7 @@ fn growth_falls_back_when_the_queue_has_drained() {
     let stats = stats(&queue);
     assert!(stats.get::<u64>("growths").unwrap() > 0);
     assert!(stats.get::<u64>("peak-level-buffers").unwrap() > 8);
-    assert_eq!(queue.property::<u32>("max-size-buffers"), 8, "back at the tier: {stats}");
+    assert_eq!(queue.property::<u32>("max-size-buffers"), 8, "back at its first size: {stats}");
     pipeline.set_state(gst::State::Null).unwrap();
     wait_until("nothing is leased", || leased() == 0);
 }
@@ -301,14 +327,19 @@ fn the_log_says_in_one_line_what_was_found_and_warns_of_little_memory() {
     });
     let hold = |gib: u64, width, height| {
         lines.lock().unwrap().clear();
-        with_caps(|e| e.set_property("assume-memory", gib * GIB), &caps(width, height));
+        let setup = |e: &gst::Element| {
+            e.set_property("assume-memory", gib * GIB);
+            e.set_property_from_str("sizing", "tier");
+        };
+        with_caps(setup, &caps(width, height));
         lines.lock().unwrap().join("\n")
     };
-    insta::assert_snapshot!(hold(8, 64, 64), @"Info: memory 8192 MiB (override), budget for frames 1024 MiB: holds 16 raw frames as Rendered");
-    insta::assert_snapshot!(hold(1, 64, 64), @"Warning: little or unknown memory: memory 1024 MiB (override), budget for frames 1024 MiB: holds 8 raw frames as Rendered");
+    insta::assert_snapshot!(hold(8, 64, 64), @"Info: memory 8192 MiB (override), budget for frames 1024 MiB: holds up to 16 raw frames as Rendered");
+    insta::assert_snapshot!(hold(7, 64, 64), @"Warning: little or unknown memory: memory 7168 MiB (override), budget for frames 1024 MiB: holds up to 8 raw frames as Rendered");
+    insta::assert_snapshot!(hold(1, 64, 64), @"Warning: little or unknown memory: memory 1024 MiB (override), budget for frames 1024 MiB: holds up to 8 raw frames as Rendered");
     // 16 frames would be 7.7 GB of 8, and one is half of the budget.
     insta::assert_snapshot!(hold(8, 11000, 11000), @r#"
-Info: memory 8192 MiB (override), budget for frames 1024 MiB: holds 16 raw frames as Rendered
+Info: memory 8192 MiB (override), budget for frames 1024 MiB: holds up to 16 raw frames as Rendered
 Warning: too little memory is free for this machine's usual queue: holds 8 frames
 Warning: the memory budget has no room for 6 of 8 buffers: holds 2
 "#);

@@ -23,7 +23,7 @@ fn recording_graphs_finish_at_every_tier_by_growth() {
     alone!();
     let tiers = ["rendered", "encoder"].into_iter().flat_map(|role| [1, 8, 16, 32].map(|gib| (gib, role)));
     for (gib, role) in tiers.chain([(1, "animation")]) {
-        let queue = format!("adaptivequeue name=q role={role} assume-memory={}", gib * GIB);
+        let queue = format!("adaptivequeue name=q role={role} sizing=tier assume-memory={}", gib * GIB);
         let pipeline = TestPipeline::parse(&recording(&queue));
         let began = Instant::now();
         pipeline.run(Duration::from_secs(20)).expect_eos();

@@ -33,6 +33,16 @@ fn frames(role: Role) -> &'static [u32; 4] {
     }
 }
 
+/// The frames that a queue begins with: the smallest tier's, which every machine has room for.
+pub fn start(role: Role) -> u32 {
+    frames(role)[LEAST.len()]
+}
+
+/// Whether a machine has less memory than the smallest tier but one asks for.
+pub fn is_small(effective: Option<u64>) -> bool {
+    effective.is_some_and(|bytes| bytes < LEAST[LEAST.len() - 1])
+}
+
 /// A queue's size and how it came about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tier {
@@ -69,7 +79,10 @@ mod tests {
         {
             assert_eq!((frames(Role::Rendered, gib), frames(Role::Encoder, gib)), expected, "{gib} GiB");
             assert_eq!(frames(Role::Animation, gib), 16);
+            assert_eq!(is_small(Some((gib * GIB as f64) as u64)), gib < 7.5, "{gib} GiB");
         }
+        assert_eq!([Role::Rendered, Role::Encoder, Role::Animation].map(start), [8, 4, 16]);
+        assert!(!is_small(None), "what could not be read is no small machine");
         let unknown = tier(Role::Rendered, None, None, 0);
         assert_eq!(unknown, Tier { frames: 16, reduced: false, guessed: true });
         assert_eq!(tier(Role::Encoder, None, None, 0).frames, 8);

@@ -1,4 +1,4 @@
-//! A queue's limits: what the user set, what the tier and the budget allow for the rest, and growth.
+//! A queue's limits: what the user set, what the tier, the budget and need make of the rest, and growth.
 
 use super::levels::Level;
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
@@ -36,7 +36,7 @@ impl UserLimits {
 /// Buffers that a queue of anything but raw video holds before it grows.
 pub const OTHER_BUFFERS: u32 = 200;
 /// Time for each of them: 3 s in all.
-const OTHER_TIME: Nanos = 15 * MILLISECOND;
+pub const OTHER_TIME: Nanos = 15 * MILLISECOND;
 /// Bytes for all of them: a 32nd of the budget within these bounds.
 const OTHER_BYTES: std::ops::RangeInclusive<u64> = (4 << 20)..=(64 << 20);
 /// Growth in percent of what there is, and the least number of buffers.
@@ -47,25 +47,32 @@ const GROWTH: (u32, u32) = (25, 4);
 pub struct Capacity {
     /// The kind of data.
     pub content: Content,
-    /// Units before growth.
-    pub base: u32,
-    /// Units now.
+    /// Units to begin with, and the fewest that are left when nothing needs more.
+    pub start: u32,
+    /// The most units that need can bring.
+    pub tier: u32,
+    /// Units that need has shown, from `start` to `tier`.
+    pub needed: u32,
+    /// Units now: more than needed for the sake of a join, fewer while memory is low.
     pub units: u32,
     /// Bytes that a unit stands for; 0 = unknown.
     pub unit_bytes: u64,
 }
 
 impl Capacity {
-    /// A queue for `content`, with the tier's `frames` for raw video and a share of the budget's `limit` for the rest.
-    pub fn new(content: Content, frames: u32, budget_limit: u64) -> Self {
-        let (base, unit_bytes) = match content {
-            Content::Frames(bytes) => (frames.max(FLOOR), bytes),
+    /// A queue for `content`, with `start` and `tier` frames for raw video and a share of the budget's `limit` for the rest.
+    pub fn new(content: Content, start: u32, tier: u32, budget_limit: u64) -> Self {
+        let (start, tier, unit_bytes) = match content {
+            Content::Frames(bytes) => {
+                let tier = tier.max(FLOOR);
+                (start.clamp(FLOOR, tier), tier, bytes)
+            }
             Content::Other => {
                 let share = (budget_limit / 32).clamp(*OTHER_BYTES.start(), *OTHER_BYTES.end());
-                (OTHER_BUFFERS, share / u64::from(OTHER_BUFFERS))
+                (OTHER_BUFFERS, OTHER_BUFFERS, share / u64::from(OTHER_BUFFERS))
             }
         };
-        Self { content, base, units: base, unit_bytes }
+        Self { content, start, tier, needed: start, units: start, unit_bytes }
     }
 
     /// Bytes to lease for `units` when the user has set `user`, and whether they may not be denied.
@@ -122,12 +129,29 @@ impl Capacity {
         self.units.saturating_sub((self.units / 4).max(1)).clamp(FLOOR.min(self.units), self.units)
     }
 
-    /// Whether the queue has grown and now holds so little that its first size will do again.
+    /// With twice the room, since that would have helped. None at the tier, and where the user counts the buffers.
+    pub fn doubled(&self, user: &UserLimits) -> Option<Self> {
+        let more = self.units.saturating_mul(2).min(self.tier);
+        (self.units < self.tier && user.buffers.is_none()).then_some(Self {
+            needed: self.needed.max(more),
+            units: more,
+            ..*self
+        })
+    }
+
+    /// The units that are left when half of the room is given up. None where there is none to give.
+    pub fn halved(&self) -> Option<u32> {
+        (self.needed > self.start).then(|| (self.needed / 2).max(self.start))
+    }
+
+    /// With the room that need has shown: without growth for a join, and without thrift.
+    pub fn as_needed(&self) -> Self {
+        Self { units: self.needed, ..*self }
+    }
+
+    /// Whether the queue has grown for a join and now holds so little that what need has shown will do again.
     pub fn may_fall_back(&self, level: &Level, user: &UserLimits) -> bool {
-        self.units > self.base && {
-            let first = Capacity { units: self.base, ..*self };
-            level.fill(&first.limits(user)) <= 0.5
-        }
+        self.units > self.needed && level.fill(&self.as_needed().limits(user)) <= 0.5
     }
 }
 
@@ -148,8 +172,8 @@ impl Thrift {
         let rest = self.stepped.map(|stepped| now.saturating_sub(stepped));
         let units = match supply {
             Supply::Low | Supply::Scarce if rest.is_none_or(|rest| rest >= SHRINK_INTERVAL) => capacity.shrunk(),
-            Supply::Plenty if capacity.units < capacity.base && rest.is_some_and(|rest| rest >= CALM) => {
-                capacity.grown().min(capacity.base)
+            Supply::Plenty if capacity.units < capacity.needed && rest.is_some_and(|rest| rest >= CALM) => {
+                capacity.grown().min(capacity.needed)
             }
             _ => return capacity.units,
         };
@@ -161,13 +185,14 @@ impl Thrift {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const GIB: u64 = 1 << 30;
     const FRAME: u64 = 3840 * 2160 * 4;
 
     #[test]
     fn raw_video_counts_frames_and_their_bytes() {
-        let capacity = Capacity::new(Content::Frames(FRAME), 64, 24 * GIB);
+        let capacity = Capacity::new(Content::Frames(FRAME), 64, 64, 24 * GIB);
         let limits = capacity.limits(&UserLimits::default());
         assert_eq!(limits, Level { buffers: 64, bytes: 64 * FRAME, time: 0 });
         assert_eq!(capacity.lease(64, &UserLimits::default()), (64 * FRAME, false));
@@ -177,15 +202,15 @@ mod tests {
 
     #[test]
     fn everything_else_counts_three_seconds_two_hundred_buffers_and_a_share() {
-        let limits = Capacity::new(Content::Other, 64, 24 * GIB).limits(&UserLimits::default());
+        let limits = Capacity::new(Content::Other, 8, 64, 24 * GIB).limits(&UserLimits::default());
         assert_eq!((limits.buffers, limits.time), (200, 3_000_000_000));
         assert!((60 << 20..=64 << 20).contains(&limits.bytes), "{}", limits.bytes);
-        assert!(Capacity::new(Content::Other, 64, 64 << 20).limits(&UserLimits::default()).bytes > 3 << 20);
+        assert!(Capacity::new(Content::Other, 8, 64, 64 << 20).limits(&UserLimits::default()).bytes > 3 << 20);
     }
 
     #[test]
     fn what_the_user_set_is_meant_and_not_denied() {
-        let capacity = Capacity::new(Content::Frames(FRAME), 8, GIB);
+        let capacity = Capacity::new(Content::Frames(FRAME), 8, 8, GIB);
         let user = UserLimits { buffers: Some(200), ..UserLimits::default() };
         assert_eq!(capacity.limits(&user), Level { buffers: 200, bytes: 200 * FRAME, time: 0 });
         assert_eq!(capacity.lease(8, &user), (200 * FRAME, true));
@@ -196,7 +221,7 @@ mod tests {
 
     #[test]
     fn growth_is_a_quarter_and_at_least_four() {
-        let mut capacity = Capacity::new(Content::Frames(1), 8, GIB);
+        let mut capacity = Capacity::new(Content::Frames(1), 8, 8, GIB);
         let mut steps = vec![capacity.units];
         for _ in 0..6 {
             capacity.units = capacity.grown();
@@ -214,8 +239,38 @@ mod tests {
     }
 
     #[test]
+    fn need_doubles_up_to_the_tier_and_halves_down_to_the_start() {
+        let mut capacity = Capacity::new(Content::Frames(FRAME), 8, 50, 24 * GIB);
+        let user = UserLimits::default();
+        let up: Vec<_> = std::iter::successors(Some(capacity), |c| c.doubled(&user)).map(|c| c.units).collect();
+        assert_eq!(up, [8, 16, 32, 50]);
+        (capacity.needed, capacity.units) = (50, 50);
+        let mut down = Vec::new();
+        while let Some(units) = capacity.halved() {
+            (capacity.needed, capacity.units) = (units, units);
+            down.push(units);
+        }
+        assert_eq!(down, [25, 12, 8]);
+        let counted = UserLimits { buffers: Some(9), ..UserLimits::default() };
+        assert_eq!(capacity.doubled(&counted), None, "a number that the user chose is meant");
+        assert_eq!(Capacity::new(Content::Other, 8, 64, GIB).doubled(&user), None);
+        assert_eq!(Capacity::new(Content::Frames(FRAME), 8, 4, GIB).start, 4, "the tier is the ceiling");
+    }
+
+    #[test]
+    fn after_growth_for_a_join_a_queue_falls_back_to_what_need_has_shown() {
+        let user = UserLimits::default();
+        let capacity = Capacity::new(Content::Frames(1), 8, 64, GIB).doubled(&user).unwrap();
+        let grown = Capacity { units: 40, ..capacity };
+        let level = |buffers| Level { buffers, bytes: buffers, time: 0 };
+        assert!(grown.may_fall_back(&level(8), &user) && !grown.may_fall_back(&level(9), &user));
+        assert_eq!(grown.as_needed().units, 16);
+        assert_eq!(grown.doubled(&user).unwrap().needed, 64, "what a join has brought was too little as well");
+    }
+
+    #[test]
     fn under_low_memory_a_queue_gives_a_quarter_a_second_and_takes_it_back_after_calm() {
-        let (mut capacity, mut thrift) = (Capacity::new(Content::Frames(FRAME), 8, GIB), Thrift::default());
+        let (mut capacity, mut thrift) = (Capacity::new(Content::Frames(FRAME), 8, 8, GIB), Thrift::default());
         let mut held = Vec::new();
         for half_second in 0..100 {
             let supply = if half_second < 12 { Supply::Low } else { Supply::Plenty };
@@ -226,5 +281,25 @@ mod tests {
             capacity.units = units;
         }
         assert_eq!(held, [(0, 6), (2, 5), (4, 4), (6, 3), (8, 2), (30, 6), (50, 8)]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_need_shows_lies_between_start_and_tier(
+            start in 0u32..100,
+            tier in 0u32..100,
+            steps in proptest::collection::vec(any::<bool>(), 0..20),
+        ) {
+            let mut capacity = Capacity::new(Content::Frames(FRAME), start, tier, GIB);
+            for double in steps {
+                match double {
+                    true => capacity = capacity.doubled(&UserLimits::default()).unwrap_or(capacity),
+                    false => capacity.needed = capacity.halved().unwrap_or(capacity.needed),
+                }
+                capacity = capacity.as_needed();
+                prop_assert!((capacity.start..=capacity.tier).contains(&capacity.units));
+                prop_assert!(capacity.start >= FLOOR);
+            }
+        }
     }
 }

@@ -3,5 +3,6 @@
 pub mod capacity;
 pub mod handoff;
 pub mod levels;
+pub mod need;
 pub mod ring;
 pub mod watermark;
