@@ -220,3 +220,84 @@ fn room_that_is_not_needed_is_given_up_after_half_a_minute() {
     }
     assert_eq!((seen, lease(&q.element)), (vec![32, 16, 8], 8 * FRAME));
 }
+
+#[cfg(feature = "full")]
+mod transcode {
+    use gststeady::logic::clock::process_cpu_time;
+
+    use super::*;
+    use crate::common::process::{name_of, start};
+
+    const QUEUE: &str = "STEADY_TEST_TRANSCODE_QUEUE";
+    const FILE: &str = "STEADY_TEST_TRANSCODE_FILE";
+    const ROUNDS: usize = 9;
+
+    /// Wall and CPU time in seconds, and the most memory in MiB, of the process that this runs in.
+    fn transcode(queue: &str, file: &str) -> [f64; 3] {
+        let pipeline = TestPipeline::parse(
+            &format!(
+                "filesrc location={file} ! matroskademux ! Q ! h264parse ! avdec_h264 ! Q ! videoconvert ! Q ! \
+                 x264enc speed-preset=veryfast ! Q ! h264parse ! matroskamux ! fakesink sync=false"
+            )
+            .replace(" Q ", &format!(" {queue} ")),
+        );
+        let (began, cpu) = (Instant::now(), process_cpu_time());
+        pipeline.run(Duration::from_secs(120)).expect_eos();
+        let (wall, cpu) = (began.elapsed().as_secs_f64(), (process_cpu_time() - cpu) as f64 / 1e9);
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        [wall, cpu, peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0]
+    }
+
+    fn median(mut values: Vec<f64>) -> f64 {
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+
+    /// Against `queue`, whose ten megabytes are seven frames here, on a machine whose tier would be 64 frames.
+    #[test]
+    fn a_transcode_with_four_queues_takes_hardly_more_than_with_those_of_gstreamer() {
+        if let (Ok(queue), Ok(file)) = (std::env::var(QUEUE), std::env::var(FILE)) {
+            let [wall, cpu, peak] = transcode(&queue, &file);
+            println!("\ncost {wall} {cpu} {peak}");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("input.mkv").display().to_string();
+        let make = format!(
+            "videotestsrc num-buffers=600 pattern=ball ! video/x-raw,format=I420,width=1280,height=720,framerate=30/1 ! \
+             x264enc speed-preset=ultrafast ! h264parse ! matroskamux ! filesink location={file}"
+        );
+        TestPipeline::parse(&make).run(crate::common::PATIENCE).expect_eos();
+        let test = name_of(a_transcode_with_four_queues_takes_hardly_more_than_with_those_of_gstreamer);
+        let run = |queue: &str| -> [f64; 3] {
+            let child = start(test, &[(QUEUE, queue), (FILE, &file)]).expect("another process");
+            let output = child.wait_with_output().unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            let cost = text.lines().find_map(|line| line.strip_prefix("cost "));
+            let cost = cost.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+            let numbers: Vec<f64> = cost.split(' ').map(|number| number.parse().unwrap()).collect();
+            numbers.try_into().unwrap()
+        };
+        let ours = format!("adaptivequeue assume-memory={}", 32 * GIB);
+        let rounds: Vec<_> = (0..ROUNDS)
+            .map(|round| match round % 2 {
+                // Each is as often the first.
+                0 => (run("queue"), run(&ours)),
+                _ => {
+                    let ours = run(&ours);
+                    (run("queue"), ours)
+                }
+            })
+            .collect();
+        let ratio = |i: usize| median(rounds.iter().map(|(theirs, ours)| ours[i] / theirs[i]).collect());
+        let [wall, cpu, peak] = [0, 1, 2].map(ratio);
+        println!("wall {wall:.3}, CPU {cpu:.3}, peak memory {peak:.3} of those with queue: {rounds:.2?}");
+        assert!(peak <= 1.1, "peak memory {peak:.3}: {rounds:.2?}");
+        assert!(cpu <= 1.02, "CPU {cpu:.3}: {rounds:.2?}");
+        // Where the same work takes now longer and now shorter, other programs decide how long.
+        let walls = || rounds.iter().map(|(theirs, _)| theirs[0]);
+        let spread = walls().fold(0.0, f64::max) / walls().fold(f64::MAX, f64::min);
+        assert!(wall <= 1.02 || spread > 1.1, "wall {wall:.3}: {rounds:.2?}");
+    }
+}
