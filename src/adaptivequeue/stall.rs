@@ -89,24 +89,25 @@ pub(super) struct Evidence {
     told: Vec<Told>,
 }
 
-/// A halt that was told of: those whose threads wait there need not be told of as well.
+/// A halt that was told of: those whose threads wait there, or for the same, need not be told of as well.
 #[derive(Debug)]
 struct Told {
     until: Nanos,
-    tasks: Vec<glib::WeakRef<gst::Pad>>,
+    of: Vec<glib::WeakRef<gst::Object>>,
 }
 
 impl Evidence {
-    /// Whether a halt with one of these tasks in it was told of already; if not, it is from now on.
-    fn is_told(&mut self, survey: &Survey, now: Nanos, patience: Nanos) -> bool {
+    /// Whether a halt that has something in common with this one was told of already; if not, it is from now on.
+    fn is_told(&mut self, survey: &Survey, finding: &Finding, now: Nanos, patience: Nanos) -> bool {
         self.told.retain(|told| told.until > now);
-        let known: Vec<gst::Pad> =
-            self.told.iter().flat_map(|told| &told.tasks).filter_map(glib::WeakRef::upgrade).collect();
-        if survey.tasks().any(|task| known.contains(task)) {
+        let mut of: Vec<gst::Object> = survey.tasks().map(|task| task.clone().upcast()).collect();
+        of.extend(finding.reason.as_ref().and_then(Reason::object));
+        let known = self.told.iter().flat_map(|told| &told.of).filter_map(glib::WeakRef::upgrade);
+        if known.into_iter().any(|known| of.contains(&known)) {
             return true;
         }
-        let tasks = survey.tasks().map(|task| task.downgrade()).collect();
-        self.told.push(Told { until: now.saturating_add(patience), tasks });
+        let of = of.iter().map(|object| object.downgrade()).collect();
+        self.told.push(Told { until: now.saturating_add(patience), of });
         false
     }
 }
@@ -160,7 +161,9 @@ impl Suspect {
                 }
                 return true;
             }
-            Verdict::Tell(_) if evidence.is_told(&survey, now, timeout.saturating_mul(PATIENCE)) => return true,
+            Verdict::Tell(_) if evidence.is_told(&survey, &finding, now, timeout.saturating_mul(PATIENCE)) => {
+                return true;
+            }
             Verdict::Tell(class) => (class, Answer::Tell),
             Verdict::Stalled(_) if imp.stall.failed() => return true,
             Verdict::Stalled(class) => {
@@ -200,7 +203,7 @@ impl Suspect {
         let source = matches!(finding.reason, Some(Reason::Source(_)));
         let (own_work, other_work) = evidence.threads.work(&survey.threads(), source);
         let still_for_long = self.detector.still() >= WATCH_AFTER;
-        let growth_helps = side == Side::Consumer && finding.hope == Hope::Never && survey.joins();
+        let growth_helps = side == Side::Consumer && finding.hope == Hope::Never && finding.joins();
         Observation {
             moved: counts.wrapping_add(passed),
             hope: finding.hope,

@@ -223,10 +223,14 @@ fn room_that_is_not_needed_is_given_up_after_half_a_minute() {
 
 #[cfg(feature = "full")]
 mod transcode {
-    use gststeady::logic::clock::process_cpu_time;
-
     use super::*;
     use crate::common::process::{name_of, start};
+
+    /// CPU time that the process has used so far, in seconds.
+    fn process_cpu_time() -> f64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    }
 
     const QUEUE: &str = "STEADY_TEST_TRANSCODE_QUEUE";
     const FILE: &str = "STEADY_TEST_TRANSCODE_FILE";
@@ -243,7 +247,7 @@ mod transcode {
         );
         let (began, cpu) = (Instant::now(), process_cpu_time());
         pipeline.run(Duration::from_secs(120)).expect_eos();
-        let (wall, cpu) = (began.elapsed().as_secs_f64(), (process_cpu_time() - cpu) as f64 / 1e9);
+        let (wall, cpu) = (began.elapsed().as_secs_f64(), process_cpu_time() - cpu);
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         [wall, cpu, peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0]

@@ -53,6 +53,21 @@ pub(crate) enum Reason {
     Idle(gst::Pad),
 }
 
+impl Reason {
+    /// The pad or element that it is about.
+    pub fn object(&self) -> Option<gst::Object> {
+        match self {
+            Reason::Clock | Reason::Paused => None,
+            Reason::Probe(pad) | Reason::Held(pad) | Reason::Sink(pad) | Reason::Unlinked(pad) | Reason::Idle(pad) => {
+                Some(pad.clone().upcast())
+            }
+            Reason::AppSink(element) | Reason::Source(element) | Reason::Valve(element) => {
+                Some(element.clone().upcast())
+            }
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Node {
     key: Key,
@@ -86,6 +101,16 @@ pub(crate) struct Finding {
     pub reason: Option<Reason>,
     /// That thread is in a call about a file.
     pub disk: bool,
+}
+
+impl Finding {
+    /// Whether a join waits for data at other inputs, so that more room before this one may bring it.
+    pub fn joins(&self) -> bool {
+        let takes_turns = |element: gst::Element| is_made_by(&element, &["concat", "input-selector"]);
+        let join = self.holder.as_ref().and_then(gst::Pad::parent_element);
+        // For the end of another input no room is enough.
+        !self.starved.is_empty() && !self.preroll && !join.is_some_and(takes_turns)
+    }
 }
 
 impl Survey {
@@ -126,12 +151,6 @@ impl Survey {
     /// Whether a thread was found inside some element, rather than at home where it started.
     pub fn someone_stands(&self) -> bool {
         self.nodes.iter().any(|node| node.stands.is_some())
-    }
-
-    /// Whether the first wait comes to a join, or to the sinks of a pipeline that all need their first data.
-    pub fn joins(&self) -> bool {
-        let finding = self.finding();
-        !finding.starved.is_empty()
     }
 
     /// The pads that data passes when one of the waits ends.
@@ -389,10 +408,28 @@ impl Survey {
             Doing::Outside | Doing::WaitingWithLimit | Doing::File => {
                 self.ends(at, Hope::Outside, Reason::Held(sink.clone()))
             }
-            Doing::Waiting | Doing::Running | Doing::Unknown => {
-                self.ends(at, Hope::Unexplained, Reason::Held(sink.clone()))
-            }
+            Doing::Waiting | Doing::Running | Doing::Unknown => self.held_in_bin(at, sink),
         }
+    }
+
+    /// Nothing is known but that the thread waits. In a bin with several inputs, such as splitmuxsink, it may wait for the others.
+    fn held_in_bin(&mut self, at: usize, sink: &gst::Pad) -> Wait {
+        let parent = |object: &gst::Object| object.parent();
+        let bins =
+            std::iter::successors(sink.parent_element().and_then(|element| parent(element.upcast_ref())), parent);
+        let inputs: Vec<gst::Pad> = bins
+            .filter_map(|bin| bin.downcast::<gst::Element>().ok())
+            .flat_map(|bin| bin.sink_pads())
+            .filter(lacks_data)
+            .collect();
+        if inputs.is_empty() {
+            return self.ends(at, Hope::Unexplained, Reason::Held(sink.clone()));
+        }
+        let mut others = vec![self.add(Key::Limit(sink.clone()), |survey, at| {
+            survey.ends(at, Hope::Unexplained, Reason::Held(sink.clone()))
+        })];
+        others.extend(inputs.iter().map(|input| self.feed(input)));
+        Wait::Any(others)
     }
 }
 

@@ -28,7 +28,7 @@ const ONLY: &str = "STEADY_MATRIX_ONLY";
 /// A machine on which queues begin and stay small, so that they are full at once, whatever machine this is.
 const MEMORY: (&str, &str) = ("STEADY_ASSUME_MEMORY", "1G");
 /// So many processes at a time: nearly all of them sleep nearly all the time.
-const AT_A_TIME: usize = 14;
+const AT_A_TIME: usize = 16;
 /// A process writes what came of its row behind this.
 const RESULT: &str = "matrix: ";
 

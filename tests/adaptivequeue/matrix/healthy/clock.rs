@@ -109,9 +109,9 @@ pub fn rows() -> Vec<Row> {
     ]
 }
 
-/// Motion JPEG in Matroska, a frame every twelve timeouts or more.
+/// Motion JPEG in Matroska, a frame every twelve timeouts or more; more of them than what comes behind the queue can hold.
 fn slow_file(kit: &Kit) -> std::path::PathBuf {
-    file(kit, "slow.mkv", "SLOWVIDEO ! identity eos-after=6 ! jpegenc ! matroskamux ! filesink location=FILE")
+    file(kit, "slow.mkv", "SLOWVIDEO ! identity eos-after=90 ! jpegenc ! matroskamux ! filesink location=FILE")
 }
 
 fn player(kit: &Kit, player: &str, sink: &str, description: &str, uri: &str) -> Scene {

@@ -44,9 +44,9 @@ pub fn rows() -> Vec<Row> {
         }),
         Row::build("a call through rtpbin", Silence, |kit| {
             let description = format!(
-                "rtpbin name=session {SENDER} ! session.send_rtp_sink_0 \
-                 session.send_rtp_src_0 ! udpsink name=out async=false udpsrc name=in {CALL} ! session.recv_rtp_sink_1 \
-                 session. ! {RECEIVER}"
+                "rtpbin name=exchange {SENDER} ! exchange.send_rtp_sink_0 \
+                 exchange.send_rtp_src_0 ! udpsink name=out async=false udpsrc name=in {CALL} ! exchange.recv_rtp_sink_1 \
+                 exchange. ! {RECEIVER}"
             );
             udp(kit, &description)
         }).flows(),
