@@ -33,6 +33,7 @@ fn queue(setup: impl FnOnce(&gst::Element)) -> Between {
     let (q, blocked) = with_caps(setup, &caps(64, 64));
     q.link_sink();
     drop(blocked);
+    q.wait_for("stream start, caps and segment", |out| out.len() == 3);
     q
 }
 
@@ -44,9 +45,12 @@ fn fill_and_drain(q: &Between) {
     let full = || overruns.load(Ordering::SeqCst) > 0;
     let waits = || stats(&q.element).get::<gst::Structure>("producer-waits").unwrap().get::<u64>("count").unwrap();
     let waited = waits();
+    // The consumer has one in its hands before the rest comes, and takes no other.
+    q.src.push(buffer(None, None)).unwrap();
+    wait_until("taken", || q.element.property::<u32>("current-level-buffers") == 0);
     let brought = std::thread::scope(|scope| {
         let producer = scope.spawn(|| {
-            let mut brought = 0;
+            let mut brought = 1;
             while !full() {
                 q.src.push(buffer(None, None)).unwrap();
                 brought += 1;
