@@ -369,7 +369,9 @@ impl StallReport {
                 }
                 (Waiting::End, ..) if !self.preroll => format!("See what feeds {starved} of {element}."),
                 _ if self.preroll => {
-                    format!("Put an adaptivequeue in front of {starved} too, or give {element} async=false.")
+                    format!(
+                        "See what feeds {starved}: put an adaptivequeue there if there is none, or set async=false on {starved}."
+                    )
                 }
                 _ => format!("Put an adaptivequeue in front of {starved} of {element}."),
             },
@@ -390,7 +392,8 @@ impl StallReport {
     /// For programs.
     pub fn details(&self) -> gst::Structure {
         let downstream = self.downstream.as_ref().map_or_else(String::new, Named::to_string);
-        let culprit = self.culprit.element().or(self.downstream.as_ref().map(|pad| pad.element.as_str()));
+        let holder = self.starved.first().filter(|_| self.preroll).or(self.downstream.as_ref());
+        let culprit = self.culprit.element().or(holder.map(|pad| pad.element.as_str()));
         gst::Structure::builder("adaptivequeue-stalled")
             .field("text", self.text())
             .field("queue", &self.queue)

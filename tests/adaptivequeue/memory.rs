@@ -433,7 +433,8 @@ fn the_documented_fields_are_those_of_the_structures() {
     let fields = |s: &gst::StructureRef| s.fields().map(|f| f.to_string()).collect::<Vec<_>>();
     assert_eq!(tables[0], fields(&stats(&q.element)));
 
-    let pipeline = jams::SHORT.parse("videotestsrc ! Q name=q ! fakesink name=sink signal-handoffs=true");
+    let pipeline =
+        jams::SHORT.parse("videotestsrc ! Q name=q on-timeout=error ! fakesink name=sink signal-handoffs=true");
     let gate = jams::hold_sink(&pipeline);
     let pressure = {
         pipeline.set_state(gst::State::Playing).unwrap();

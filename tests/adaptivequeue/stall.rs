@@ -145,7 +145,7 @@ fn a_query_that_waits_for_the_clock_is_no_stall() {
 }
 
 #[test]
-fn a_jam_of_several_queues_is_told_of_once() {
+fn a_halt_of_several_queues_is_told_of_once() {
     alone!();
     let source = jams::SOURCE;
     let pipeline = SHORT.parse(&format!(

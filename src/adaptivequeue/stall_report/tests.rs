@@ -72,6 +72,10 @@ fn every_text_says_what_happened_why_and_what_to_do() {
         StallReport { downstream: None, ..sink() },
     ];
     let texts: Vec<String> = texts.iter().map(StallReport::text).collect();
+    // What users are shown is what is said.
+    let quoted = include_str!("../../../docs/stalls.md").lines().filter_map(|line| line.strip_prefix("> "));
+    let unsaid: Vec<&str> = quoted.filter(|line| !texts.iter().any(|text| text == line)).collect();
+    assert!(unsaid.is_empty(), "quoted in docs/stalls.md: {unsaid:?}");
     insta::assert_snapshot!(texts.join("\n"));
 }
 
