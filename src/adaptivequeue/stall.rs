@@ -79,13 +79,13 @@ pub(super) struct Suspect {
 
 /// A queue that is not stuck is let go after this many looks.
 const LET_GO: u32 = 10;
-/// Pads are watched once nothing has moved for this long.
+/// Pads and threads are watched once nothing has moved for this long.
 const WATCH_AFTER: Nanos = SECOND / 4;
 
 /// What the threads are told apart by, and the halts that were told of.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    pub threads: Threads,
+    threads: Threads,
     told: Vec<Told>,
 }
 
@@ -97,6 +97,14 @@ struct Told {
 }
 
 impl Evidence {
+    /// Looks at the threads of the process, which costs a few system calls for each, if somebody has stood still for a while.
+    pub fn follow_threads(&mut self, somebody_stands_still: bool) {
+        match somebody_stands_still {
+            true => self.threads.sample(),
+            false => self.threads = Threads::default(),
+        }
+    }
+
     /// Whether a halt that has something in common with this one was told of already; if not, it is from now on.
     fn is_told(&mut self, survey: &Survey, finding: &Finding, now: Nanos, patience: Nanos) -> bool {
         self.told.retain(|told| told.until > now);
@@ -126,6 +134,11 @@ impl Suspect {
         Self { queue: queue.downgrade(), detector: StallDetector::default(), traffic: None, innocent: 0 }
     }
 
+    /// Whether nothing has moved for a while.
+    pub fn stands_still(&self) -> bool {
+        self.detector.still() >= WATCH_AFTER
+    }
+
     /// One look. `all` are the queues that run. False when there is nothing to suspect any more.
     pub fn look(&mut self, queue: &AdaptiveQueue, all: &[AdaptiveQueue], evidence: &mut Evidence) -> bool {
         let imp = queue.imp();
@@ -140,7 +153,7 @@ impl Suspect {
             return self.is_innocent(1);
         }
         self.innocent = 0;
-        if self.detector.still() >= WATCH_AFTER {
+        if self.stands_still() {
             self.traffic.get_or_insert_default().watch(&survey.pads_to_watch());
         }
         let finding = survey.finding();
@@ -202,14 +215,13 @@ impl Suspect {
         // What a source does inside, with threads and pipelines of its own, cannot be told from what others do.
         let source = matches!(finding.reason, Some(Reason::Source(_)));
         let (own_work, other_work) = evidence.threads.work(&survey.threads(), source);
-        let still_for_long = self.detector.still() >= WATCH_AFTER;
         let growth_helps = side == Side::Consumer && finding.hope == Hope::Never && finding.joins();
         Observation {
             moved: counts.wrapping_add(passed),
             hope: finding.hope,
             own_work,
             other_work,
-            disk: finding.disk || (source && still_for_long && evidence.threads.any_in_file_call()),
+            disk: finding.disk || (source && self.stands_still() && evidence.threads.any_in_file_call()),
             growth_helps: growth_helps && queue.imp().growth_helps(),
         }
     }

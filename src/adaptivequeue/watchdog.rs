@@ -81,9 +81,7 @@ fn run() {
             (std::mem::take(&mut watchdog.suspects), watchdog.members.clone())
         };
         let members: Vec<AdaptiveQueue> = members.iter().filter_map(glib::WeakRef::upgrade).collect();
-        if !suspects.is_empty() {
-            evidence.threads.sample();
-        }
+        evidence.follow_threads(suspects.iter().any(Suspect::stands_still));
         suspects.retain_mut(|suspect| look(suspect, &members, &mut evidence));
         // Dropping the last reference may run any code.
         drop(members);
