@@ -39,6 +39,10 @@ pub enum GridError {
 
 impl FrameGrid {
     /// A grid for audio at `rate` Hz and video at `fps_n`/`fps_d` frames a second.
+    ///
+    /// # Errors
+    ///
+    /// [`GridError::ZeroRate`] when `rate` is 0, else [`GridError::ZeroFps`] when `fps_n` or `fps_d` is.
     pub fn new(rate: u32, fps_n: u32, fps_d: u32) -> Result<Self, GridError> {
         if rate == 0 {
             return Err(GridError::ZeroRate);

@@ -30,6 +30,10 @@ pub struct Analyzer {
 
 impl Analyzer {
     /// For interleaved audio of `channels` channels at `rate` Hz; records go to `file`, which is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::Empty`] when there is no rate or no channel.
     pub fn new(rate: u32, channels: u32, file: File) -> Result<Self, SpecError> {
         let extractor = FeatureExtractor::new(rate, channels)?;
         Ok(Self { extractor, first_pass: FirstPass::new(rate, file), rate, channels, options: Options::default() })
@@ -50,12 +54,20 @@ impl Analyzer {
     }
 
     /// Takes any number of samples, interleaved. What is not a number is silence.
+    ///
+    /// # Errors
+    ///
+    /// When records cannot be written to the file. The samples have been taken in part by then, so the call cannot be repeated.
     pub fn push(&mut self, interleaved: &[f32]) -> io::Result<()> {
         self.extractor.push(interleaved, &mut |measured| self.first_pass.take(measured))
     }
 
     /// Ends the track: measures its last hops and makes the timeline. `progress` is told how many hops are drawn and
     /// may end the work, which then gives `None`.
+    ///
+    /// # Errors
+    ///
+    /// When the last records cannot be written to the file, or when those in it cannot be read back or rewritten.
     pub fn finish(mut self, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> io::Result<Option<Timeline>> {
         self.extractor.finish(&mut |measured| self.first_pass.take(measured))?;
         let samples = self.extractor.samples();

@@ -25,6 +25,10 @@ impl Timeline {
     /// The beats that begin a bar, by their index in [`beats`](Self::beats): found by reading all of the track, unless they
     /// were given. `None` when `go_on`, asked now and then, calls that off. Where the analysis is causal the first beat is
     /// taken to begin a bar, since later ones may not be known.
+    ///
+    /// # Errors
+    ///
+    /// When records cannot be read, as in [`read`](Self::read); only where the bars have to be found.
     pub fn bars(&self, go_on: &mut dyn FnMut() -> ControlFlow<()>) -> io::Result<Option<Vec<u32>>> {
         match (&self.bars, self.options.analysis) {
             (Some(given), _) => Ok(Some(given.clone())),

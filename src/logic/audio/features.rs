@@ -81,6 +81,10 @@ pub struct HopWindow {
 
 impl HopWindow {
     /// Makes the window hold the `hops` from index `first` on; `fill` writes them.
+    ///
+    /// # Errors
+    ///
+    /// The error of `fill`. The window then holds what `fill` has written, and silence in the other places.
     pub fn refill<E>(
         &mut self,
         first: i64,

@@ -29,6 +29,11 @@ const ASKED_EVERY: u64 = 1000;
 
 /// Writes what [`write`] does to a file that appears when it is whole, in place of an older one of this form and of
 /// nothing else. Whether that was done: not when `go_on`, asked now and then, calls it off.
+///
+/// # Errors
+///
+/// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when there is a file of another kind; otherwise when the file that is there or the
+/// timeline cannot be read, or when the new file cannot be made, written, synced or renamed. What was there stays as it was.
 pub fn save(
     timeline: &Timeline,
     grid: FrameGrid,

@@ -22,6 +22,10 @@ pub struct Live {
 
 impl Live {
     /// For interleaved audio of `channels` channels at `rate` Hz.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError::Empty`] when there is no rate or no channel.
     pub fn new(rate: u32, channels: u32, normalize: Normalize) -> Result<Self, SpecError> {
         let options = Options { analysis: Analysis::Causal, normalize };
         let envelope = EnvelopeFollower::new(options.scaling());

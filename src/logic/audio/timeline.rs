@@ -50,6 +50,10 @@ pub struct Timeline {
 
 impl Timeline {
     /// That of `samples` samples of silence at `rate` Hz, which is not 0.
+    ///
+    /// # Errors
+    ///
+    /// When no temporary file can be made for it, as in [`scratch::unlinked`].
     pub fn silent(rate: u32, samples: u64, options: Options) -> io::Result<Self> {
         let info = Info { rate, channels: 0, samples, hops: 0 };
         Ok(Self {
@@ -131,6 +135,11 @@ impl Timeline {
     }
 
     /// Makes `window` hold `count` hops from `first` on; silence where the track has none.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read, and [`UnexpectedEof`](io::ErrorKind::UnexpectedEof) when it has become shorter. The window then holds
+    /// silence.
     pub fn read(&self, first: i64, count: usize, window: &mut HopWindow, buffer: &mut Vec<u8>) -> io::Result<()> {
         window.refill(first, count, |hops| {
             let (total, last) = (self.info.hops as i64, first.saturating_add(count as i64));

@@ -83,12 +83,21 @@ pub struct NewFile(tempfile::NamedTempFile, PathBuf);
 
 impl NewFile {
     /// For a file at `path`.
+    ///
+    /// # Errors
+    ///
+    /// When no file can be made in the folder of `path`, such as where there is no folder or it may not be written to.
     pub fn beside(path: &Path) -> io::Result<Self> {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         Ok(Self(tempfile::NamedTempFile::new_in(folder)?, path.to_owned()))
     }
 
     /// Writes `timeline`; fails where there is a file by now.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) when there is a file by now, which stays as it is; otherwise when records cannot
+    /// be read, or when the new file cannot be written, synced or given its name. Nothing of the new file is left then.
     pub fn save(self, timeline: &Timeline) -> io::Result<()> {
         let Self(mut file, path) = self;
         file.write_all(&header(timeline))?;
@@ -105,6 +114,12 @@ impl NewFile {
 }
 
 /// Opens a timeline and checks all of it. `None` when `progress`, told how many hops have been checked, calls it off.
+///
+/// # Errors
+///
+/// [`OpenError::Io`] when the file cannot be read, [`Foreign`](OpenError::Foreign) when it does not begin as a timeline does,
+/// [`Version`](OpenError::Version) when its layout or its analysis is of another version, [`CutOff`](OpenError::CutOff) when it ends
+/// before its tags begin, and [`Damaged`](OpenError::Damaged) when a checksum or the digest does not fit, or fits over nonsense.
 pub fn open(path: &Path, progress: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Result<Option<Timeline>, OpenError> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();

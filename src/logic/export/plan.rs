@@ -110,6 +110,11 @@ pub fn default_video(audio: &Path) -> PathBuf {
 
 impl Request {
     /// Decides everything, or says why not. `installed` answers whether a factory can be used.
+    ///
+    /// # Errors
+    ///
+    /// [`PlanError`] says which part of the request cannot be had, the first in this order: container, different paths of audio and video,
+    /// codecs, size, frame rate, elements that every export needs, encoders.
     pub fn plan(&self, installed: &dyn Fn(&str) -> bool) -> Result<Plan, PlanError> {
         let container = self.container()?;
         if self.audio == self.video {

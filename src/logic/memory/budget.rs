@@ -240,6 +240,11 @@ pub struct Charge {
 
 impl Charge {
     /// Counts `bytes` before they are allocated.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] when `bytes`, in whole pages, do not fit within the limit; for [`Class::MustHave`] only if they still do not after caches
+    /// have been asked to give way.
     pub fn new(budget: &Arc<Budget>, bytes: u64, class: Class) -> Result<Self, Denied> {
         let pages = pages(bytes);
         budget.reserve(pages, class)?;
@@ -288,6 +293,11 @@ impl Lease {
     }
 
     /// Makes the lease `bytes` long. Growing fails as a whole and changes nothing; shrinking always works.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`] when the bytes by which the lease would grow do not fit within the limit, even after caches have been asked to give
+    /// way.
     pub fn resize(&mut self, bytes: u64) -> Result<(), Denied> {
         let wanted = pages(bytes);
         if wanted > self.pages {

@@ -32,6 +32,16 @@ const ATTEMPTS: u64 = 16;
 
 /// Starts recording to `location`. `salt` is unique among live processes and their recordings, `utc` is the wall clock in
 /// seconds since 1970.
+///
+/// # Errors
+///
+/// A [`Failure`] of the kind:
+/// - [`NotFound`](FailureKind::NotFound) when `location` is empty or its directory is not there or no directory;
+/// - [`OpenWrite`](FailureKind::OpenWrite) when `location` is no name to record under, when something has the target's or the temporary
+///   name that may not be replaced or cannot be set aside, or when the directory cannot be opened or the new file not made or locked;
+/// - [`Busy`](FailureKind::Busy) when another recorder has the temporary name, or the file system cannot tell whether one has;
+/// - [`Sync`](FailureKind::Sync) when the temporary name cannot be made durable;
+/// - [`NoSpace`](FailureKind::NoSpace) in place of `OpenWrite` or `Sync` when the disk or the quota is full.
 pub fn begin(
     location: &Path,
     options: Options,

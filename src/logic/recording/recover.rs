@@ -54,6 +54,11 @@ pub enum Outcome {
 }
 
 /// The unfinished recordings at `path`: in a directory, or the file itself. Sorted by name.
+///
+/// # Errors
+///
+/// When `path` cannot be looked at or, being a directory, cannot be listed. A recording whose directory cannot be opened is left out
+/// without an error.
 pub fn find(path: &Path, now: SystemTime) -> std::io::Result<Vec<Unfinished>> {
     let metadata = fs::symlink_metadata(path)?;
     let mut names: Vec<(PathBuf, OsString)> = Vec::new();

@@ -53,6 +53,10 @@ pub struct Canvas<'a> {
 
 impl<'a> Canvas<'a> {
     /// A whole picture in `data`, rows `stride` bytes apart.
+    ///
+    /// # Errors
+    ///
+    /// [`CanvasError::Stride`] when a row is longer than `stride`, [`CanvasError::Short`] when `data` ends before the last row does.
     pub fn new(data: &'a mut [u8], stride: usize, width: u32, height: u32) -> Result<Self, CanvasError> {
         let row = width as usize * BPP;
         if stride < row {

@@ -28,6 +28,11 @@ pub struct Cover {
 
 impl Cover {
     /// Decodes the bytes of a JPEG or PNG file.
+    ///
+    /// # Errors
+    ///
+    /// [`CoverError::Format`] when they begin as neither JPEG nor PNG does; [`CoverError::Decode`] when they are damaged, or the picture
+    /// has a side beyond 8192 pixels, takes more than 512 MiB to decode, or has no pixels.
     pub fn decode(bytes: &[u8]) -> Result<Self, CoverError> {
         let format = image::guess_format(bytes).map_err(|_| CoverError::Format)?;
         if !matches!(format, ImageFormat::Jpeg | ImageFormat::Png) {

@@ -58,6 +58,10 @@ pub enum LookError {
 
 impl Look {
     /// The default look at a size in pixels.
+    ///
+    /// # Errors
+    ///
+    /// [`LookError::Size`] when a side is not within [`MIN_SIDE`] ..= [`MAX_SIDE`].
     pub fn new(width: u32, height: u32) -> Result<Self, LookError> {
         let sides = MIN_SIDE..=MAX_SIDE;
         if !sides.contains(&width) || !sides.contains(&height) {

@@ -107,6 +107,10 @@ impl Palette {
     /// The palette called `text`: a built-in one, the colours of `cover`, or a list of colours, from quiet to loud.
     ///
     /// Without a cover the colours of the cover are the default palette.
+    ///
+    /// # Errors
+    ///
+    /// [`UnknownPalette`] when it is none of these: a list has one to [`MOST_COLOURS`] colours, each of them like `#ff5a00`.
     pub fn parse(text: &str, cover: Option<&Cover>) -> Result<Self, UnknownPalette> {
         if let Some(info) = PALETTES.iter().find(|palette| palette.name == text) {
             return Ok(Self::of_hexes(info.anchors));

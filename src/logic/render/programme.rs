@@ -8,6 +8,10 @@ use crate::logic::audio::features::HopWindow;
 
 /// The scenes in `list`, names or indices with commas between them; if it is empty all of them, in the order of the
 /// registry from `first` on.
+///
+/// # Errors
+///
+/// [`UnknownScene`] for the first in the list that is neither a scene's name nor its index.
 pub fn find_all(list: &str, first: &SceneInfo) -> Result<Vec<&'static SceneInfo>, UnknownScene> {
     let names: Vec<&str> = list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
     if names.is_empty() {

@@ -49,6 +49,10 @@ impl Gapless {
 
 /// Looks for what a file says of its length: the delay tag of an MP3, the edit list of an MP4. `None` in any other file
 /// and in one that says nothing.
+///
+/// # Errors
+///
+/// When `file` cannot be read or sought in. A damaged MP4 may bring that about too, with a box so large that no file reaches to its end.
 pub fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<Gapless>> {
     match mp4::find(file)? {
         Some(found) => Ok(Some(found)),

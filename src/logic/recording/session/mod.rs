@@ -133,6 +133,11 @@ impl Session {
     }
 
     /// Accepts one buffer, given in pieces. `done` counts the bytes accepted so far and makes an interrupted call repeatable.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Interrupted`] when [`Self::interrupt`] has come by the time that it waits for the disk or goes on to another window;
+    /// [`WriteError::Failed`] when the recording fails here, has failed before, or has ended.
     pub fn write(&self, data: &[&[u8]], done: &mut usize) -> Result<(), WriteError> {
         let total: usize = data.iter().map(|d| d.len()).sum();
         let mut shared = self.lock();
@@ -166,6 +171,11 @@ impl Session {
     }
 
     /// Returns once everything accepted is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Interrupted`] when [`Self::interrupt`] has come by the time that it waits for a job; [`WriteError::Failed`] when the
+    /// recording fails here, has failed before, or has ended.
     pub fn make_safe(&self) -> Result<(), WriteError> {
         let mut shared = self.lock();
         let failed = |shared: &Shared| shared.recording.as_ref().is_none_or(|recording| recording.failure().is_some());
@@ -189,6 +199,11 @@ impl Session {
     }
 
     /// Ends the recording under its final name. On failure [`Self::keep`] is next.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Failed`] when the recording fails here, has failed before, or has ended; nothing interrupts this call. If it is only
+    /// closing the file that fails, the recording has its final name and [`Self::keep`] has nothing left to do.
     pub fn finish(&self, utc: u64) -> Result<Finished, WriteError> {
         let mut shared = self.close_down();
         let now = self.clock.now();

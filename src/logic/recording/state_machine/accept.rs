@@ -66,6 +66,11 @@ impl Recording {
 
     /// Accepts bytes of one buffer, given in pieces of which the first `skip` bytes have been accepted before, and says how
     /// many it took. With 0 the disk is behind; try again when a job is done.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the recording: an earlier one, or that of writing (`FailureKind::Write`) or of a sync that an overwrite
+    /// needed (`FailureKind::Sync`); `FailureKind::NoSpace` in place of either when the disk or the quota is full.
     pub fn write(&mut self, data: &[&[u8]], skip: usize, now: Nanos) -> Result<usize, Failure> {
         if let Some(failure) = &self.failed {
             return Err(failure.clone());

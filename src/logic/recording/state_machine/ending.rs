@@ -37,6 +37,13 @@ pub struct Kept {
 
 impl Recording {
     /// Ends the recording under its final name. No job may be under way. On failure the temporary file stays.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the recording: an earlier one, or that of writing ([`FailureKind::Write`]), of syncing the file or,
+    /// at last, its final name ([`FailureKind::Sync`]), or of reading it back, copying it after its name was taken away, or giving it its
+    /// final name ([`FailureKind::Close`]); [`FailureKind::NoSpace`] in place of any of them when the disk or the quota is full. Only when
+    /// that name could not be synced does the file have it already.
     pub fn finish(&mut self, utc: u64, now: Nanos) -> Result<Finished, Failure> {
         if let Some(failure) = &self.failed {
             return Err(failure.clone());
@@ -147,6 +154,11 @@ impl Recording {
     }
 
     /// Closes the file and reports an error that the file system has kept until then.
+    ///
+    /// # Errors
+    ///
+    /// [`FailureKind::Close`], or [`FailureKind::NoSpace`] when what could not be written for want of space is only told now. The file is
+    /// closed all the same.
     pub fn close(self) -> Result<(), Failure> {
         let path = self.temporary_path();
         match self.file.close() {

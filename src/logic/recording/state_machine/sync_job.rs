@@ -20,6 +20,10 @@ pub struct SyncJob {
 
 impl SyncJob {
     /// Does the work. Errors are final: a kernel that failed to write pages back may have dropped them.
+    ///
+    /// # Errors
+    ///
+    /// The errno of the sync or, where windows are not synced, of writing pages back, unless that says that the file system cannot do it.
     pub fn run(&self) -> Result<(), Errno> {
         if self.sync {
             retry_on_intr(|| self.file.sync_data())?;

@@ -37,11 +37,20 @@ impl Recording {
     }
 
     /// Flushes if the oldest byte has waited for an interval.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::flush`], while the recording has not failed.
     pub fn tick(&mut self, now: Nanos) -> Result<(), Failure> {
         if self.deadline().is_some_and(|deadline| deadline <= now) { self.flush(now) } else { Ok(()) }
     }
 
     /// Hands everything accepted to the kernel and makes it the next job's.
+    ///
+    /// # Errors
+    ///
+    /// When the kernel does not take all of it: the failure that ended the recording, of the kind `FailureKind::Write` or
+    /// `FailureKind::NoSpace` unless it is an earlier one.
     pub fn flush(&mut self, now: Nanos) -> Result<(), Failure> {
         self.write_gathered()?;
         self.pending.note_flush(self.end);
@@ -113,6 +122,11 @@ impl Recording {
     }
 
     /// A job has ended.
+    ///
+    /// # Errors
+    ///
+    /// When `result` is an error, the failure that ended the recording: `FailureKind::Sync` or `FailureKind::NoSpace` unless it is an
+    /// earlier one. When it is none, that of writing the overwrites that have become due or a window that they fill, as in [`Self::flush`].
     pub fn job_done(&mut self, job: SyncJob, result: Result<(), Errno>, now: Nanos) -> Result<(), Failure> {
         self.in_flight = 0;
         self.counters.syncs.fetch_add(u64::from(job.sync), Ordering::Relaxed);
@@ -135,6 +149,11 @@ impl Recording {
     }
 
     /// Makes everything accepted safe now, settled or not; for a buffer that asks for it. No job may be under way.
+    ///
+    /// # Errors
+    ///
+    /// The failure that ended the recording: an earlier one, or that of writing (`FailureKind::Write`) or syncing (`FailureKind::Sync`);
+    /// `FailureKind::NoSpace` in place of either when the disk or the quota is full.
     pub fn make_safe(&mut self, now: Nanos) -> Result<(), Failure> {
         if let Some(failure) = &self.failed {
             return Err(failure.clone());

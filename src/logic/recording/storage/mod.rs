@@ -47,45 +47,110 @@ pub struct Stat {
     pub size: u64,
 }
 
-/// An open directory. Every name is one component within it.
+/// An open directory. Every name is one component within it. A call that a signal cuts short (EINTR) may be repeated.
 pub trait Directory: Send + Sync {
-    /// Creates `name` for writing; fails with EEXIST when there is anything under that name.
+    /// Creates `name` for writing.
+    ///
+    /// # Errors
+    ///
+    /// EEXIST when there is anything under that name, even a link that leads nowhere; else what forbids it, such as EACCES or ENOSPC.
     fn create(&self, name: &OsStr) -> Result<Arc<dyn File>, Errno>;
     /// Opens what is there for locking and reading, never following a symbolic link and never waiting for a FIFO.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT when nothing is there, ELOOP when a symbolic link is, else what forbids it, such as EACCES.
     fn open(&self, name: &OsStr) -> Result<Arc<dyn File>, Errno>;
     /// Looks at what `name` is; symbolic links are not followed.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT when nothing is there.
     fn stat(&self, name: &OsStr) -> Result<Stat, Errno>;
     /// Renames atomically, replacing `to`.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT when `from` is gone, EISDIR when `to` is a directory.
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
-    /// Renames atomically; EEXIST when `to` is taken, EINVAL and the like when the file system cannot do it.
+    /// Renames atomically, replacing nothing.
+    ///
+    /// # Errors
+    ///
+    /// EEXIST when `to` is taken; EINVAL, ENOSYS or EOPNOTSUPP when the file system cannot do it; ENOENT when `from` is gone.
     fn rename_no_replace(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
-    /// Gives the file a second name; EEXIST when `to` is taken.
+    /// Gives the file a second name.
+    ///
+    /// # Errors
+    ///
+    /// EEXIST when `to` is taken, EMLINK when the file has as many names as it may; EPERM, EINVAL, ENOSYS or EOPNOTSUPP when the file
+    /// system has no links.
     fn link(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno>;
     /// Takes a name away.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT when it is gone already.
     fn unlink(&self, name: &OsStr) -> Result<(), Errno>;
     /// Makes the names in the directory durable.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL when the file system cannot sync directories; any other one leaves open which names would survive a power cut.
     fn sync(&self) -> Result<(), Errno>;
     /// Bytes an unprivileged process may still write on this file system.
+    ///
+    /// # Errors
+    ///
+    /// EIO or ESTALE when the file system does not answer, as one on the network may not.
     fn free_space(&self) -> Result<u64, Errno>;
 }
 
-/// An open file.
+/// An open file. A call that a signal cuts short (EINTR) may be repeated, but for [`close`](Self::close).
 pub trait File: Send + Sync {
     /// Writes some of `data` at `offset` and says how many bytes; may be short, never zero for a non-empty request.
+    ///
+    /// # Errors
+    ///
+    /// ENOSPC or EDQUOT when there is no room, EFBIG beyond the largest file, EIO from the disk; no byte counts as written then.
     fn write_at(&self, data: &[IoSlice<'_>], offset: u64) -> Result<usize, Errno>;
     /// Reads some bytes at `offset`; 0 at the end.
+    ///
+    /// # Errors
+    ///
+    /// EIO when the disk does not give them.
     fn read_at(&self, into: &mut [u8], offset: u64) -> Result<usize, Errno>;
     /// Makes all data written so far durable, with the metadata needed to read it.
+    ///
+    /// # Errors
+    ///
+    /// EIO, ENOSPC or EDQUOT when some of it did not get to the disk. The kernel tells this once: that a later call succeeds means nothing.
     fn sync_data(&self) -> Result<(), Errno>;
-    /// Takes the exclusive lock without waiting; EWOULDBLOCK when another holds it.
+    /// Takes the exclusive lock without waiting.
+    ///
+    /// # Errors
+    ///
+    /// EWOULDBLOCK when another holds it; ENOLCK, EOPNOTSUPP, ENOSYS or EINVAL when the file system has no locks.
     fn lock(&self) -> Result<(), Errno>;
     /// Identity, kind and size.
+    ///
+    /// # Errors
+    ///
+    /// As [`Directory::free_space`].
     fn stat(&self) -> Result<Stat, Errno>;
     /// Writes back the dirty pages of a range, for the sake of the page cache only.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL, ENOSYS, EOPNOTSUPP or ESPIPE when that cannot be done for a range; any other one means that pages may be lost.
     fn write_back(&self, range: Range<u64>) -> Result<(), Errno>;
     /// Lets go of the clean cached pages of a range. Only advice, so it cannot fail in a way that matters.
     fn drop_cache(&self, range: Range<u64>);
     /// Closes, reporting a late error. Without effect while someone else still holds the file.
+    ///
+    /// # Errors
+    ///
+    /// EIO, ENOSPC or EDQUOT of an earlier write that is only told now, or EINTR; the file is closed after any of them.
     fn close(self: Arc<Self>) -> Result<(), Errno>;
 }
 

@@ -79,6 +79,10 @@ pub fn all() -> &'static [SceneInfo] {
 }
 
 /// The scene of that name, or with that index in [`all`].
+///
+/// # Errors
+///
+/// [`UnknownScene`] when there is neither.
 pub fn find(name_or_index: &str) -> Result<&'static SceneInfo, UnknownScene> {
     let index = name_or_index.parse::<usize>().ok();
     ALL.iter()
