@@ -184,7 +184,7 @@ impl StallReport {
             _ if waiting == Waiting::Room && finding.hope == Hope::Never && imp.allowance_stats().denied => {
                 Kind::Budget
             }
-            _ if !playing => Kind::PrerollDeadlock,
+            _ if !playing && class == Class::Deadlock => Kind::PrerollDeadlock,
             _ => Kind::Stalled,
         };
         let element = finding.holder.as_ref().and_then(gst::Pad::parent_element);
@@ -331,7 +331,7 @@ impl StallReport {
                     "which the same source feeds, and that source is blocked here".into()
                 }
                 (Waiting::End, _) => "and what feeds that is blocked as well".into(),
-                (Waiting::Data, _) => "which needs more from this queue, whose source is blocked there".into(),
+                (Waiting::Data, _) => "which lacks what comes through this queue, whose source is blocked there".into(),
             },
         };
         format!("{waits}, {why}")
@@ -362,6 +362,9 @@ impl StallReport {
                     "Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.".into()
                 }
                 (Waiting::Room, _, Some(limit)) => format!("Let the queue grow: do not set {limit}, or set it higher."),
+                (Waiting::Data, ..) if self.preroll => {
+                    format!("Put an adaptivequeue in front of {element} too, so that the source can go on.")
+                }
                 (Waiting::Data, ..) => {
                     format!(
                         "Put an adaptivequeue in front of the other inputs of {element} too, so that the source can go on."
@@ -384,15 +387,18 @@ impl StallReport {
         format!("if it may take longer, set push-timeout={more} ({} s) on {}.", more / SECOND, self.queue)
     }
 
-    /// For developers: where.
+    /// For developers: the fields in one line.
     pub fn debug(&self) -> String {
-        format!("{self:?}")
+        let mut details = self.details();
+        details.remove_field("text");
+        details.to_string()
     }
 
     /// For programs.
     pub fn details(&self) -> gst::Structure {
         let downstream = self.downstream.as_ref().map_or_else(String::new, Named::to_string);
-        let holder = self.starved.first().filter(|_| self.preroll).or(self.downstream.as_ref());
+        let lacking = self.starved.first().filter(|_| self.preroll && self.waiting != Waiting::Data);
+        let holder = lacking.or(self.downstream.as_ref());
         let culprit = self.culprit.element().or(holder.map(|pad| pad.element.as_str()));
         gst::Structure::builder("adaptivequeue-stalled")
             .field("text", self.text())

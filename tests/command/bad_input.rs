@@ -120,6 +120,16 @@ fn an_existing_video_is_kept_unless_it_may_be_replaced() {
 }
 
 #[test]
+fn the_sound_is_never_replaced_by_its_own_video() {
+    let studio = Studio::new();
+    let before = fs::read(studio.path("tune.flac")).unwrap();
+    fs::hard_link(studio.path("tune.flac"), studio.path("tune.mkv")).unwrap();
+    let refusal = refusal_of(studio.command().args(["tune.flac", "./tune.mkv", "--overwrite"]));
+    insta::assert_snapshot!(refusal, @r#"64: gst-steady: "tune.flac" is both the audio to read and the video to write; name another video"#);
+    assert_eq!(fs::read(studio.path("tune.mkv")).unwrap(), before);
+}
+
+#[test]
 fn a_full_disk_ends_the_export_with_what_fitted_kept() {
     let studio = Studio::new();
     let disk = studio.path("disk");

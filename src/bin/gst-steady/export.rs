@@ -1,5 +1,6 @@
 //! `gst-steady export`: a song becomes a video, and the video is checked.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use gststeady::logic::audio::gapless::{Gapless, SkippedBy};
@@ -30,6 +31,9 @@ pub fn run(args: &Export) -> Result<(), Failure> {
     if args.dry_run {
         print_dry_run(&request, &plan, &facts, &tokens, plugin_is_installed);
         return Ok(());
+    }
+    if is_same_file(&request.audio, &request.video) {
+        return Err(plan_failure(PlanError::SameFile(request.audio.clone())));
     }
     if !request.overwrite && request.video.symlink_metadata().is_ok() {
         return Err(Failure::new(
@@ -113,6 +117,12 @@ fn plan_failure(error: PlanError) -> Failure {
         _ => Stage::Usage,
     };
     Failure::new(stage, error.to_string())
+}
+
+/// Whether two paths lead to one file, whatever they are called. One that is not there is no other's.
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    let id = |path: &Path| std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
+    id(a).is_some_and(|a| id(b) == Some(a))
 }
 
 /// Comments for people and one line for the shell.

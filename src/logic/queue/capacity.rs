@@ -39,6 +39,8 @@ pub const OTHER_BUFFERS: u32 = 200;
 pub const OTHER_TIME: Nanos = 15 * MILLISECOND;
 /// Bytes for all of them: a 32nd of the budget within these bounds.
 const OTHER_BYTES: std::ops::RangeInclusive<u64> = (4 << 20)..=(64 << 20);
+/// Time of raw video where neither buffers nor bytes have a limit.
+const FRAMES_TIME: Nanos = SECOND;
 /// Growth in percent of what there is, and the least number of buffers.
 const GROWTH: (u32, u32) = (25, 4);
 
@@ -108,7 +110,9 @@ impl Capacity {
             Content::Frames(_) => {
                 // A number of frames that the user chose is meant: bytes follow it.
                 let frames = user.buffers.filter(|b| *b > 0).map_or(units, u64::from);
-                Level { buffers: units, bytes: frames.saturating_mul(self.unit_bytes), time: 0 }
+                // Time counts where it is all that is left to count: as much as in `queue`.
+                let time = if user.buffers == Some(0) && user.bytes == Some(0) { FRAMES_TIME } else { 0 };
+                Level { buffers: units, bytes: frames.saturating_mul(self.unit_bytes), time }
             }
             Content::Other => Level { buffers: units, bytes: units * self.unit_bytes, time: units * OTHER_TIME },
         };
@@ -216,6 +220,12 @@ mod tests {
         assert_eq!(capacity.lease(8, &user), (200 * FRAME, true));
         let none = UserLimits { buffers: Some(0), bytes: Some(0), time: Some(0) };
         assert_eq!(capacity.limits(&none), Level::default());
+        let by_time = UserLimits { time: None, ..none };
+        assert_eq!(
+            capacity.limits(&by_time),
+            Level { time: SECOND, ..Level::default() },
+            "never without any limit by itself"
+        );
         assert_eq!(capacity.lease(8, &none), (8 * FRAME, false));
     }
 
