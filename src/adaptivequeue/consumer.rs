@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -11,9 +10,8 @@ use gst::subclass::prelude::*;
 use super::element::{AdaptiveQueue, CAT, DATAFLOW};
 use super::item::QueueItem;
 use super::running_time::RunningTimes;
-use super::watchdog;
 use crate::logic::backpressure::Zone;
-use crate::logic::clock::{MILLISECOND, Nanos, SECOND, monotonic};
+use crate::logic::clock::{MILLISECOND, Nanos, monotonic};
 use crate::logic::queue::handoff::Waited;
 use crate::logic::queue::watermark;
 use crate::logic::sync::lock;
@@ -22,11 +20,6 @@ use crate::logic::sync::lock;
 const ROUND: usize = 32;
 /// A consumer slower than this may as well wake the producer each time.
 const SLOW: Nanos = MILLISECOND;
-
-/// How long a consumer waits for data before the watchdog looks why, a fifth of the timeout.
-fn starved_after(timeout: Nanos) -> Option<Duration> {
-    (timeout > 0).then(|| Duration::from_nanos((timeout / 5).clamp(50 * MILLISECOND, SECOND)))
-}
 
 /// The state of the consuming side; a leak downstream is done by the producer, with this one's lock.
 #[derive(Debug, Default)]
@@ -143,7 +136,9 @@ impl AdaptiveQueue {
                 if self.need.is_asked() && self.handoff.items() == 0 && self.need.found_empty(began) && self.double() {
                     self.stats.doubled();
                 }
-                let waited = self.sleep_until_data(began);
+                self.stall.set_starved(Some(began));
+                let waited = self.handoff.wait_for_data();
+                self.stall.set_starved(None);
                 let time = monotonic().saturating_sub(began);
                 self.handoff.slept(time);
                 self.stats.consumer_waits.record(time);
@@ -156,20 +151,6 @@ impl AdaptiveQueue {
             self.flow()?;
         }
         Ok(())
-    }
-
-    /// Sleeps until there is something to take; the watchdog is told now and then when that takes long: what feeds the queue may be stuck.
-    fn sleep_until_data(&self, began: Nanos) -> Waited {
-        let patience = starved_after(lock(&self.settings).push_timeout);
-        self.stall.set_starved(Some(began));
-        let waited = loop {
-            match self.handoff.wait_for_data(patience) {
-                Waited::TimedOut => watchdog::suspect(&self.obj()),
-                ended => break ended,
-            }
-        };
-        self.stall.set_starved(None);
-        waited
     }
 
     fn push(&self, item: QueueItem) -> Result<(), gst::FlowError> {

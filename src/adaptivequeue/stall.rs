@@ -1,6 +1,6 @@
 //! A queue that may be stuck: gathers the evidence, lets the detector weigh it, and does what that decides.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gst::glib;
 use gst::prelude::*;
@@ -11,11 +11,11 @@ use super::element::CAT;
 use super::settings::OnTimeout;
 use super::stall_answer::Answer;
 use super::stall_report::StallReport;
-use crate::glue::stall::{Finding, Reason, Survey, Threads, Traffic, is_running};
+use crate::glue::stall::{Finding, Reason, Survey, Threads, Traffic, is_prerolling, is_running};
 use crate::glue::topology::top_level;
 use crate::logic::clock::{Nanos, SECOND, monotonic};
 use crate::logic::queue::handoff::OPEN;
-use crate::logic::stall::detector::{Observation, PATIENCE, Rules, StallDetector, Verdict};
+use crate::logic::stall::detector::{GROWTH_INTERVAL, Observation, PATIENCE, Rules, StallDetector, Verdict};
 use crate::logic::stall::waits::Hope;
 use crate::logic::sync::{AtomicTime, lock};
 
@@ -26,6 +26,8 @@ pub(super) struct Stall {
     blocked: AtomicTime,
     /// Since when the consumer waits for data.
     starved: AtomicTime,
+    /// What had come and gone at the watchdog's last round.
+    seen: AtomicU64,
     /// The stall is answered by leaking until the consumer moves.
     leaking: AtomicBool,
     /// An error was posted for this queue, or for another one in the same pipeline.
@@ -44,6 +46,10 @@ impl Stall {
     }
     pub fn set_starved(&self, since: Option<Nanos>) {
         self.starved.set(since);
+    }
+    /// Whether nothing has come or gone since this was last asked.
+    pub fn has_rested(&self, moved: u64) -> bool {
+        self.seen.swap(moved, Ordering::Relaxed) == moved
     }
     pub fn leaks(&self) -> bool {
         self.leaking.load(Ordering::Relaxed)
@@ -68,14 +74,19 @@ impl Stall {
 }
 
 /// A queue under suspicion.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Suspect {
     pub queue: glib::WeakRef<AdaptiveQueue>,
     detector: StallDetector,
     traffic: Option<Traffic>,
     /// Looks since it was last stuck: one that blocks again and again stays under suspicion.
     innocent: u32,
+    next_look: Nanos,
 }
+
+/// Looks are this far apart as long as growth may be the remedy, then a twentieth of the timeout.
+const LOOK_INTERVAL: Nanos = GROWTH_INTERVAL;
+const FIRST_LOOKS: Nanos = SECOND / 2;
 
 /// A queue that is not stuck is let go after this many looks.
 const LET_GO: u32 = 10;
@@ -123,15 +134,22 @@ impl Evidence {
 /// What a queue waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Side {
-    /// Its consumer does not come back.
+    /// Its consumer does not come back, and somebody waits for that.
     Consumer,
+    /// Its consumer does not come back, and there is room for more.
+    ConsumerAlone,
     /// Nothing comes to it.
     Producer,
 }
 
 impl Suspect {
     pub fn new(queue: &AdaptiveQueue) -> Self {
-        Self { queue: queue.downgrade(), detector: StallDetector::default(), traffic: None, innocent: 0 }
+        Self { queue: queue.downgrade(), ..Self::default() }
+    }
+
+    /// Whether it is time for a look.
+    pub fn is_due(&self, now: Nanos) -> bool {
+        now >= self.next_look
     }
 
     /// Whether nothing has moved for a while.
@@ -145,18 +163,29 @@ impl Suspect {
         let top = top_level(queue);
         let Some(side) = stuck_side(queue).filter(|_| is_running(&top)) else { return self.is_innocent(LET_GO) };
         let survey = match side {
-            Side::Consumer => Survey::of_task(&imp.srcpad),
+            Side::Consumer | Side::ConsumerAlone => Survey::of_task(&imp.srcpad),
             Side::Producer => Survey::of_feed(&imp.sinkpad),
         };
-        // Where nothing comes and nobody is stuck, there is nothing more to come at the moment. It is asked again in a while.
-        if side == Side::Producer && !survey.someone_stands() {
+        let finding = survey.finding();
+        let concerns = match side {
+            Side::Consumer => true,
+            // With room for more nothing is lost yet, unless the pipeline cannot even begin, or never go on.
+            Side::ConsumerAlone => is_prerolling(&top) || finding.hope == Hope::Never,
+            // Where nothing comes and nobody is stuck, there is nothing more to come at the moment.
+            Side::Producer => survey.someone_stands(),
+        };
+        // A full queue in the same halt has more to tell.
+        let is_fuller = |other: &&AdaptiveQueue| {
+            other.imp().stall.blocked().is_some() && survey.tasks().any(|task| *task == other.imp().srcpad)
+        };
+        if !concerns || (side != Side::Consumer && all.iter().any(|other| is_fuller(&other))) {
+            // The watchdog comes round again.
             return self.is_innocent(1);
         }
         self.innocent = 0;
         if self.stands_still() {
             self.traffic.get_or_insert_default().watch(&survey.pads_to_watch());
         }
-        let finding = survey.finding();
         let seen = self.observe(queue, side, &survey, &finding, evidence);
         gst::trace!(CAT, obj = queue, "look: {seen:?}, {finding:?}");
         imp.follow_supply();
@@ -165,6 +194,10 @@ impl Suspect {
             (settings.push_timeout, settings.on_timeout)
         };
         let now = monotonic();
+        self.next_look = match self.detector.still() < FIRST_LOOKS {
+            true => 0,
+            false => now + (timeout / 20).clamp(LOOK_INTERVAL, SECOND),
+        };
         let verdict = self.detector.observe(now, Rules { timeout, strict: on_timeout != OnTimeout::Auto }, &seen);
         let (class, answer) = match verdict {
             Verdict::Wait => return true,
@@ -193,9 +226,7 @@ impl Suspect {
 
     /// Starts anew. Whether the queue stays under suspicion all the same, after fewer than `most` such looks.
     fn is_innocent(&mut self, most: u32) -> bool {
-        self.detector = StallDetector::default();
-        self.traffic = None;
-        self.innocent += 1;
+        *self = Self { queue: self.queue.clone(), innocent: self.innocent + 1, ..Self::default() };
         self.innocent < most
     }
 
@@ -208,10 +239,7 @@ impl Suspect {
         evidence: &Evidence,
     ) -> Observation {
         let passed = self.traffic.as_ref().map_or(0, Traffic::passed);
-        let counts = survey.fingerprint(|element| match element.downcast_ref::<AdaptiveQueue>() {
-            Some(queue) => queue.imp().handoff.taken().0.wrapping_add(queue.imp().handoff.put().0),
-            None => 0,
-        });
+        let counts = survey.fingerprint(|element| element.downcast_ref::<AdaptiveQueue>().map_or(0, moved));
         // What a source does inside, with threads and pipelines of its own, cannot be told from what others do.
         let source = matches!(finding.reason, Some(Reason::Source(_)));
         let (own_work, other_work) = evidence.threads.work(&survey.threads(), source);
@@ -235,9 +263,22 @@ fn stuck_side(queue: &AdaptiveQueue) -> Option<Side> {
         return None;
     }
     let waits = imp.handoff.consumer_waits();
-    let draining = imp.eos.load(Ordering::Acquire) && imp.handoff.items() > 0 && !waits;
-    if imp.stall.blocked().is_some() || draining {
-        return Some(Side::Consumer);
+    let ending = imp.eos.load(Ordering::Acquire) && !waits;
+    match (imp.stall.blocked().is_some() || ending, waits) {
+        (true, _) => Some(Side::Consumer),
+        (false, false) => Some(Side::ConsumerAlone),
+        (false, true) => imp.stall.starved().map(|_| Side::Producer),
     }
-    (waits && imp.stall.starved().is_some()).then_some(Side::Producer)
+}
+
+/// Everything that has come and gone.
+pub(super) fn moved(queue: &AdaptiveQueue) -> u64 {
+    let handoff = &queue.imp().handoff;
+    handoff.taken().0.wrapping_add(handoff.put().0)
+}
+
+/// How far apart the watchdog's rounds are for a queue: a tenth of its timeout. None where it never looks.
+pub(super) fn round_interval(queue: &AdaptiveQueue) -> Option<Nanos> {
+    let timeout = lock(&queue.imp().settings).push_timeout;
+    (timeout > 0).then(|| (timeout / 10).clamp(LOOK_INTERVAL, SECOND / 2))
 }

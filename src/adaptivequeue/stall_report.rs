@@ -1,5 +1,6 @@
 //! The words, and the fields, that say why a pipeline has come to a halt.
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -73,6 +74,8 @@ enum Waiting {
     Answer(gst::QueryType),
     /// The producer has said EOS, which cannot leave.
     End,
+    /// The consumer does not come back from downstream, while there is room for more.
+    Sending,
     /// The consumer waits for data.
     Data,
 }
@@ -174,7 +177,8 @@ impl StallReport {
             (Some(_), Some(query)) => Waiting::Answer(query.kind),
             (Some(_), None) => Waiting::Room,
             (None, _) if imp.handoff.consumer_waits() => Waiting::Data,
-            (None, _) => Waiting::End,
+            (None, _) if imp.eos.load(Ordering::Acquire) => Waiting::End,
+            (None, _) => Waiting::Sending,
         };
         let playing = top.downcast_ref::<gst::Element>().is_some_and(|e| e.current_state() == gst::State::Playing);
         let culprit = Culprit::new(finding);
@@ -278,6 +282,7 @@ impl StallReport {
                 )
             }
             Waiting::End => format!("the queue {queue} could not send its last data{}", level("")),
+            Waiting::Sending => format!("the queue {queue} has been sending the same buffer"),
             Waiting::Data => format!("the queue {queue} has had no data"),
         }
     }
@@ -330,7 +335,7 @@ impl StallReport {
                 (Waiting::Room | Waiting::Answer(_), _) => {
                     "which the same source feeds, and that source is blocked here".into()
                 }
-                (Waiting::End, _) => "and what feeds that is blocked as well".into(),
+                (Waiting::End | Waiting::Sending, _) => "and what feeds that is blocked as well".into(),
                 (Waiting::Data, _) => "which lacks what comes through this queue, whose source is blocked there".into(),
             },
         };
@@ -370,7 +375,9 @@ impl StallReport {
                         "Put an adaptivequeue in front of the other inputs of {element} too, so that the source can go on."
                     )
                 }
-                (Waiting::End, ..) if !self.preroll => format!("See what feeds {starved} of {element}."),
+                (Waiting::End | Waiting::Sending, ..) if !self.preroll => {
+                    format!("See what feeds {starved} of {element}.")
+                }
                 _ if self.preroll => {
                     format!(
                         "See what feeds {starved}: put an adaptivequeue there if there is none, or set async=false on {starved}."

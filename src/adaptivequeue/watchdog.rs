@@ -1,17 +1,19 @@
-//! One thread of the process that looks at queues under suspicion every 50 ms.
+//! One thread of the process that looks after the queues.
 //!
-//! It exists only while there is something to look at. A producer that has been blocked for 50 ms puts its queue under suspicion, a
-//! consumer that has had no data for a fifth of the timeout, and EOS, after which there may be nobody left to notice anything.
+//! It exists only while some queue runs, and goes round twice a second at most: a queue in which nothing has moved since the last round is
+//! looked at more closely. A producer that has been blocked for 50 ms, which growth may help, and EOS are looked at at once.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
+use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
 use super::element::CAT;
-use super::stall::{Evidence, Suspect};
+use super::stall::{Evidence, Suspect, moved, round_interval};
+use crate::logic::clock::{Nanos, SECOND, monotonic};
 use crate::logic::stall::detector::GROWTH_INTERVAL;
 use crate::logic::sync::{lock, wait_timeout};
 
@@ -19,7 +21,7 @@ use crate::logic::sync::{lock, wait_timeout};
 static WATCHDOG: Mutex<Watchdog> = Mutex::new(Watchdog { members: Vec::new(), suspects: Vec::new(), running: false });
 static CHANGED: Condvar = Condvar::new();
 
-/// Without suspects the thread stays for this long, in case there are new ones.
+/// Without queues the thread stays for this long, in case there are new ones.
 const LINGER: Duration = Duration::from_secs(2);
 
 struct Watchdog {
@@ -38,6 +40,7 @@ pub(super) fn register(queue: &AdaptiveQueue) {
     let mut watchdog = watchdog();
     watchdog.members.retain(|member| member.upgrade().is_some_and(|member| member != *queue));
     watchdog.members.push(queue.downgrade());
+    start(watchdog, queue);
 }
 
 /// The queue has stopped.
@@ -53,6 +56,11 @@ pub(super) fn suspect(queue: &AdaptiveQueue) {
         return;
     }
     watchdog.suspects.push(Suspect::new(queue));
+    start(watchdog, queue);
+}
+
+/// Sees to it that the thread runs, and looks soon.
+fn start(mut watchdog: MutexGuard<'static, Watchdog>, queue: &AdaptiveQueue) {
     if watchdog.running {
         CHANGED.notify_all();
         return;
@@ -67,13 +75,14 @@ pub(super) fn suspect(queue: &AdaptiveQueue) {
 
 fn run() {
     let mut evidence = Evidence::default();
+    let mut next_round = 0;
     loop {
         let (mut suspects, members) = {
             let mut watchdog = watchdog();
-            if watchdog.suspects.is_empty() {
+            if watchdog.suspects.is_empty() && watchdog.members.is_empty() {
                 let timed_out;
                 (watchdog, timed_out) = wait_timeout(&CHANGED, watchdog, LINGER);
-                if timed_out && watchdog.suspects.is_empty() {
+                if timed_out && watchdog.suspects.is_empty() && watchdog.members.is_empty() {
                     watchdog.running = false;
                     return;
                 }
@@ -81,23 +90,50 @@ fn run() {
             (std::mem::take(&mut watchdog.suspects), watchdog.members.clone())
         };
         let members: Vec<AdaptiveQueue> = members.iter().filter_map(glib::WeakRef::upgrade).collect();
-        evidence.follow_threads(suspects.iter().any(Suspect::stands_still));
-        suspects.retain_mut(|suspect| look(suspect, &members, &mut evidence));
+        let now = monotonic();
+        if now >= next_round {
+            next_round = now + go_round(&members, &mut suspects);
+        }
+        if suspects.iter().any(|suspect| suspect.is_due(now)) {
+            evidence.follow_threads(suspects.iter().any(Suspect::stands_still));
+            suspects.retain_mut(|suspect| !suspect.is_due(now) || look(suspect, &members, &mut evidence));
+        }
         // Dropping the last reference may run any code.
         drop(members);
-        {
-            let mut watchdog = watchdog();
-            let new = std::mem::take(&mut watchdog.suspects);
-            for suspect in new {
-                let known = suspect.queue.upgrade();
-                if !suspects.iter().any(|old| old.queue.upgrade() == known) {
-                    suspects.push(suspect);
-                }
+        let mut watchdog = watchdog();
+        for suspect in std::mem::take(&mut watchdog.suspects) {
+            let known = suspect.queue.upgrade();
+            if !suspects.iter().any(|old| old.queue.upgrade() == known) {
+                suspects.push(suspect);
             }
-            watchdog.suspects = suspects;
         }
-        std::thread::sleep(Duration::from_nanos(GROWTH_INTERVAL));
+        watchdog.suspects = suspects;
+        let rest = match watchdog.suspects.is_empty() {
+            true => next_round.saturating_sub(monotonic()),
+            false => GROWTH_INTERVAL,
+        };
+        // A new suspect ends the rest between two rounds, but not that between two looks.
+        match watchdog.suspects.is_empty() {
+            true => drop(wait_timeout(&CHANGED, watchdog, Duration::from_nanos(rest))),
+            false => {
+                drop(watchdog);
+                std::thread::sleep(Duration::from_nanos(rest));
+            }
+        }
     }
+}
+
+/// Suspects every queue in which nothing has moved since the last round, and says how long until the next.
+fn go_round(members: &[AdaptiveQueue], suspects: &mut Vec<Suspect>) -> Nanos {
+    let intervals = members.iter().filter_map(|member| {
+        let interval = round_interval(member)?;
+        let known = suspects.iter().any(|suspect| suspect.queue.upgrade().as_ref() == Some(member));
+        if member.imp().stall.has_rested(moved(member)) && !known {
+            suspects.push(Suspect::new(member));
+        }
+        Some(interval)
+    });
+    intervals.min().unwrap_or(SECOND)
 }
 
 fn look(suspect: &mut Suspect, members: &[AdaptiveQueue], evidence: &mut Evidence) -> bool {

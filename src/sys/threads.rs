@@ -15,6 +15,7 @@ pub(crate) fn own() -> u32 {
 
 const CALLS: Calls = Calls {
     futex: libc::SYS_futex,
+    // Without those that open: a FIFO waits there for its other end.
     files: &[
         libc::SYS_fsync,
         libc::SYS_fdatasync,
@@ -22,10 +23,19 @@ const CALLS: Calls = Calls {
         libc::SYS_syncfs,
         libc::SYS_fallocate,
         libc::SYS_ftruncate,
-        libc::SYS_openat,
         libc::SYS_renameat2,
         libc::SYS_unlinkat,
         libc::SYS_linkat,
+        libc::SYS_mkdirat,
+        libc::SYS_copy_file_range,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_rename,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_renameat,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_unlink,
+        #[cfg(target_arch = "x86_64")]
+        libc::SYS_link,
     ],
     descriptors: &[
         libc::SYS_write,
@@ -38,11 +48,17 @@ const CALLS: Calls = Calls {
         libc::SYS_pread64,
         libc::SYS_preadv,
         libc::SYS_close,
+        libc::SYS_sendfile,
     ],
 };
 
 /// What the thread is doing now; unknown where the kernel does not say.
 pub(crate) fn doing(thread: u32) -> Doing {
+    let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    // Uninterruptible sleep: for a disk, or for what stands for one.
+    if thread_state::stat(&stat).is_some_and(|(state, _)| state == 'D') {
+        return Doing::File;
+    }
     let text = std::fs::read_to_string(format!("/proc/self/task/{thread}/syscall")).unwrap_or_default();
     thread_state::doing(&text, &CALLS, |descriptor| {
         std::fs::metadata(format!("/proc/self/fd/{descriptor}")).is_ok_and(|data| data.is_file())

@@ -54,19 +54,46 @@ pub(super) fn is_closed_valve(element: &gst::Element) -> bool {
         && element.property::<bool>("drop")
 }
 
-/// The sinks inside a bin, at any depth. Reads the lists of children under object locks alone: an iterator would call functions of
-/// the bin's class.
+/// Whether an element is one of GStreamer's own modules or of ours, which send on in the thread that brings data, or in that of a pad's task.
+/// Of others that is not known.
+pub(super) fn is_known(element: &gst::Element) -> bool {
+    const MODULES: [&str; 7] = [
+        "gstreamer",
+        "gst-plugins-base",
+        "gst-plugins-good",
+        "gst-plugins-bad",
+        "gst-plugins-ugly",
+        "gst-libav",
+        env!("CARGO_PKG_NAME"),
+    ];
+    let plugin = element.factory().and_then(|factory| factory.plugin());
+    // What a program registers for itself has no plugin.
+    plugin.is_some_and(|plugin| MODULES.contains(&plugin.source().as_str()))
+}
+
+/// The sinks inside a bin, at any depth.
 pub(super) fn sinks(top: &gst::Object) -> Vec<gst::Element> {
-    let mut sinks = Vec::new();
+    inside(top).into_iter().filter(|element| element.element_flags().contains(gst::ElementFlags::SINK)).collect()
+}
+
+/// The elements inside a bin, at any depth, without the bins. Reads the lists of children under object locks alone: an iterator would call
+/// functions of the bin's class.
+pub(super) fn inside(top: &gst::Object) -> Vec<gst::Element> {
+    let mut elements = Vec::new();
     let mut bins: Vec<gst::Bin> = top.downcast_ref::<gst::Bin>().cloned().into_iter().collect();
     while let Some(bin) = bins.pop() {
         for element in bin.children() {
             match element.downcast::<gst::Bin>() {
                 Ok(inner) => bins.push(inner),
-                Err(element) if element.element_flags().contains(gst::ElementFlags::SINK) => sinks.push(element),
-                Err(_) => (),
+                Err(element) => elements.push(element),
             }
         }
     }
-    sinks
+    elements
+}
+
+/// On the way to PAUSED, for which every sink needs its first data.
+pub(crate) fn is_prerolling(top: &gst::Object) -> bool {
+    top.downcast_ref::<gst::Element>()
+        .is_some_and(|element| states(element).last_return == gst::ffi::GST_STATE_CHANGE_ASYNC)
 }

@@ -9,7 +9,7 @@ mod survey;
 mod threads;
 mod traffic;
 
-pub(crate) use elements::is_running;
+pub(crate) use elements::{is_prerolling, is_running};
 pub(crate) use survey::{Finding, Reason, Survey};
 pub(crate) use threads::Threads;
 pub(crate) use traffic::Traffic;

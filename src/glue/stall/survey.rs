@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gst::prelude::*;
 
-use super::elements::{self, is_closed_valve, is_in_clock_wait, is_prerolled, lacks_preroll};
+use super::elements::{self, is_closed_valve, is_in_clock_wait, is_known, is_prerolled, lacks_preroll};
 use super::pads::{Place, blocked, has_task, is_held, place, thread_in};
 use crate::glue::topology::{inner_links, is_made_by, top_level};
 use crate::logic::stall::thread_state::Doing;
@@ -246,7 +246,11 @@ impl Survey {
             return self.ends(at, Hope::InTime, Reason::Probe(pad));
         }
         let Some((src, element)) = src.and_then(|src| Some((src.clone(), src.parent_element()?))) else {
-            return self.ends(at, Hope::Outside, Reason::Unlinked(sink.clone()));
+            // Only a pad that somebody asked for is one that somebody forgot.
+            return match sink.parent_element().filter(|_| !is_requested(sink)) {
+                Some(element) => self.ends(at, Hope::Outside, Reason::Source(element)),
+                None => self.ends(at, Hope::Outside, Reason::Unlinked(sink.clone())),
+            };
         };
         if has_task(&src) {
             return Wait::Any(vec![self.task(&src)]);
@@ -259,8 +263,18 @@ impl Survey {
         if is_closed_valve(&element) {
             return self.ends(at, Hope::Outside, Reason::Valve(element));
         }
-        let feeders = sinks.iter().map(|sink| if has_task(sink) { self.task(sink) } else { self.feed(sink) });
-        Wait::Any(feeders.collect())
+        let mut feeders: Vec<usize> =
+            sinks.iter().map(|sink| if has_task(sink) { self.task(sink) } else { self.feed(sink) }).collect();
+        if !is_known(&element) {
+            // It may send on later, from a thread that no pad shows.
+            feeders.push(self.by_itself(&sinks[0], Hope::Unexplained));
+        }
+        Wait::Any(feeders)
+    }
+
+    /// The element of `sink` may get on by itself.
+    fn by_itself(&mut self, sink: &gst::Pad, hope: Hope) -> usize {
+        self.add(Key::Limit(sink.clone()), |survey, at| survey.ends(at, hope, Reason::Held(sink.clone())))
     }
 
     /// The thread of a pad's task.
@@ -318,11 +332,12 @@ impl Survey {
             return self.held(at, sinks.first().unwrap_or(pad));
         };
         let mut others = Vec::new();
-        if matches!(self.nodes[at].doing, Doing::Outside | Doing::WaitingWithLimit | Doing::File) {
+        let timed = matches!(self.nodes[at].doing, Doing::Outside | Doing::WaitingWithLimit | Doing::File);
+        if timed || is_made_by(element, &["rtpjitterbuffer"]) {
             // It does not wait for data alone.
-            others.push(self.add(Key::Limit((*first).clone()), |survey, at| {
-                survey.ends(at, Hope::Outside, Reason::Held((*first).clone()))
-            }));
+            others.push(self.by_itself(first, Hope::Outside));
+        } else if !is_known(element) {
+            others.push(self.by_itself(first, Hope::Unexplained));
         }
         others.extend(starved.iter().map(|sink| self.feed(sink)));
         Wait::Any(others)
@@ -412,29 +427,39 @@ impl Survey {
         }
     }
 
-    /// Nothing is known but that the thread waits. In a bin with several inputs, such as splitmuxsink, it may wait for the others.
+    /// Nothing is known but that the thread waits. In a bin with several inputs, such as splitmuxsink, it may wait for the others, and
+    /// for any thread inside.
     fn held_in_bin(&mut self, at: usize, sink: &gst::Pad) -> Wait {
         let parent = |object: &gst::Object| object.parent();
         let bins =
             std::iter::successors(sink.parent_element().and_then(|element| parent(element.upcast_ref())), parent);
-        let inputs: Vec<gst::Pad> = bins
-            .filter_map(|bin| bin.downcast::<gst::Element>().ok())
-            .flat_map(|bin| bin.sink_pads())
-            .filter(lacks_data)
+        let bins: Vec<gst::Bin> = bins
+            .filter_map(|bin| bin.downcast::<gst::Bin>().ok())
+            // The outermost one is the pipeline.
+            .filter(|bin| bin.parent().is_some())
             .collect();
-        if inputs.is_empty() {
+        let inputs: Vec<gst::Pad> = bins.iter().flat_map(|bin| bin.sink_pads()).filter(lacks_data).collect();
+        let tasks: Vec<gst::Pad> = bins
+            .iter()
+            .flat_map(|bin| elements::inside(bin.upcast_ref()))
+            .flat_map(|element| element.pads())
+            .filter(has_task)
+            .collect();
+        if bins.iter().all(|bin| bin.num_sink_pads() < 2) {
             return self.ends(at, Hope::Unexplained, Reason::Held(sink.clone()));
         }
-        let mut others = vec![self.add(Key::Limit(sink.clone()), |survey, at| {
-            survey.ends(at, Hope::Unexplained, Reason::Held(sink.clone()))
-        })];
+        let mut others = vec![self.by_itself(sink, Hope::Unexplained)];
         others.extend(inputs.iter().map(|input| self.feed(input)));
+        others.extend(tasks.iter().map(|task| self.task(task)));
         Wait::Any(others)
     }
 }
 
 /// Whether an input of a join may be waiting for data: not at its end, nobody in it, and linked, or asked for to be linked.
 fn lacks_data(sink: &gst::Pad) -> bool {
-    let requested = sink.pad_template().is_some_and(|template| template.presence() == gst::PadPresence::Request);
-    !sink.pad_flags().contains(gst::PadFlags::EOS) && !is_held(sink) && (requested || sink.is_linked())
+    !sink.pad_flags().contains(gst::PadFlags::EOS) && !is_held(sink) && (is_requested(sink) || sink.is_linked())
+}
+
+fn is_requested(pad: &gst::Pad) -> bool {
+    pad.pad_template().is_some_and(|template| template.presence() == gst::PadPresence::Request)
 }

@@ -190,7 +190,7 @@ impl StallDetector {
         let disk = self.recent.iter().any(|look| look.disk);
         let (class, proved) = match hope {
             Hope::Never => (Class::Deadlock, !others_work || long),
-            Hope::Unexplained => (Class::Unexplained, long || rules.strict),
+            Hope::Unexplained => (Class::Unexplained, long || (rules.strict && !disk)),
             Hope::Outside => (Class::Outside, rules.strict && (!disk || long)),
             Hope::InTime => return Verdict::Wait,
         };

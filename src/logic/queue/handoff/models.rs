@@ -29,7 +29,7 @@ fn consume(h: &Handoff<u32>, items: u32) -> Vec<u32> {
     let mut seen = Vec::new();
     while seen.len() < items as usize {
         while !h.is_ready() {
-            if h.wait_for_data(None) == Waited::Closed {
+            if h.wait_for_data() == Waited::Closed {
                 return seen;
             }
         }
@@ -116,7 +116,7 @@ fn loom_a_leak_from_the_producing_side_loses_only_what_it_takes() {
             let mut seen = Vec::new();
             while seen.last() != Some(&9) {
                 while !h.is_ready() {
-                    assert_eq!(h.wait_for_data(None), Waited::Ready);
+                    assert_eq!(h.wait_for_data(), Waited::Ready);
                 }
                 let _guard = lock(&head);
                 seen.extend(h.pop(|_| None).map(|(i, _)| i));

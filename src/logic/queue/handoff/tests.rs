@@ -44,7 +44,7 @@ fn thresholds_hold_back_data_but_neither_events_nor_a_full_queue() {
 fn closing_the_gate_ends_both_waits() {
     let h = open(1);
     std::thread::scope(|scope| {
-        let consumer = scope.spawn(|| h.wait_for_data(None));
+        let consumer = scope.spawn(|| h.wait_for_data());
         h.set_gate(CLOSED);
         assert_eq!(consumer.join().unwrap(), Waited::Closed);
     });
@@ -85,7 +85,7 @@ fn everything_arrives_once_and_in_order_at_every_capacity() {
             });
             for i in 0..=20_000 {
                 while !h.is_ready() {
-                    assert_eq!(h.wait_for_data(None), Waited::Ready);
+                    assert_eq!(h.wait_for_data(), Waited::Ready);
                 }
                 assert!(h.level().buffers <= limit);
                 assert_eq!(h.pop(|_| None).map(|(i, _)| i), Some(i));

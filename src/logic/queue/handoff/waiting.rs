@@ -92,16 +92,15 @@ impl<T> Handoff<T> {
         }
     }
 
-    /// Sleeps until there is something to take, at most for `timeout`.
-    pub fn wait_for_data(&self, timeout: Option<Duration>) -> Waited {
+    /// Sleeps until there is something to take.
+    pub fn wait_for_data(&self) -> Waited {
         let mut guard = lock(&self.sleep);
-        let mut timed_out = false;
         loop {
             self.consumer_waits.store(true, Ordering::Relaxed);
             fence(Ordering::SeqCst);
             let result = match (self.gate(), self.is_ready()) {
                 (OPEN, true) => Some(Waited::Ready),
-                (OPEN, false) => timed_out.then_some(Waited::TimedOut),
+                (OPEN, false) => None,
                 _ => Some(Waited::Closed),
             };
             if let Some(result) = result {
@@ -112,10 +111,7 @@ impl<T> Handoff<T> {
             if self.producer_waits.load(Ordering::Relaxed) && !self.is_full() {
                 self.room.notify_one();
             }
-            match timeout {
-                None => guard = wait(&self.data, guard),
-                Some(timeout) => (guard, timed_out) = wait_timeout(&self.data, guard, timeout),
-            }
+            guard = wait(&self.data, guard);
         }
     }
 
