@@ -242,6 +242,8 @@ impl Suspect {
         let counts = survey.fingerprint(|element| element.downcast_ref::<AdaptiveQueue>().map_or(0, moved));
         // What a source does inside, with threads and pipelines of its own, cannot be told from what others do.
         let source = matches!(finding.reason, Some(Reason::Source(_)));
+        // And threads of an element's own may do for it what it waits for.
+        let hidden = source || finding.hope == Hope::Unexplained;
         let (own_work, other_work) = evidence.threads.work(&survey.threads(), source);
         let growth_helps = side == Side::Consumer && finding.hope == Hope::Never && finding.joins();
         Observation {
@@ -249,7 +251,7 @@ impl Suspect {
             hope: finding.hope,
             own_work,
             other_work,
-            disk: finding.disk || (source && self.stands_still() && evidence.threads.any_in_file_call()),
+            disk: finding.disk || (hidden && self.stands_still() && evidence.threads.any_in_file_call()),
             growth_helps: growth_helps && queue.imp().growth_helps(),
         }
     }

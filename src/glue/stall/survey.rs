@@ -427,27 +427,19 @@ impl Survey {
         }
     }
 
-    /// Nothing is known but that the thread waits. In a bin with several inputs, such as splitmuxsink, it may wait for the others, and
-    /// for any thread inside.
+    /// Nothing is known but that the thread waits. splitmuxsink lets its inputs wait, in callbacks of probes, for each other and for the
+    /// threads inside.
     fn held_in_bin(&mut self, at: usize, sink: &gst::Pad) -> Wait {
         let parent = |object: &gst::Object| object.parent();
         let bins =
             std::iter::successors(sink.parent_element().and_then(|element| parent(element.upcast_ref())), parent);
-        let bins: Vec<gst::Bin> = bins
-            .filter_map(|bin| bin.downcast::<gst::Bin>().ok())
-            // The outermost one is the pipeline.
-            .filter(|bin| bin.parent().is_some())
-            .collect();
-        let inputs: Vec<gst::Pad> = bins.iter().flat_map(|bin| bin.sink_pads()).filter(lacks_data).collect();
-        let tasks: Vec<gst::Pad> = bins
-            .iter()
-            .flat_map(|bin| elements::inside(bin.upcast_ref()))
-            .flat_map(|element| element.pads())
-            .filter(has_task)
-            .collect();
-        if bins.iter().all(|bin| bin.num_sink_pads() < 2) {
+        let joins = |bin: &gst::Element| is_made_by(bin, &["splitmuxsink"]);
+        let Some(bin) = bins.filter_map(|bin| bin.downcast::<gst::Element>().ok()).find(joins) else {
             return self.ends(at, Hope::Unexplained, Reason::Held(sink.clone()));
-        }
+        };
+        let inputs: Vec<gst::Pad> = bin.sink_pads().into_iter().filter(lacks_data).collect();
+        let inside = elements::inside(bin.upcast_ref());
+        let tasks: Vec<gst::Pad> = inside.iter().flat_map(|element| element.pads()).filter(has_task).collect();
         let mut others = vec![self.by_itself(sink, Hope::Unexplained)];
         others.extend(inputs.iter().map(|input| self.feed(input)));
         others.extend(tasks.iter().map(|task| self.task(task)));
