@@ -1,4 +1,4 @@
-//! One recording from its opening to its end, with its background thread.
+//! One recording from its opening to its end, with its background threads.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,16 +25,16 @@ fn salt() -> u64 {
     u64::from(std::process::id()) << 32 | COUNT.fetch_add(1 << 8, Ordering::Relaxed)
 }
 
-/// A recording and its background thread.
+/// A recording and its background threads.
 pub(super) struct ActiveRecording {
     pub session: Arc<Session>,
     durability: Durability,
-    thread: JoinHandle<()>,
+    threads: [JoinHandle<()>; 2],
     transient: Arc<TransientErrors>,
 }
 
 impl ActiveRecording {
-    /// Opens a recording as the settings say and starts its background thread.
+    /// Opens a recording as the settings say and starts its background threads.
     pub fn open(sink: &CrashSafeSink, settings: &Settings) -> Result<Self, gst::ErrorMessage> {
         let location = settings.location.as_deref().unwrap_or(Path::new(""));
         let options = settings.options();
@@ -61,11 +61,11 @@ impl ActiveRecording {
         }
         static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(Arc::default);
         let session = Arc::new(Session::new(begun.recording, CLOCK.clone(), settings.min_free_space));
-        let thread = background::spawn(sink, &session, settings).map_err(|error| {
+        let threads = background::spawn(sink, &session, settings).map_err(|error| {
             session.keep(false, utc());
             gst::error_msg!(
                 gst::ResourceError::OpenWrite,
-                ("Could not start the thread that syncs: {error}. Close some programs and try again.")
+                ("Could not start a thread that brings the recording to the disk: {error}. Close some programs and try again.")
             )
         })?;
         gst::info!(
@@ -79,7 +79,7 @@ impl ActiveRecording {
             settings.durability
         );
         messages::started(sink, location, session.temporary_path());
-        Ok(Self { session, durability: options.durability, thread, transient })
+        Ok(Self { session, durability: options.durability, threads, transient })
     }
 
     /// A function that ends waits for the disk and between retries, or allows them again; to be called without the state's lock.
@@ -97,7 +97,7 @@ impl ActiveRecording {
         let result = self.session.finish(utc());
         match result {
             Ok(finished) => {
-                let _ = self.thread.join();
+                self.threads.into_iter().for_each(|thread| drop(thread.join()));
                 if let Some(lost) = &finished.rescued {
                     gst::element_warning!(
                         sink,
@@ -124,7 +124,7 @@ impl ActiveRecording {
     /// Ends it without its final name and tells the application where it is; returns an error not posted before.
     pub fn keep(self, sink: &CrashSafeSink, aside: bool) -> Option<gst::ErrorMessage> {
         let (kept, failure) = self.session.keep(aside, utc());
-        let _ = self.thread.join();
+        self.threads.into_iter().for_each(|thread| drop(thread.join()));
         if let Some(kept) = &kept {
             gst::warning!(
                 CAT,

@@ -1,4 +1,4 @@
-//! The background thread of a recording, and what it has to tell the application.
+//! The background threads of a recording, and what they have to tell the application.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,25 +15,40 @@ use super::{CrashSafeSink, messages};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::recording::{Notice, Session};
 
-/// Starts the thread that syncs the recording of `session`; it ends with the recording.
+/// Starts the threads of `session`'s recording, which end with it: one that syncs, one that hands bytes to the kernel.
 pub(super) fn spawn(
     sink: &CrashSafeSink,
     session: &Arc<Session>,
     settings: &Settings,
+) -> std::io::Result<[JoinHandle<()>; 2]> {
+    let notifier = || Notifier {
+        sink: sink.downgrade(),
+        session: session.clone(),
+        limit: settings.min_free_space,
+        eos: settings.eos_on_low_space,
+        last_message: None,
+        bytes: 0,
+    };
+    let first = spawn_one("crashsafesink", notifier(), Session::run_background)?;
+    // If there is no second thread, the caller ends the session, and with it the first one.
+    Ok([first, spawn_one("crashsafesink-w", notifier(), Session::run_hand_over)?])
+}
+
+fn spawn_one(
+    name: &str,
+    mut notifier: Notifier,
+    work: fn(&Session, &mut dyn FnMut(Notice)),
 ) -> std::io::Result<JoinHandle<()>> {
-    let (session, weak) = (session.clone(), sink.downgrade());
-    let (limit, eos) = (settings.min_free_space, settings.eos_on_low_space);
-    std::thread::Builder::new().name("crashsafesink".into()).spawn(move || {
-        let mut notifier =
-            Notifier { sink: weak.clone(), session: session.clone(), limit, eos, last_message: None, bytes: 0 };
-        let run = AssertUnwindSafe(|| session.run_background(&mut |notice| notifier.notify(notice)));
+    std::thread::Builder::new().name(name.into()).spawn(move || {
+        let (sink, session) = (notifier.sink.clone(), notifier.session.clone());
+        let run = AssertUnwindSafe(|| work(&session, &mut |notice| notifier.notify(notice)));
         if catch_unwind(run).is_err() {
             session.abandon();
-            if let Some(sink) = weak.upgrade() {
+            if let Some(sink) = sink.upgrade() {
                 gst::element_error!(
                     sink,
                     gst::LibraryError::Failed,
-                    ("The thread that syncs the recording has panicked.")
+                    ("A thread that brings the recording to the disk has panicked.")
                 );
             }
         }

@@ -159,8 +159,13 @@ pub fn sink_errors(output: &Output) -> Vec<String> {
 
 /// Frames of video that ffprobe finds in a file; 0 for one that it cannot open.
 pub fn playable_frames(file: &Path) -> usize {
+    playable_packets(file, "v")
+}
+
+/// Packets of a kind of stream (`v`, `a`) that ffprobe finds in a file; 0 for one that it cannot open.
+pub fn playable_packets(file: &Path, kind: &str) -> usize {
     let output = Command::new("ffprobe")
-        .args(["-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets"])
+        .args(["-v", "error", "-count_packets", "-select_streams", kind, "-show_entries", "stream=nb_read_packets"])
         .args(["-of", "csv=p=0"])
         .arg(file)
         .output()

@@ -12,6 +12,7 @@ mod faults;
 mod files;
 #[cfg(feature = "full")]
 mod full;
+mod kill_loss;
 mod muxers;
 mod suite;
 #[cfg(feature = "fake-storage")]

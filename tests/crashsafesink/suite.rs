@@ -150,7 +150,8 @@ pub fn a_kill_loses_no_more_than_a_window(nths: impl IntoIterator<Item = usize>)
         assert!(!output.status.success(), "{nth}: it was not killed");
         let content = std::fs::read(dir.path().join("out.recording.bin")).unwrap();
         let accepted = std::fs::metadata(witness).unwrap().len() as usize;
-        assert!(accepted + 1000 >= nth * WINDOW, "{nth}: killed after {accepted} bytes");
+        // Not a multiple of the window: what is gathered goes to the kernel ten times a second as well.
+        assert!(accepted >= 1000, "{nth}: killed after {accepted} bytes");
         assert!(content.len() + WINDOW >= accepted, "{nth}: {} of {accepted} bytes", content.len());
         assert!(content == pattern(content.len()), "{nth}: not what was recorded");
         assert_eq!(names(dir.path()), ["out.recording.bin"]);

@@ -6,10 +6,6 @@ use std::io::IoSlice;
 /// Size of the kernel's pages; a write that ends where one does spares the kernel half pages.
 pub(super) const PAGE: u64 = 4096;
 
-/// Lent bytes are written from this size on: twice as much would hardly cost the kernel less per byte, and would take the one
-/// push that writes twice as long.
-const BATCH: usize = 128 * 1024;
-
 /// Bytes that their owner lends until they are written.
 pub type LentBytes = Box<dyn AsRef<[u8]> + Send>;
 
@@ -61,9 +57,10 @@ impl WriteBuffer {
         limit.saturating_sub(self.data.len())
     }
 
-    /// Whether `len` more bytes may be lent without the buffer having to be written.
+    /// Whether `len` more bytes may be lent without the buffer having to be written. A buffer as large as the capacity may: it is
+    /// written together with the next one, and until then no more is held back than of small ones.
     pub fn may_borrow(&self, len: usize) -> bool {
-        self.len() + len < self.capacity.min(BATCH)
+        self.len() + len <= self.capacity
     }
 
     /// Appends; the caller keeps within [`Self::room`].

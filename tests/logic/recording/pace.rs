@@ -9,9 +9,10 @@ use gststeady::logic::clock::{Clock, MILLISECOND, MonotonicClock, Nanos};
 use gststeady::logic::recording::storage::Directory;
 use gststeady::logic::recording::storage::fake::FakeDirectory;
 use gststeady::logic::recording::storage::faults::{Call, Faults, FaultyDirectory};
-use gststeady::logic::recording::{Durability, OnExists, Options, Recording, Session, SyncJob, WriteError};
+use gststeady::logic::recording::{Durability, Notice, OnExists, Options, Recording, Session, SyncJob, WriteError};
 
 use crate::common::gate::{Gate, Opener};
+use crate::common::wait_until;
 use crate::recording::{self, THRESHOLD, UTC, options};
 
 const DEFAULTS: Options = Options {
@@ -147,6 +148,52 @@ fn with_flush_the_writer_never_waits_for_a_disk_that_stands_still() {
         });
         assert_eq!(session.max_stall(), 0);
     }
+}
+
+#[test]
+fn bytes_reach_the_kernel_beside_a_sync_that_never_ends_without_a_sync_of_their_own() {
+    let gate = Opener(Gate::default());
+    let before = gate.0.clone();
+    let faults = Faults::new(move |call, _| {
+        if call == Call::SyncData {
+            before.pass();
+        }
+        None
+    });
+    let disk = FakeDirectory::default();
+    let faulty = FaultyDirectory::new(Arc::new(disk.clone()), faults.clone());
+    // Large enough windows and no interval: nothing else would write a byte.
+    let options = Options { threshold: 65_536, interval: 0, ..DEFAULTS };
+    let recording = recording::recording(Arc::new(faulty), options);
+    let session = Arc::new(Session::new(recording, Arc::new(MonotonicClock::default()), 0));
+    let start = |work: fn(&Session, &mut dyn FnMut(Notice))| {
+        let session = session.clone();
+        std::thread::spawn(move || work(&session, &mut |_| {}))
+    };
+    let threads = [start(Session::run_background), start(Session::run_hand_over)];
+    let written = || recording::content(&disk.live(), "out.recording.bin").unwrap().len();
+    let mut expected = 0;
+    let mut bring = |size: usize| {
+        expected += size;
+        if !session.gather(&vec![1; size]) {
+            write_all(&session, &vec![1; size]);
+        }
+        wait_until("the kernel has it", || written() == expected);
+    };
+    // Before the first window is full, and, with a silence between any two, after its sync has begun.
+    bring(100);
+    bring(200);
+    assert_eq!(faults.count(Call::SyncData), 0);
+    bring(65_536 - 300);
+    wait_until("the sync has begun", || faults.count(Call::SyncData) == 1);
+    for size in [1, 188, 1000] {
+        bring(size);
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    assert_eq!(faults.count(Call::SyncData), 1);
+    gate.open();
+    session.finish(UTC).unwrap();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
 
 /// A recording that only the kernel must have, of so many windows in each of which 100 ms pass; `disk` gets the job of each.

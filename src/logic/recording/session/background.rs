@@ -96,7 +96,7 @@ impl Session {
         self.progress.notify_all();
     }
 
-    fn report_failure(&self, mut shared: MutexGuard<'_, Shared>, failure: Failure, notify: &mut dyn FnMut(Notice)) {
+    pub(super) fn report_failure(&self, mut shared: MutexGuard<'_, Shared>, failure: Failure, notify: &mut dyn FnMut(Notice)) {
         self.retract_job(&mut shared);
         if let Some(failure) = shared.hand_out(failure).unreported() {
             drop(shared);

@@ -1,12 +1,14 @@
 //! One recording shared by the thread that writes it and the one that brings it to safety.
 //!
 //! The second thread is the caller's ([`Session::run_background`]); it flushes what has waited for an interval and syncs
-//! full windows, so the writing thread waits for the disk only when two windows are not safe yet. One lock guards the
+//! full windows, so the writing thread waits for the disk only when two windows are not safe yet. A third one
+//! ([`Session::run_hand_over`]) gives the kernel what was gathered, also while the second one waits for a sync. One lock guards the
 //! recording. It is held while bytes go to the kernel, never during a background sync, and never while a notice is given.
 //! A second one, inside it, guards the slot in which the writer leaves a job, so that the job starts while the writer goes on
 //! with a large buffer.
 
 mod background;
+mod hand_over;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -49,6 +51,8 @@ struct Shared {
     closing: bool,
     /// The failure has been handed out to one caller.
     reported: bool,
+    /// Nothing is gathered, and the thread that would hand it over sleeps until told.
+    idle: bool,
 }
 
 #[derive(Default)]
@@ -65,6 +69,8 @@ pub struct Session {
     work: Condvar,
     /// A job has ended, or the wait for it is to end.
     progress: Condvar,
+    /// Bytes were gathered while the thread that hands them over was idle, or it is to end.
+    gathered: Condvar,
     clock: Arc<dyn Clock>,
     directory: Arc<dyn Directory>,
     counters: Arc<Counters>,
@@ -80,6 +86,7 @@ impl Session {
         Self {
             work: Condvar::new(),
             progress: Condvar::new(),
+            gathered: Condvar::new(),
             clock,
             directory: recording.directory().clone(),
             counters: recording.counters().clone(),
@@ -88,7 +95,13 @@ impl Session {
             max_stall: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
             slot: Mutex::default(),
-            shared: Mutex::new(Shared { recording: Some(recording), syncing: false, closing: false, reported: false }),
+            shared: Mutex::new(Shared {
+                recording: Some(recording),
+                syncing: false,
+                closing: false,
+                reported: false,
+                idle: false,
+            }),
         }
     }
 
@@ -123,13 +136,17 @@ impl Session {
     /// [`Recording::gather`].
     pub fn gather(&self, data: &[u8]) -> bool {
         let Ok(mut shared) = self.shared.try_lock() else { return false };
-        shared.recording.as_mut().is_some_and(|recording| recording.gather(data))
+        let taken = shared.recording.as_mut().is_some_and(|recording| recording.gather(data));
+        self.wake_hand_over(&mut shared);
+        taken
     }
 
     /// Accepts one large buffer without copying it; see [`Recording::borrow`].
     pub fn borrow(&self, len: usize, data: impl FnOnce() -> Option<LentBytes>) -> bool {
         let Ok(mut shared) = self.shared.try_lock() else { return false };
-        shared.recording.as_mut().is_some_and(|recording| recording.borrow(len, self.clock.now(), data))
+        let taken = shared.recording.as_mut().is_some_and(|recording| recording.borrow(len, self.clock.now(), data));
+        self.wake_hand_over(&mut shared);
+        taken
     }
 
     /// Accepts one buffer, given in pieces. `done` counts the bytes accepted so far and makes an interrupted call repeatable.
@@ -167,6 +184,7 @@ impl Session {
                 shared = self.lock();
             }
         }
+        self.wake_hand_over(&mut shared);
         Ok(())
     }
 
@@ -277,6 +295,7 @@ impl Session {
         self.retract_job(&mut shared);
         self.slot().closing = true;
         self.work.notify_one();
+        self.gathered.notify_one();
         while shared.syncing {
             shared = unpoisoned(self.progress.wait(shared));
         }

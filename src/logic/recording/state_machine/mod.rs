@@ -36,8 +36,8 @@ use super::write_buffer::WriteBuffer;
 use crate::logic::clock::Nanos;
 use digest::Digest;
 
-/// Gathered bytes go to the kernel from this size on: it stays in a core's second-level cache.
-const BUFFER: u64 = 256 * 1024;
+/// Gathered bytes go to the kernel from this size on, which is what `filesink` holds back: a kill costs no more than it does there.
+const BUFFER: u64 = 64 * 1024;
 
 /// Decides whether a failed write is tried again, from the error and the number of times this write has failed; it may wait
 /// before it answers.
@@ -152,6 +152,11 @@ impl Recording {
     /// Appended bytes below this offset are with the kernel and survive the process.
     pub fn given_to_kernel(&self) -> u64 {
         self.buffer.offset()
+    }
+
+    /// Whether accepted bytes wait for [`Self::hand_over`].
+    pub fn has_gathered(&self) -> bool {
+        !self.buffer.is_empty()
     }
 
     /// The next byte goes to `position`.

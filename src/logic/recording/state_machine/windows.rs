@@ -45,6 +45,15 @@ impl Recording {
         if self.deadline().is_some_and(|deadline| deadline <= now) { self.flush(now) } else { Ok(()) }
     }
 
+    /// Hands to the kernel what has been gathered, so that it survives the process. Its window goes on filling: nothing becomes
+    /// a job, and no overwrite is applied.
+    pub fn hand_over(&mut self) -> Result<(), Failure> {
+        match &self.failed {
+            Some(failure) => Err(failure.clone()),
+            None => self.write_gathered(),
+        }
+    }
+
     /// Hands everything accepted to the kernel and makes it the next job's.
     ///
     /// # Errors

@@ -1,0 +1,91 @@
+//! What a kill costs, held against `filesink`: one process, one encoder before two muxers and sinks, one kill for both.
+
+use std::time::Duration;
+
+use crate::common::sink::{Recorder, playable_frames, playable_packets};
+use crate::common::wait_until;
+
+const VIDEO: &str = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=30/1 ! \
+                     x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=30 ! h264parse";
+const OPUS: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! \
+                    opusenc bitrate=64000 bitrate-type=cbr";
+const MP3: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! \
+                   lamemp3enc target=bitrate bitrate=64 cbr=true ! mpegaudioparse";
+
+/// Muxers with what they are given.
+const FORMS: [(&str, &str); 6] = [
+    ("matroskamux", VIDEO),
+    ("matroskamux", OPUS),
+    ("mp4mux fragment-duration=500", VIDEO),
+    ("mp4mux fragment-duration=500", MP3),
+    ("mpegtsmux", VIDEO),
+    ("mpegtsmux", MP3),
+];
+
+/// Packets that `kills` kills leave in our file and in filesink's.
+fn left(muxer: &str, source: &str, kills: u64) -> Vec<(usize, usize)> {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (dir.path().join("ours.recording"), dir.path().join("theirs"));
+    let one = |n: u64| {
+        let line = format!(
+            "{source} ! tee name=both both. ! queue ! {muxer} ! filesink async=false location={} \
+             both. ! queue ! {muxer} ! crashsafesink async=false location={}",
+            theirs.display(),
+            dir.path().join("ours").display()
+        );
+        let recorder = Recorder::start(&line, &[]);
+        wait_until("it records", || std::fs::metadata(&ours).is_ok_and(|m| m.len() > 2000));
+        // The moment of the kill is what varies, between and within a muxer's own writes.
+        std::thread::sleep(Duration::from_millis(1500 + n * 137 % 1000));
+        assert!(recorder.kill(), "{muxer}: it had ended by itself");
+        let count = if source == VIDEO { playable_frames } else { |file: &_| playable_packets(file, "a") };
+        let counts = (count(&ours), count(&theirs));
+        std::fs::remove_file(&ours).unwrap();
+        std::fs::remove_file(&theirs).unwrap();
+        counts
+    };
+    (0..kills).map(one).collect()
+}
+
+/// All forms at the same time, each killed so often.
+fn all_left(kills: u64) -> Vec<(String, Vec<(usize, usize)>)> {
+    std::thread::scope(|scope| {
+        let each = FORMS.map(|(muxer, source)| (muxer, source, scope.spawn(move || left(muxer, source, kills))));
+        each.into_iter()
+            .map(|(muxer, source, thread)| {
+                let form = format!("{muxer}, {}", if source == VIDEO { "video" } else { "audio" });
+                (form, thread.join().unwrap())
+            })
+            .collect()
+    })
+}
+
+fn sums(pairs: &[(usize, usize)]) -> (usize, usize) {
+    pairs.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1))
+}
+
+#[test]
+fn a_kill_loses_no_more_than_it_costs_filesink() {
+    const KILLS: u64 = 2;
+    for (form, pairs) in all_left(KILLS) {
+        let (ours, theirs) = sums(&pairs);
+        // A frame each, since the branches are not served at the same instant.
+        assert!(ours > 0 && ours + KILLS as usize >= theirs, "{form}: (ours, filesink's) {pairs:?}");
+    }
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn full_twenty_kills_of_each_form_lose_no_more_than_with_filesink() {
+    const KILLS: u64 = 20;
+    let mut wrong = Vec::new();
+    for (form, pairs) in all_left(KILLS) {
+        let (ours, theirs) = sums(&pairs);
+        let worse = pairs.iter().filter(|(ours, theirs)| ours + 1 < *theirs).count();
+        println!("{form}: packets left {ours}, with filesink {theirs}, in {worse} of {KILLS} more than one fewer");
+        if worse > 1 || ours < theirs {
+            wrong.push((form, pairs));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}");
+}
