@@ -12,7 +12,7 @@ use super::names::{NameError, Names};
 use super::options::{OnExists, Options};
 use super::rename::{Method, move_no_replace};
 use super::state_machine::Recording;
-use super::storage::{Directory, Errno, File, FileKind, Stat, locks_unsupported};
+use super::storage::{Access, Directory, Errno, File, FileKind, Stat, locks_unsupported};
 
 /// A recording that has begun, with what the user should know about it.
 pub struct Begun {
@@ -49,16 +49,8 @@ pub fn begin(
     salt: u64,
     utc: u64,
 ) -> Result<Begun, Failure> {
-    let names = Names::new(location).map_err(|e| {
-        let kind = match e {
-            NameError::Empty => FailureKind::NotFound,
-            _ => FailureKind::OpenWrite,
-        };
-        Failure::new(kind, e.to_string(), location)
-    })?;
-    let directory =
-        retry_on_intr(|| open_directory(names.directory())).map_err(|errno| directory_failure(&names, errno))?;
-    check_target(&*directory, &names, options.on_exists)?;
+    let (names, directory) = place(location, open_directory)?;
+    let replaced = check_target(&*directory, &names, options.on_exists)?;
 
     let temporary = names.temporary();
     let mut leftover = None;
@@ -81,6 +73,12 @@ pub fn begin(
                     let path = names.path(&temporary);
                     Failure::io(FailureKind::OpenWrite, &format!("look at {}", path.display()), &path, e)
                 })?;
+                if let Some(replaced) = replaced {
+                    // Before the first byte, which nobody should see who may not see what is replaced. The owner has to be able to
+                    // open it, or nobody could tell what is left of it. Where it cannot be had, recording goes on without.
+                    let access = Access { mode: replaced.access.mode | 0o600, ..replaced.access };
+                    let _ = retry_on_intr(|| file.set_access(access));
+                }
                 let recording = Recording::new(directory, names, temporary, file, stat.id, options);
                 return Ok(Begun { recording, leftover, warnings });
             }
@@ -94,6 +92,27 @@ pub fn begin(
         }
     }
     Err(busy(&names, &temporary))
+}
+
+/// Whether `location` can be recorded to, as far as it shows without changing anything. A file that is there already is judged
+/// only when a recording begins: until then it may be taken away.
+pub fn check(location: &Path, open_directory: OpenDirectory<'_>) -> Result<(), Failure> {
+    let (names, directory) = place(location, open_directory)?;
+    check_target(&*directory, &names, OnExists::Replace).map(drop)
+}
+
+/// The names that belong to a location, and its directory.
+fn place(location: &Path, open_directory: OpenDirectory<'_>) -> Result<(Names, Arc<dyn Directory>), Failure> {
+    let names = Names::new(location).map_err(|e| {
+        let kind = match e {
+            NameError::Empty => FailureKind::NotFound,
+            _ => FailureKind::OpenWrite,
+        };
+        Failure::new(kind, e.to_string(), location)
+    })?;
+    let directory =
+        retry_on_intr(|| open_directory(names.directory())).map_err(|errno| directory_failure(&names, errno))?;
+    Ok((names, directory))
 }
 
 /// Locks a file just made under a private name and moves it to the temporary name, so that the temporary name never shows
@@ -163,14 +182,15 @@ fn create_failure(names: &Names, path: &Path, errno: Errno) -> Failure {
     Failure::io(FailureKind::OpenWrite, &format!("create a file for recording {}", target.display()), path, errno)
 }
 
-fn check_target(directory: &dyn Directory, names: &Names, on_exists: OnExists) -> Result<(), Failure> {
+/// Returns the file that is to be replaced, if there is one.
+fn check_target(directory: &dyn Directory, names: &Names, on_exists: OnExists) -> Result<Option<Stat>, Failure> {
     let path = names.path(names.target());
     let refuse = |what: &str| {
         let text = format!("{} is {what}, not a regular file. Choose another location.", path.display());
         Err(Failure::new(FailureKind::OpenWrite, text, &path))
     };
     match retry_on_intr(|| directory.stat(names.target())) {
-        Err(Errno::NOENT) => Ok(()),
+        Err(Errno::NOENT) => Ok(None),
         Err(errno) => {
             let what = format!("look at {}", path.display());
             Err(Failure::io(FailureKind::OpenWrite, &what, &path, errno))
@@ -186,6 +206,6 @@ fn check_target(directory: &dyn Directory, names: &Names, on_exists: OnExists) -
             );
             Err(Failure::new(FailureKind::OpenWrite, text, &path))
         }
-        Ok(_) => Ok(()),
+        Ok(found) => Ok((on_exists == OnExists::Replace).then_some(found)),
     }
 }

@@ -18,7 +18,7 @@ mod state_machine;
 pub mod storage;
 mod write_buffer;
 
-pub use begin::begin;
+pub use begin::{begin, check};
 pub use failure::{Failure, FailureKind};
 #[cfg(feature = "plugin")]
 pub(crate) use leftover::Leftover;

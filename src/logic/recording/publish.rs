@@ -9,20 +9,24 @@ use super::failure::{Failure, FailureKind};
 use super::names::Names;
 use super::options::OnExists;
 use super::rename::move_no_replace;
-use super::storage::{Directory, Errno, File, FileId, locks_unsupported};
+use super::storage::{Directory, Errno, File, FileId, FileKind, locks_unsupported};
 
-/// Gives the file under `temporary` its final name and returns that.
+/// Gives `file`, which is under `temporary`, its final name and returns that.
 pub(super) fn publish(
     directory: &dyn Directory,
     names: &Names,
     temporary: &OsStr,
+    file: &dyn File,
     on_exists: OnExists,
 ) -> Result<OsString, Failure> {
     let mut target = names.target().to_owned();
     let mut n = 0;
     loop {
         let result = match on_exists {
-            OnExists::Replace => retry_on_intr(|| directory.rename(temporary, &target)),
+            OnExists::Replace => {
+                inherit_access(directory, &target, file);
+                retry_on_intr(|| directory.rename(temporary, &target))
+            }
             OnExists::Error | OnExists::Number => move_no_replace(directory, temporary, &target).map(|_| ()),
         };
         let path = names.path(&target);
@@ -51,6 +55,17 @@ pub(super) fn publish(
                 return Err(if gone { failure } else { failure.with_data_at(&names.path(temporary)) });
             }
         }
+    }
+}
+
+/// Gives `file` the mode and, where that is allowed, the owner of what it is about to replace, which somebody may have made or
+/// changed since the recording began. Where that cannot be had, the recording is worth more.
+fn inherit_access(directory: &dyn Directory, target: &OsStr, file: &dyn File) {
+    if let Ok(replaced) = retry_on_intr(|| directory.stat(target))
+        && replaced.kind == FileKind::File
+        && !retry_on_intr(|| file.stat()).is_ok_and(|own| own.access == replaced.access)
+    {
+        let _ = retry_on_intr(|| file.set_access(replaced.access));
     }
 }
 

@@ -88,7 +88,7 @@ impl Recording {
                 return Err(self.io(FailureKind::Close, &what, errno));
             }
         }
-        let target = publish(&*self.directory, &self.names, &self.temporary, self.options.on_exists)?;
+        let target = publish(&*self.directory, &self.names, &self.temporary, &*self.file, self.options.on_exists)?;
         let path = self.names.path(&target);
         self.temporary = target;
         if durable {

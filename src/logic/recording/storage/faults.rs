@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::{Directory, Errno, File, Stat};
+use super::{Access, Directory, Errno, File, Stat};
 use crate::logic::sync::unpoisoned;
 
 /// The calls that can be made to fail.
@@ -182,6 +182,9 @@ impl File for FaultyFile {
     fn stat(&self) -> Result<Stat, Errno> {
         self.faults.check(Call::StatFile)?;
         self.inner.stat()
+    }
+    fn set_access(&self, access: Access) -> Result<(), Errno> {
+        self.inner.set_access(access)
     }
     fn write_back(&self, range: Range<u64>) -> Result<(), Errno> {
         self.faults.check(Call::WriteBack)?;

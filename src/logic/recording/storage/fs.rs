@@ -9,10 +9,10 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{self as rfs, Advice, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{self as rfs, Advice, AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Uid};
 use rustix::io::retry_on_intr;
 
-use super::{Directory, Errno, File, FileId, FileKind, Stat};
+use super::{Access, Directory, Errno, File, FileId, FileKind, Stat};
 use crate::sys;
 
 /// Opens a directory to record into.
@@ -33,7 +33,8 @@ fn stat_of(stat: &rfs::Stat) -> Stat {
         FileType::Symlink => FileKind::Symlink,
         _ => FileKind::Special,
     };
-    Stat { id: FileId { device: stat.st_dev, inode: stat.st_ino }, kind, size: stat.st_size.max(0) as u64 }
+    let access = Access { mode: stat.st_mode & 0o777, uid: stat.st_uid, gid: stat.st_gid };
+    Stat { id: FileId { device: stat.st_dev, inode: stat.st_ino }, kind, size: stat.st_size.max(0) as u64, access }
 }
 
 impl Directory for FsDirectory {
@@ -99,6 +100,15 @@ impl File for FsFile {
 
     fn stat(&self) -> Result<Stat, Errno> {
         Ok(stat_of(&rfs::fstat(&self.0)?))
+    }
+
+    fn set_access(&self, access: Access) -> Result<(), Errno> {
+        let (uid, gid) = (Uid::from_raw(access.uid), Gid::from_raw(access.gid));
+        // Only root gives files away; a group that this user is in can be kept all the same.
+        if rfs::fchown(&self.0, Some(uid), Some(gid)).is_err() {
+            let _ = rfs::fchown(&self.0, None, Some(gid));
+        }
+        rfs::fchmod(&self.0, Mode::from_raw_mode(access.mode))
     }
 
     fn write_back(&self, range: Range<u64>) -> Result<(), Errno> {

@@ -36,7 +36,18 @@ pub enum FileKind {
     Special,
 }
 
-/// Identity, kind and size behind a name or an open file.
+/// Who may do what with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Access {
+    /// Permission bits, without those that change whose rights a program has.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// Identity, kind, size and access behind a name or an open file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Stat {
     /// Which file it is.
@@ -45,6 +56,8 @@ pub struct Stat {
     pub kind: FileKind,
     /// Its size in bytes.
     pub size: u64,
+    /// Who may do what with it.
+    pub access: Access,
 }
 
 /// An open directory. Every name is one component within it. A call that a signal cuts short (EINTR) may be repeated.
@@ -138,6 +151,8 @@ pub trait File: Send + Sync {
     ///
     /// As [`Directory::free_space`].
     fn stat(&self) -> Result<Stat, Errno>;
+    /// Sets its mode and, as far as this process may, owner and group.
+    fn set_access(&self, access: Access) -> Result<(), Errno>;
     /// Writes back the dirty pages of a range, for the sake of the page cache only.
     ///
     /// # Errors

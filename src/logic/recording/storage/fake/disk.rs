@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::sync::{Mutex, MutexGuard};
 
 use super::page_cache::PageCache;
+use crate::logic::recording::storage::Access;
 use crate::logic::sync::unpoisoned;
 
 #[derive(Debug, Clone, Default)]
@@ -15,6 +16,7 @@ pub(super) struct Inode {
     pub pending: Vec<(u64, Vec<u8>)>,
     pub cache: PageCache,
     pub locked: bool,
+    pub access: Access,
 }
 
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::disk::{Disk, lock, put};
-use crate::logic::recording::storage::{Errno, File, FileId, FileKind, Stat};
+use crate::logic::recording::storage::{Access, Errno, File, FileId, FileKind, Stat};
 
 pub(super) struct FakeFile {
     pub disk: Arc<Mutex<Disk>>,
@@ -63,8 +63,14 @@ impl File for FakeFile {
     }
 
     fn stat(&self) -> Result<Stat, Errno> {
-        let size = lock(&self.disk).sizes[self.inode];
-        Ok(Stat { id: FileId { device: 1, inode: self.inode as u64 }, kind: FileKind::File, size })
+        let disk = lock(&self.disk);
+        let (size, access) = (disk.sizes[self.inode], disk.inodes[self.inode].access);
+        Ok(Stat { id: FileId { device: 1, inode: self.inode as u64 }, kind: FileKind::File, size, access })
+    }
+
+    fn set_access(&self, access: Access) -> Result<(), Errno> {
+        lock(&self.disk).inodes[self.inode].access = access;
+        Ok(())
     }
 
     fn write_back(&self, range: Range<u64>) -> Result<(), Errno> {

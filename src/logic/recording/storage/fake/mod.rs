@@ -132,7 +132,7 @@ impl Directory for FakeDirectory {
         let disk = lock(&self.disk);
         let inode = *disk.live.get(name).ok_or(Errno::NOENT)?;
         let id = FileId { device: 1, inode: inode as u64 };
-        Ok(Stat { id, kind: FileKind::File, size: disk.sizes[inode] })
+        Ok(Stat { id, kind: FileKind::File, size: disk.sizes[inode], access: disk.inodes[inode].access })
     }
 
     fn rename(&self, from: &OsStr, to: &OsStr) -> Result<(), Errno> {
