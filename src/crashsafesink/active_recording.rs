@@ -6,7 +6,9 @@ use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::element::CAT;
+use gst::subclass::prelude::*;
+
+use super::element::{CAT, Outcome};
 use super::properties::Settings;
 use super::transient_errors::TransientErrors;
 use super::{CrashSafeSink, background, messages};
@@ -38,8 +40,8 @@ impl ActiveRecording {
     pub fn open(sink: &CrashSafeSink, settings: &Settings) -> Result<Self, gst::ErrorMessage> {
         let location = settings.location.as_deref().unwrap_or(Path::new(""));
         let options = settings.options();
-        let mut begun =
-            recording::begin(location, options, &fs::open_directory, salt(), utc()).map_err(|f| messages::error(&f))?;
+        let mut begun = recording::begin(location, options, &fs::open_directory, salt(), utc())
+            .map_err(|f| sink.imp().failure(&f))?;
         if let Some(leftover) = &begun.leftover {
             gst::warning!(
                 CAT,
@@ -111,12 +113,14 @@ impl ActiveRecording {
                     );
                 }
                 gst::info!(CAT, obj = sink, "finished {} with {} bytes", finished.path.display(), finished.bytes);
+                *sink.imp().outcome() = Outcome { path: Some(finished.path.clone()), finished: true, error: None };
                 messages::finished(sink, &finished, self.durability == Durability::Sync);
                 Ok(())
             }
             Err(error) => {
+                let error = error.unreported().map(|f| sink.imp().failure(&f));
                 self.keep(sink, false);
-                Err(error.unreported().map(|f| messages::error(&f)))
+                Err(error)
             }
         }
     }
@@ -134,8 +138,11 @@ impl ActiveRecording {
                 kept.path.display(),
                 kept.path.display()
             );
+            let mut outcome = sink.imp().outcome();
+            (outcome.path, outcome.finished) = (Some(kept.path.clone()), false);
+            drop(outcome);
             messages::kept(sink, kept);
         }
-        failure.map(|f| messages::error(&f))
+        failure.map(|f| sink.imp().failure(&f))
     }
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use gst::glib;
 use gst::prelude::*;
+use gst::subclass::prelude::*;
 
 use super::element::CAT;
 use super::properties::Settings;
@@ -80,7 +81,17 @@ impl Notifier {
                     messages::flushed(&sink, std::mem::take(&mut self.bytes), position);
                 }
             }
-            Notice::Failed(failure) => sink.post_error_message(messages::error(&failure)),
+            Notice::Failed(failure) => sink.post_error_message(sink.imp().failure(&failure)),
+            Notice::NameLost => gst::element_warning!(
+                sink,
+                gst::ResourceError::Write,
+                (
+                    "Something has removed or replaced {}, or its directory, while it is being recorded. Recording goes on, \
+                     but what is recorded would be lost in a crash now; at the end of the stream it is saved if the directory is \
+                     still there. Find out what cleans up there, or record elsewhere.",
+                    self.session.temporary_path().display()
+                )
+            ),
             Notice::LowSpace { available } => {
                 gst::element_warning!(
                     sink,

@@ -79,23 +79,32 @@ impl ElementImpl for CrashSafeSink {
     }
 
     fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
-        if transition != gst::StateChange::ReadyToPaused {
-            return self.parent_change_state(transition);
+        use gst::StateChange;
+        match transition {
+            // Here and below not in `start` and `stop`: when `start` fails, the base class posts an error of its own after ours,
+            // and it calls `stop` only on the way to NULL.
+            StateChange::NullToReady => {
+                self.check_location().map_err(|()| gst::StateChangeError)?;
+                self.parent_change_state(transition)
+            }
+            StateChange::ReadyToPaused => {
+                self.begin_recording().map_err(|()| gst::StateChangeError)?;
+                self.parent_change_state(transition).inspect_err(|_| {
+                    self.keep();
+                })
+            }
+            StateChange::PausedToReady => {
+                // After the parent's, which ends the streaming thread's last call.
+                let result = self.parent_change_state(transition);
+                self.stop_recording();
+                result
+            }
+            _ => self.parent_change_state(transition),
         }
-        // Not in `start`: when that fails, the base class posts an error of its own after ours.
-        self.begin_recording().map_err(|()| gst::StateChangeError)?;
-        self.parent_change_state(transition).inspect_err(|_| {
-            self.keep();
-        })
     }
 }
 
 impl BaseSinkImpl for CrashSafeSink {
-    fn stop(&self) -> Result<(), gst::ErrorMessage> {
-        self.stop_recording();
-        Ok(())
-    }
-
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
         self.interrupt(true);
         Ok(())

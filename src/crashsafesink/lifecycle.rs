@@ -9,8 +9,9 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::active_recording::ActiveRecording;
-use super::element::{CrashSafeSink, RecordingState};
-use crate::logic::recording::Session;
+use super::element::{CrashSafeSink, Outcome, RecordingState};
+use crate::logic::recording::storage::fs;
+use crate::logic::recording::{self, Session};
 
 impl CrashSafeSink {
     /// Ends waits for the disk, or allows them again.
@@ -35,6 +36,16 @@ impl CrashSafeSink {
         Ok(())
     }
 
+    /// The element is about to be READY. `Err`: there is no recording to this location, and that has been posted. Told here, as
+    /// `filesink` does, because only then does a pipeline fail before its sources begin.
+    pub(super) fn check_location(&self) -> Result<(), ()> {
+        let location = self.settings().location.clone().unwrap_or_default();
+        *self.outcome() = Outcome::default();
+        recording::check(&location, &fs::open_directory).map_err(|failure| {
+            self.obj().post_error_message(self.failure(&failure));
+        })
+    }
+
     /// The element is about to be PAUSED. `Err`: no recording could be opened, and that has been posted.
     pub(super) fn begin_recording(&self) -> Result<(), ()> {
         self.position.store(0, Ordering::Relaxed);
@@ -44,6 +55,7 @@ impl CrashSafeSink {
 
     fn open(&self) -> Result<Arc<Session>, gst::ErrorMessage> {
         let settings = self.settings().clone();
+        *self.outcome() = Outcome::default();
         let active = ActiveRecording::open(&self.obj(), &settings)?;
         active.session.seek(self.position.load(Ordering::Relaxed));
         let session = active.session.clone();
@@ -108,7 +120,7 @@ impl CrashSafeSink {
         }
     }
 
-    /// Ends the recording because the element stops: under its final name if that is wanted, else under the temporary one.
+    /// Ends the recording because the element is READY again: under its final name if that is wanted, else under the temporary one.
     pub(super) fn stop_recording(&self) {
         let finish_on_stop = self.settings().finish_on_stop;
         if finish_on_stop && self.session().is_some_and(|session| session.has_data()) {

@@ -51,6 +51,12 @@ pub(super) fn finished(sink: &CrashSafeSink, finished: &Finished, synced: bool) 
     post(sink, structure);
 }
 
+pub(super) fn slow(sink: &CrashSafeSink, max_stall: u64, unsynced: u64) {
+    let structure =
+        gst::Structure::builder("crashsafesink-slow").field("max-stall", max_stall).field("unsynced", unsynced).build();
+    post(sink, structure);
+}
+
 pub(super) fn low_space(sink: &CrashSafeSink, available: u64, limit: u64) {
     let structure = gst::Structure::builder("crashsafesink-low-space")
         .field("available", available)

@@ -224,8 +224,8 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
             .blurb(
-                "bytes accepted, writes, syncs, max-flush-age (ns), max-stall (ns), unsynced-bytes, held-bytes and state \
-                 (idle, recording, finished, failed)",
+                "state (idle, recording, finished, kept, failed) and path; while recording bytes accepted, writes, syncs, \
+                 max-flush-age (ns), max-stall (ns), unsynced-bytes and held-bytes; afterwards the error, if there was one",
             )
             .read_only()
             .build(),

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 
 use gst::glib;
 
-/// The path a `file://` address means.
+/// The path a `file://` address means, which is on this machine: as `filesink`, it takes no host but `localhost`.
 pub(super) fn to_path(uri: &str) -> Result<PathBuf, glib::Error> {
-    glib::filename_from_uri(uri).map(|(path, _host)| path).map_err(|e| {
-        glib::Error::new(gst::URIError::BadUri, &format!("{uri} is not the address of a local file: {}", e.message()))
-    })
+    let refuse = |why: &str| {
+        glib::Error::new(gst::URIError::BadUri, &format!("{uri} is not the address of a local file: {why}"))
+    };
+    let (path, host) = glib::filename_from_uri(uri).map_err(|e| refuse(e.message()))?;
+    match host.as_deref() {
+        None | Some("" | "localhost") => Ok(path),
+        Some(host) => Err(refuse(&format!("it is on another machine ({host}). Use file:///path"))),
+    }
 }
 
 /// The `file://` address of a path.

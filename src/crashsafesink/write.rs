@@ -1,12 +1,19 @@
 //! The way of a buffer into the recording.
 
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_base::prelude::*;
 
 use super::element::{CAT, CrashSafeSink, RecordingState};
 use super::messages;
+use crate::logic::clock::Nanos;
 use crate::logic::recording::{LentBytes, Session, WriteError};
+
+/// A stream that waits for longer than this is told about: more than queues before a sink usually hold.
+const STALL: Duration = Duration::from_secs(1);
 
 impl CrashSafeSink {
     /// Records one buffer.
@@ -31,9 +38,9 @@ impl CrashSafeSink {
     fn write_pieces(&self, pieces: &[&[u8]], sync_after: bool) -> Result<gst::FlowSuccess, gst::FlowError> {
         let session = self.session_for_data()?;
         let mut done = 0;
-        self.uninterrupted(|| session.write(pieces, &mut done))?;
+        self.uninterrupted(&session, || session.write(pieces, &mut done))?;
         if sync_after {
-            self.uninterrupted(|| session.make_safe())?;
+            self.uninterrupted(&session, || session.make_safe())?;
         }
         Ok(gst::FlowSuccess::Ok)
     }
@@ -56,9 +63,16 @@ impl CrashSafeSink {
     }
 
     /// Repeats `call` for as long as pausing interrupts it; flushing ends it.
-    fn uninterrupted(&self, mut call: impl FnMut() -> Result<(), WriteError>) -> Result<(), gst::FlowError> {
+    fn uninterrupted(
+        &self,
+        session: &Session,
+        mut call: impl FnMut() -> Result<(), WriteError>,
+    ) -> Result<(), gst::FlowError> {
         loop {
-            match call() {
+            let since = Instant::now();
+            let result = call();
+            self.tell_stall(session, since.elapsed());
+            match result {
                 Ok(()) => return Ok(()),
                 Err(WriteError::Interrupted) => {
                     self.obj().wait_preroll()?;
@@ -68,10 +82,20 @@ impl CrashSafeSink {
         }
     }
 
+    /// Tells the application when the disk has made the stream wait: a live source drops what it cannot pass on meanwhile.
+    fn tell_stall(&self, session: &Session, took: Duration) {
+        if took <= STALL {
+            return;
+        }
+        session.note_stall(took.as_nanos() as Nanos);
+        let (longest, unsynced) = (session.max_stall(), session.counters().unsafe_bytes.load(Ordering::Relaxed));
+        gst::warning!(CAT, imp = self, "the stream waited {took:?} for the disk; {unsynced} bytes are not safe yet");
+        messages::slow(&self.obj(), longest, unsynced);
+    }
+
     fn fail(&self, error: WriteError) -> gst::FlowError {
         if let Some(failure) = error.unreported() {
-            gst::error!(CAT, imp = self, "{failure} ({})", failure.debug);
-            self.obj().post_error_message(messages::error(&failure));
+            self.obj().post_error_message(self.failure(&failure));
         }
         gst::FlowError::Error
     }

@@ -13,6 +13,7 @@ mod files;
 #[cfg(feature = "full")]
 mod full;
 mod kill_loss;
+mod lifecycle;
 mod muxers;
 mod suite;
 #[cfg(feature = "fake-storage")]

@@ -4,10 +4,13 @@ use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rustix::io::retry_on_intr;
+
 use super::{Session, Shared, Slot};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::recording::failure::Failure;
 use crate::logic::recording::state_machine::SyncJob;
+use crate::logic::recording::storage::Errno;
 use crate::logic::sync::unpoisoned;
 
 /// Accepted bytes that wait longer than this for the disk are worth a warning.
@@ -30,6 +33,8 @@ pub enum Notice {
         /// Bytes left.
         available: u64,
     },
+    /// The file has lost its name: it, or its directory, was removed, or the name means another file now. Given once.
+    NameLost,
     /// Bytes waited for longer than 10 s to be flushed or synced.
     Slow {
         /// How long they waited, or still do.
@@ -43,6 +48,8 @@ impl Session {
         // The space is first looked at after the first window: before that a pipeline may not be ready to be ended.
         let mut low = false;
         let mut warned = false;
+        let mut lost = false;
+        let mut looked = self.clock.now();
         loop {
             let mut shared = self.lock();
             if shared.closing {
@@ -59,9 +66,16 @@ impl Session {
             // If no byte waits: the first one from here on cannot be due before an interval has passed, so the writer need not
             // wake this thread for it.
             let deadline = recording.deadline().or(recording.interval().map(|interval| now.saturating_add(interval)));
+            let look = looked.saturating_add(recording.interval().unwrap_or(0));
+            let deadline = deadline.map(|deadline| if lost { deadline } else { deadline.min(look) });
             self.offer_job(&mut shared);
             drop(shared);
-            let Some(job) = self.wait_for_job(now, deadline) else { continue };
+            let job = self.wait_for_job(now, deadline);
+            if !lost && self.clock.now() >= look {
+                lost = self.check_name(notify);
+                looked = self.clock.now();
+            }
+            let Some(job) = job else { continue };
             let started = self.clock.now();
             let bytes = job.bytes();
             let result = job.run();
@@ -96,12 +110,32 @@ impl Session {
         self.progress.notify_all();
     }
 
-    pub(super) fn report_failure(&self, mut shared: MutexGuard<'_, Shared>, failure: Failure, notify: &mut dyn FnMut(Notice)) {
+    pub(super) fn report_failure(
+        &self,
+        mut shared: MutexGuard<'_, Shared>,
+        failure: Failure,
+        notify: &mut dyn FnMut(Notice),
+    ) {
         self.retract_job(&mut shared);
         if let Some(failure) = shared.hand_out(failure).unreported() {
             drop(shared);
             notify(Notice::Failed(failure));
         }
+    }
+
+    /// Returns whether the file has lost its name, of which a notice is then given.
+    fn check_name(&self, notify: &mut dyn FnMut(Notice)) -> bool {
+        let (name, id) = &self.expected;
+        let lost = match retry_on_intr(|| self.directory.stat(name)) {
+            Ok(stat) => stat.id != *id,
+            // Any other answer says nothing about the name.
+            Err(errno) => errno == Errno::NOENT,
+        };
+        // A recording that ends gives its name away itself.
+        if lost && !self.lock().closing {
+            notify(Notice::NameLost);
+        }
+        lost
     }
 
     /// Returns whether space is low. A notice is given when it becomes so, and again only after there was twice the limit.

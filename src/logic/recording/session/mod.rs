@@ -10,6 +10,7 @@
 mod background;
 mod hand_over;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -18,7 +19,7 @@ pub use background::Notice;
 
 use super::failure::Failure;
 use super::state_machine::{Counters, Finished, Kept, Recording, SyncJob};
-use super::storage::Directory;
+use super::storage::{Directory, FileId};
 use super::write_buffer::LentBytes;
 use crate::logic::clock::{Clock, Nanos};
 use crate::logic::sync::unpoisoned;
@@ -75,6 +76,8 @@ pub struct Session {
     directory: Arc<dyn Directory>,
     counters: Arc<Counters>,
     temporary: PathBuf,
+    /// What a look at the directory should find.
+    expected: (OsString, FileId),
     min_free: u64,
     max_stall: AtomicU64,
     interrupted: AtomicBool,
@@ -91,6 +94,7 @@ impl Session {
             directory: recording.directory().clone(),
             counters: recording.counters().clone(),
             temporary: recording.temporary_path(),
+            expected: recording.name_and_id(),
             min_free,
             max_stall: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
@@ -110,9 +114,15 @@ impl Session {
         &self.counters
     }
 
-    /// The longest that [`Self::write`] has waited for the disk.
+    /// The longest that the stream has waited for the disk: that [`Self::write`] has waited for room, or what
+    /// [`Self::note_stall`] was told.
     pub fn max_stall(&self) -> Nanos {
         self.max_stall.load(Ordering::Relaxed)
+    }
+
+    /// A call took so long. The kernel makes a stream wait as well, and only the caller can tell that from its ordinary work.
+    pub fn note_stall(&self, took: Nanos) {
+        self.max_stall.fetch_max(took, Ordering::Relaxed);
     }
 
     /// The file being written, for people.

@@ -134,6 +134,11 @@ impl Recording {
         self.names.path(&self.temporary)
     }
 
+    /// The name and the identity of the file being written.
+    pub(in crate::logic::recording) fn name_and_id(&self) -> (OsString, FileId) {
+        (self.temporary.clone(), self.id)
+    }
+
     /// The directory it is in.
     pub fn directory(&self) -> &Arc<dyn Directory> {
         &self.directory
