@@ -7,7 +7,7 @@ use gst::prelude::*;
 use crate::bytes::pushed_to;
 use crate::common::sink::{Disk, Recorder, names, playable_frames};
 use crate::common::{self, PATIENCE, wait_until};
-use crate::suite;
+use crate::{kill_loss, suite};
 
 #[test]
 fn the_final_name_is_absent_or_complete_in_200_recordings() {
@@ -17,6 +17,11 @@ fn the_final_name_is_absent_or_complete_in_200_recordings() {
 #[test]
 fn five_hundred_kills_leave_no_partial_file() {
     suite::kills_leave_no_partial_file(440, 60);
+}
+
+#[test]
+fn twenty_kills_of_each_form_lose_no_more_than_with_filesink() {
+    kill_loss::no_form_loses_more_than_with_filesink(20, 0);
 }
 
 #[test]

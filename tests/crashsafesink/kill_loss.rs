@@ -60,32 +60,22 @@ fn all_left(kills: u64) -> Vec<(String, Vec<(usize, usize)>)> {
     })
 }
 
-fn sums(pairs: &[(usize, usize)]) -> (usize, usize) {
-    pairs.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1))
+/// Each form loses no more than `filesink` does in all, with `allowance` packets in each kill, since the two branches are not served
+/// at the same instant; and more than a packet more in at most one kill of twenty.
+pub fn no_form_loses_more_than_with_filesink(kills: u64, allowance: usize) {
+    let mut wrong = Vec::new();
+    for (form, pairs) in all_left(kills) {
+        let (ours, theirs) = pairs.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
+        let worse = pairs.iter().filter(|(ours, theirs)| ours + 1 < *theirs).count() as u64;
+        println!("{form}: packets left {ours}, with filesink {theirs}; in {worse} of {kills} more than one fewer");
+        if ours == 0 || ours + allowance * pairs.len() < theirs || worse > kills.div_ceil(20) {
+            wrong.push((form, pairs));
+        }
+    }
+    assert!(wrong.is_empty(), "(ours, filesink's): {wrong:?}");
 }
 
 #[test]
 fn a_kill_loses_no_more_than_it_costs_filesink() {
-    const KILLS: u64 = 2;
-    for (form, pairs) in all_left(KILLS) {
-        let (ours, theirs) = sums(&pairs);
-        // A frame each, since the branches are not served at the same instant.
-        assert!(ours > 0 && ours + KILLS as usize >= theirs, "{form}: (ours, filesink's) {pairs:?}");
-    }
-}
-
-#[cfg(feature = "full")]
-#[test]
-fn full_twenty_kills_of_each_form_lose_no_more_than_with_filesink() {
-    const KILLS: u64 = 20;
-    let mut wrong = Vec::new();
-    for (form, pairs) in all_left(KILLS) {
-        let (ours, theirs) = sums(&pairs);
-        let worse = pairs.iter().filter(|(ours, theirs)| ours + 1 < *theirs).count();
-        println!("{form}: packets left {ours}, with filesink {theirs}, in {worse} of {KILLS} more than one fewer");
-        if worse > 1 || ours < theirs {
-            wrong.push((form, pairs));
-        }
-    }
-    assert!(wrong.is_empty(), "{wrong:?}");
+    no_form_loses_more_than_with_filesink(2, 1);
 }
