@@ -13,6 +13,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     pipeline.set_state(gst::State::Playing)?;
     let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
     let end = bus.timed_pop_filtered(None, &[gst::MessageType::Eos, gst::MessageType::Error]);
+    // At READY the sink ends its recording; what it says then is on the bus until NULL flushes that.
+    pipeline.set_state(gst::State::Ready)?;
+    if let Some(message) = bus.pop_filtered(&[gst::MessageType::Error]) {
+        eprintln!("{message:?}");
+    }
     pipeline.set_state(gst::State::Null)?;
     match end.as_ref().map(|message| message.view()) {
         Some(gst::MessageView::Error(error)) => Err(error.error().into()),

@@ -228,9 +228,9 @@ fn stopped(running: &Running, bus: &gst::Bus) -> Failure {
     }
 }
 
-/// Stops the pipeline and returns where the sink left what it had.
+/// Stops the pipeline and returns where the sink left what it had. Not at NULL, where a pipeline flushes its bus.
 fn kept(running: &Running, bus: &gst::Bus) -> Option<String> {
-    let _ = running.pipeline.set_state(gst::State::Null);
+    let _ = running.pipeline.set_state(gst::State::Ready);
     std::iter::from_fn(|| bus.pop_filtered(&[gst::MessageType::Element]))
         .filter_map(|message| message.structure().map(ToOwned::to_owned))
         .find(|s| s.name() == "crashsafesink-kept")
