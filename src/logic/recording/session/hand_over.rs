@@ -1,5 +1,6 @@
 //! The thread that hands gathered bytes to the kernel, so that a kill costs no more than a moment.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Session, Shared};
@@ -7,18 +8,24 @@ use crate::logic::recording::Notice;
 use crate::logic::recording::state_machine::Recording;
 use crate::logic::sync::unpoisoned;
 
-/// The longest that gathered bytes wait for the kernel. Ten writes a second do not show beside any stream, and what a kill
-/// costs is a tenth of a second.
-const HAND_OVER: Duration = Duration::from_millis(100);
+/// How often the thread looks while bytes come.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// After so many looks gathered bytes are handed over even if more are coming: the longest that they wait is a tenth of a second.
+/// Ten writes a second do not show beside any stream.
+const LOOKS: u32 = 5;
 
 impl Session {
     /// The work of a thread beside the background thread, which a slow disk may hold up for seconds; returns when the recording
     /// ends or has failed. `notify` is called without locks.
+    ///
+    /// Bytes after which nothing came from one look to the next are handed over at once: muxers write in bursts, a fragment at a
+    /// time, and a kill soon after one should not cost its end.
     pub fn run_hand_over(&self, notify: &mut dyn FnMut(Notice)) {
+        let (mut waited, mut silent, mut seen) = (0, 0, 0);
         let mut shared = self.lock();
         loop {
-            // Everything gathered from here on is younger than this wait.
-            shared = unpoisoned(self.gathered.wait_timeout_while(shared, HAND_OVER, |shared| !shared.closing)).0;
+            shared = unpoisoned(self.gathered.wait_timeout_while(shared, LOOK, |shared| !shared.closing)).0;
             if shared.closing {
                 return;
             }
@@ -26,15 +33,25 @@ impl Session {
             if recording.failure().is_some() {
                 return;
             }
+            let bytes = self.counters.bytes.load(Ordering::Relaxed);
+            let quiet = std::mem::replace(&mut seen, bytes) == bytes;
             if recording.has_gathered() {
-                if let Err(failure) = recording.hand_over() {
-                    return self.report_failure(shared, failure, notify);
+                (waited, silent) = (waited + 1, 0);
+                if quiet || waited >= LOOKS {
+                    waited = 0;
+                    if let Err(failure) = recording.hand_over() {
+                        return self.report_failure(shared, failure, notify);
+                    }
                 }
                 continue;
             }
-            // A silent stream costs no wake-ups.
-            shared.idle = true;
-            shared = unpoisoned(self.gathered.wait_while(shared, |shared| shared.idle && !shared.closing));
+            (waited, silent) = (0, silent + 1);
+            // A silent stream costs no wake-ups, and one with pauses between its buffers no more than a steady one.
+            if silent >= LOOKS {
+                silent = 0;
+                shared.idle = true;
+                shared = unpoisoned(self.gathered.wait_while(shared, |shared| shared.idle && !shared.closing));
+            }
         }
     }
 
