@@ -21,7 +21,7 @@ fn five_hundred_kills_leave_no_partial_file() {
 
 #[test]
 fn twenty_kills_of_each_form_lose_no_more_than_with_filesink() {
-    kill_loss::no_form_loses_more_than_with_filesink(20, 0);
+    kill_loss::no_form_loses_more_than_with_filesink(20, 0, 0);
 }
 
 #[test]

