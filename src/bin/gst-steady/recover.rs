@@ -1,16 +1,18 @@
 //! `gst-steady recover`: lists what interrupted recordings have left, and finishes, repairs or deletes it.
 
-use std::io::{IsTerminal, Write};
+use std::collections::HashSet;
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use gst_pbutils::prelude::*;
-use gststeady::logic::recording::recover::{Outcome, Unfinished, find};
-use serde_json::json;
+use gststeady::logic::recording::recover::{FindError, Found, Outcome, Unfinished, find, reason};
 
 use super::failure::{Failure, Stage};
-use super::registry;
+use super::leftovers::{as_json, line};
+use super::look::{Verdict, look_at_all};
+use super::out::{Out, printable};
 use super::remux::remux;
+use super::{interrupt, registry};
 
 /// The arguments of `recover`.
 #[derive(Debug, clap::Args)]
@@ -20,14 +22,21 @@ Without --finish, --remux or --delete it only lists. Recordings that are being w
 Examples:
   gst-steady recover /var/recordings
   gst-steady recover --older-than 1h --finish /var/recordings
-  gst-steady recover --remux talk.recording.mp4")]
+  gst-steady recover --remux talk.recording.mp4
+
+Exit codes: 0 done, or nothing there; 64 usage; 65 a file that is no unfinished recording; 66 something could not be
+looked at; 69 missing plugin; 74 something could not be dealt with; 130 interrupted")]
 pub struct Args {
     /// Folders to look in, or unfinished recordings [default: the current folder]
     pub paths: Vec<PathBuf>,
 
-    /// Give each one its final name, unless that is taken
+    /// Give each one that plays its final name, unless that is taken
     #[arg(long, conflicts_with = "delete")]
     pub finish: bool,
+
+    /// With --finish, also those that do not play
+    #[arg(long, requires = "finish")]
+    pub as_is: bool,
 
     /// Write what each one holds into a new file beside it, with an index
     #[arg(long, conflicts_with_all = ["delete", "finish"])]
@@ -63,150 +72,165 @@ fn duration(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| "too long".into())
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> String {
-    let reason = error.to_string();
-    // std writes "No such file or directory (os error 2)".
-    let reason = reason.split(" (os error").next().unwrap_or_default();
-    format!("cannot look at {path:?}: {reason}; name a folder with recordings, or an unfinished recording")
-}
-
-/// The contents of a file, as far as they can be told.
-struct Contents {
-    container: Option<String>,
-    duration: Option<gst::ClockTime>,
-    plays: bool,
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<(), Failure> {
     registry::init()?;
-    let default = [PathBuf::from(".")];
-    let paths = if args.paths.is_empty() { &default[..] } else { &args.paths };
-    let mut unfinished = Vec::new();
-    for path in paths {
-        let found = find(path, SystemTime::now()).map_err(|e| Failure::new(Stage::NoInput, unreadable(path, &e)))?;
-        unfinished.extend(found.into_iter().filter(|u| u.age >= args.older_than || u.locked));
-    }
-    let contents: Vec<_> =
-        unfinished.iter().map(|u| if u.locked { None } else { Some(look_inside(&u.path)) }).collect();
+    let Found { unfinished, unseen } = find_all(args)?;
+    let verdicts = judge(&unfinished);
+    let mut out = Out::default();
     if !args.json {
-        list(&unfinished, &contents);
+        for (one, verdict) in unfinished.iter().zip(&verdicts) {
+            out.line(&line(one, verdict.as_ref()))?;
+        }
     }
-    if args.delete && !args.yes && !unfinished.is_empty() && !confirmed(&unfinished)? {
+    for (path, error) in &unseen {
+        eprintln!("gst-steady: {} cannot be looked at: {}", printable(path), reason(error));
+    }
+    let acts = args.finish || args.remux || args.delete;
+    if args.delete && !args.yes && !unfinished.is_empty() && !confirmed(&unfinished, &verdicts, &mut out)? {
         return Ok(());
+    }
+    if args.remux {
+        interrupt::watch()?;
     }
     let mut results = Vec::new();
     let mut failures = 0;
-    for (one, inside) in unfinished.iter().zip(&contents) {
-        let (result, good) = if args.finish {
-            describe(&one.finish(), one)
-        } else if args.delete {
-            describe(&one.delete(), one)
-        } else if args.remux && !one.locked {
-            match remux(&one.path, &one.target) {
-                Ok(path) => (format!("repaired into {}", path.display()), true),
-                Err(error) => (format!("not repaired: {error}"), false),
-            }
-        } else {
-            (String::new(), true)
-        };
+    for (one, verdict) in unfinished.iter().zip(&verdicts) {
+        let (result, good) = if acts { act(args, one, verdict.as_ref()) } else { (String::new(), true) };
         failures += usize::from(!good);
         if !args.json && !result.is_empty() {
-            println!("{}: {result}", one.path.display());
+            out.line(&format!("{}: {result}", printable(&one.path)))?;
         }
-        results.push(as_json(one, inside.as_ref(), &result));
+        results.push(as_json(one, verdict.as_ref(), &result));
+        if args.remux && interrupt::count() > 0 {
+            return Err(Failure::new(Stage::Interrupted, "interrupted; what was not repaired is as it was"));
+        }
     }
     if args.json {
-        println!("{:#}", serde_json::Value::Array(results));
-    } else if unfinished.is_empty() {
-        println!("No unfinished recordings.");
-    } else if !(args.finish || args.remux || args.delete) {
-        println!(
-            "Nothing was changed. --finish gives each its name, --remux copies what plays into a new file, --delete removes."
-        );
+        out.line(&format!("{:#}", serde_json::Value::Array(results)))?;
+    } else if unfinished.is_empty() && unseen.is_empty() {
+        out.line("No unfinished recordings.")?;
+    } else if !acts {
+        out.line(
+            "Nothing was changed. --finish gives each that plays its name, --remux copies what plays into a new file, --delete \
+             removes.",
+        )?;
     }
-    match failures {
+    if failures > 0 {
+        let of = unfinished.len();
+        let text = format!("{failures} of {of} could not be dealt with, for the reasons given; they are as they were");
+        return Err(Failure::new(Stage::Io, text));
+    }
+    let unjudged = verdicts.iter().filter(|v| matches!(v, Some(Verdict::Unknown(_)))).count() + unseen.len();
+    match unjudged {
         0 => Ok(()),
-        n => Err(Failure::new(
-            Stage::Io,
-            format!(
-                "{n} of {} could not be dealt with, for the reasons given; they are as they were",
-                unfinished.len()
-            ),
-        )),
+        _ if acts && unseen.is_empty() => Ok(()),
+        n => Err(Failure::new(Stage::NoInput, format!("{n} could not be looked at, for the reasons given"))),
     }
 }
 
-fn list(unfinished: &[Unfinished], contents: &[Option<Contents>]) {
-    for (one, inside) in unfinished.iter().zip(contents) {
-        let state = match inside {
-            None => "being written".to_owned(),
-            Some(_) if one.is_target => format!("complete, and also named {}", one.target.display()),
-            Some(Contents { plays: false, .. }) if one.bytes == 0 => "empty".to_owned(),
-            Some(Contents { plays: false, .. }) => "does not play".to_owned(),
-            Some(Contents { container, duration, .. }) => {
-                let container = container.as_deref().unwrap_or("media");
-                duration.map_or(format!("plays, {container}"), |d| format!("plays, {container}, {:.0}", d))
-            }
-        };
-        println!("{}  {} bytes, {} s old, {state}", one.path.display(), one.bytes, one.age.as_secs());
+/// Everything at the paths that were named, each file once. Nothing is done when one of them makes no sense.
+fn find_all(args: &Args) -> Result<Found, Failure> {
+    let default = [PathBuf::from(".")];
+    let paths = if args.paths.is_empty() { &default[..] } else { &args.paths };
+    let mut all = Found::default();
+    let mut seen = HashSet::new();
+    for path in paths {
+        let found = find(path, SystemTime::now()).map_err(|error| not_found(path, &error))?;
+        let wanted = |one: &Unfinished| one.age >= args.older_than || one.locked;
+        all.unfinished.extend(found.unfinished.into_iter().filter(|one| wanted(one) && seen.insert(one.id)));
+        all.unseen.extend(found.unseen);
     }
+    Ok(all)
+}
+
+fn not_found(path: &Path, error: &FindError) -> Failure {
+    let shown = printable(path);
+    match error {
+        FindError::Io(error) => {
+            let why = reason(error);
+            let text =
+                format!("cannot look at {shown}: {why}; name a folder with recordings, or an unfinished recording");
+            Failure::new(Stage::NoInput, text)
+        }
+        FindError::NotUnfinished => {
+            let text = format!(
+                "{shown} is no unfinished recording; those are files called NAME.recording.EXT or \
+                 NAME.recording-YYYYMMDDThhmmssZ.EXT"
+            );
+            Failure::new(Stage::BadInput, text)
+        }
+    }
+}
+
+/// What can be told of each; nothing of those that are being written.
+fn judge(unfinished: &[Unfinished]) -> Vec<Option<Verdict>> {
+    let still: Vec<&Path> = unfinished.iter().filter(|one| !one.locked).map(|one| one.path.as_path()).collect();
+    let mut verdicts = look_at_all(&still).into_iter();
+    unfinished.iter().map(|one| if one.locked { None } else { verdicts.next() }).collect()
+}
+
+/// Does what was asked for with one, and says what became of it and whether that was good.
+fn act(args: &Args, one: &Unfinished, verdict: Option<&Verdict>) -> (String, bool) {
+    let Some(verdict) = verdict else { return describe(&Outcome::Locked, one) };
+    if args.finish && !args.as_is && !one.is_target && one.bytes > 0 {
+        let why = match verdict {
+            Verdict::Plays { .. } => None,
+            Verdict::DoesNotPlay(_) => Some("it does not play".to_owned()),
+            Verdict::Unknown(why) => Some(format!("whether it plays is not known ({why})")),
+        };
+        if let Some(why) = why {
+            return (format!("left alone: {why}; --as-is gives it its name all the same"), false);
+        }
+    }
+    let held = match one.hold(SystemTime::now()) {
+        Ok(held) => held,
+        Err(outcome) => return describe(&outcome, one),
+    };
+    if args.remux {
+        return match remux(&one.path, &one.target) {
+            Ok(path) => (format!("repaired into {}", printable(&path)), true),
+            Err(error) => (format!("not repaired: {error}"), false),
+        };
+    }
+    describe(&if args.finish { held.finish() } else { held.delete() }, one)
 }
 
 fn describe(outcome: &Outcome, one: &Unfinished) -> (String, bool) {
+    let target = printable(&one.target);
     match outcome {
-        Outcome::Finished => (format!("is now {}", one.target.display()), true),
-        Outcome::ExtraNameRemoved => (format!("was {} already; the extra name is gone", one.target.display()), true),
+        Outcome::Finished => (format!("is now {target}"), true),
+        Outcome::ExtraNameRemoved => (format!("was {target} already; the extra name is gone"), true),
         Outcome::Deleted => ("deleted".into(), true),
         Outcome::Locked => ("left alone: it is being written".into(), true),
+        Outcome::PerhapsWritten => {
+            let why = "it changed within the last minute, and there are no locks here that would tell whether it is being written";
+            (format!("left alone: {why}"), true)
+        }
         Outcome::Empty => ("left alone: it is empty".into(), true),
-        Outcome::TargetExists => (format!("left alone: {} exists; rename one of the two", one.target.display()), false),
+        Outcome::TargetExists => (format!("left alone: {target} exists; rename one of the two"), false),
+        Outcome::Changed => ("left alone: it is not what it was a moment ago; look again".into(), false),
         Outcome::Failed(why) => (why.clone(), false),
     }
 }
 
-fn as_json(one: &Unfinished, inside: Option<&Contents>, result: &str) -> serde_json::Value {
-    json!({
-        "path": one.path.to_string_lossy(),
-        "target": one.target.to_string_lossy(),
-        "bytes": one.bytes,
-        "age_seconds": one.age.as_secs(),
-        "locked": one.locked,
-        "complete": one.is_target,
-        "container": inside.and_then(|i| i.container.clone()),
-        "duration_seconds": inside.and_then(|i| i.duration).map(|d| d.nseconds() as f64 / 1e9),
-        "plays": inside.map(|i| i.plays),
-        "result": if result.is_empty() { None } else { Some(result) },
-    })
-}
-
-fn confirmed(unfinished: &[Unfinished]) -> Result<bool, Failure> {
+/// Asks, naming what plays.
+fn confirmed(unfinished: &[Unfinished], verdicts: &[Option<Verdict>], out: &mut Out) -> Result<bool, Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::new(Stage::Usage, "nothing is deleted without --yes when nobody can be asked"));
     }
-    let count = unfinished.iter().filter(|u| !u.locked).count();
-    print!("Delete {count} unfinished recordings for good? Type yes: ");
-    let _ = std::io::stdout().flush();
+    for (one, verdict) in unfinished.iter().zip(verdicts) {
+        if matches!(verdict, Some(Verdict::Plays { .. })) {
+            out.line(&format!("This one plays: {}", printable(&one.path)))?;
+        }
+    }
+    let count = verdicts.iter().flatten().count();
+    out.write(&format!("Delete {count} unfinished recordings for good? Type yes: "))?;
+    // Nobody has seen the question.
+    if out.closed {
+        return Ok(false);
+    }
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(|e| Failure::new(Stage::Io, e.to_string()))?;
     Ok(answer.trim() == "yes")
-}
-
-/// A container as a short word, for the ones that recordings come in.
-fn short_name(caps: &gst::CapsRef) -> String {
-    caps.structure(0).map_or("media", |s| s.name().as_str()).rsplit('/').next().unwrap_or("media").to_owned()
-}
-
-fn look_inside(path: &Path) -> Contents {
-    let nothing = Contents { container: None, duration: None, plays: false };
-    let Ok(discoverer) = gst_pbutils::Discoverer::new(gst::ClockTime::from_seconds(15)) else { return nothing };
-    let Some(uri) = std::path::absolute(path).ok().and_then(|p| gst::glib::filename_to_uri(p, None).ok()) else {
-        return nothing;
-    };
-    let Ok(info) = discoverer.discover_uri(&uri) else { return nothing };
-    let container = info.stream_info().and_then(|s| s.caps()).map(|caps| short_name(&caps));
-    let streams = info.audio_streams().len() + info.video_streams().len();
-    // Zero is what demuxers say of fragmented files without an index.
-    let duration = info.duration().filter(|d| !d.is_zero());
-    Contents { container, duration, plays: streams > 0 }
 }

@@ -7,6 +7,7 @@
 mod begin;
 mod failure;
 mod leftover;
+mod lock_table;
 mod names;
 mod options;
 mod pending_overwrites;

@@ -47,6 +47,36 @@ pub fn is_temporary(name: &OsStr) -> bool {
     })
 }
 
+/// The name that `name` was to become, if it is one under which this sink leaves a recording: [`Names::temporary`] or
+/// [`Names::aside`]. Nothing wider: a user's own `band.recording-final-mix.wav` is none, and what was found under such a name
+/// may be renamed or deleted. The private name of an instant, [`Names::newborn`], is none either, since no bytes go there.
+pub fn target_of(name: &OsStr) -> Option<OsString> {
+    let (stem, extension) = split(name.as_bytes());
+    let of = |stem: &[u8], extension: &[u8]| {
+        let at = find_last(stem, MARKER.as_bytes()).filter(|&at| at > 0)?;
+        let target = OsString::from_vec([&stem[..at], extension].concat());
+        // Nobody can record to a name that carries the mark itself.
+        (is_mark_of_time(&stem[at + MARKER.len()..]) && !is_temporary(&target)).then_some(target)
+    };
+    of(stem, extension).or_else(|| of(name.as_bytes(), b""))
+}
+
+/// Whether this is what may follow the marker: nothing, `-20260131T235959Z`, or `-20260131T235959Z-2`.
+fn is_mark_of_time(rest: &[u8]) -> bool {
+    const SHAPE: &[u8; 17] = b"-00000000T000000Z";
+    if rest.is_empty() {
+        return true;
+    }
+    let Some((time, again)) = rest.split_at_checked(SHAPE.len()) else { return false };
+    let fits = |(&byte, &shape): (&u8, &u8)| if shape == b'0' { byte.is_ascii_digit() } else { byte == shape };
+    let again = match again {
+        [] => true,
+        [b'-', b'1'..=b'9', more @ ..] => more.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    time.iter().zip(SHAPE).all(fits) && again
+}
+
 fn find_last(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack.windows(needle.len()).rposition(|window| window == needle)
 }
@@ -199,6 +229,38 @@ mod tests {
     }
 
     #[test]
+    fn only_what_this_sink_names_is_a_leftover() {
+        for (leftover, target) in [
+            ("out.recording.mp4", "out.mp4"),
+            ("out.recording", "out"),
+            ("out.recording-20260131T235959Z.mp4", "out.mp4"),
+            ("out.recording-20260131T235959Z", "out"),
+            ("out.recording-20260131T235959Z-12.mp4", "out.mp4"),
+            ("a.tar.recording-20260131T235959Z.gz", "a.tar.gz"),
+            (".hidden.recording", ".hidden"),
+        ] {
+            assert_eq!(target_of(OsStr::new(leftover)).as_deref(), Some(OsStr::new(target)), "{leftover}");
+        }
+        for other in [
+            "band.recording-final-mix.wav",
+            "band.recording-2026.wav",
+            "band.recording-20260131T235959Z-final.wav",
+            "band.recording-20260131T235959Z-0.wav",
+            "band.recording-20260131T2359x9Z.wav",
+            "band.recordings.wav",
+            "band.recording.old.wav",
+            "out.recording-new5.mp4",
+            "out.recording.recording",
+            ".recording.mp4",
+            ".recording",
+            "recording.mp4",
+            "",
+        ] {
+            assert_eq!(target_of(OsStr::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
     fn names_that_cannot_be_recorded_to_are_refused() {
         let refused = |s: &str| Names::new(Path::new(s)).unwrap_err();
         assert_eq!(refused(""), NameError::Empty);
@@ -231,6 +293,9 @@ mod tests {
                 let marked = [names.temporary(), names.aside(1, 0), names.newborn(77)];
                 for derived in &marked {
                     prop_assert!(is_temporary(derived), "{derived:?}");
+                }
+                for left in [names.temporary(), names.aside(1, 0), names.aside(1, 7)] {
+                    prop_assert_eq!(target_of(&left), Some(names.target().to_owned()), "{:?}", left);
                 }
                 for derived in marked.iter().chain([&names.numbered(1)]) {
                     prop_assert!(derived.len() <= 255);
