@@ -267,6 +267,25 @@ fn torn(folder: &Path, name: &str, pipeline: &str) -> std::path::PathBuf {
 const FILM: &str = "videotestsrc num-buffers=90 ! video/x-raw,width=64,height=64,framerate=30/1 ! \
                     x264enc key-int-max=15 tune=zerolatency ! h264parse";
 
+/// Packets of each stream by codec, as ffprobe counts them.
+fn packets(file: &Path) -> Vec<(String, usize)> {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_packets", "-show_entries", "stream=codec_name,nb_read_packets", "-of", "csv=p=0"])
+        .arg(file)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut streams: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.trim_end_matches(',').split_once(','))
+        .filter_map(|(codec, n)| Some((codec.to_owned(), n.parse().ok()?)))
+        .collect();
+    streams.sort();
+    // Where there are programs, each stream comes once for them too.
+    streams.dedup();
+    streams
+}
+
 /// The command under a limit or with a library of faults before it.
 fn recover_after(shell: &str, environment: &[(&str, &str)], args: &[&str]) -> Output {
     let mut command = Command::new("sh");
@@ -539,4 +558,55 @@ fn a_playlist_is_not_followed() {
     let asked = server.accept();
     assert!(asked.is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock), "somebody was asked for it");
     assert_eq!(names(dir.path()).len(), 4);
+}
+
+#[test]
+fn every_stream_is_in_the_repaired_file() {
+    let sound = "audiotestsrc num-buffers=130";
+    let opus = "audiotestsrc num-buffers=600 samplesperbuffer=480 ! audio/x-raw,rate=48000 ! opusenc frame-size=10";
+    let sparse = "videotestsrc num-buffers=3 ! video/x-raw,width=64,height=64,framerate=1/3 ! x264enc tune=zerolatency";
+    for (name, pipeline, codecs) in [
+        ("a.recording.ts", format!("{FILM} ! mpegtsmux"), &["h264"] as &[&str]),
+        ("b.recording.ts", format!("{sound} ! avenc_aac ! aacparse ! m. {FILM} ! mpegtsmux name=m"), &["aac", "h264"]),
+        (
+            "c.recording.mov",
+            format!("{sound} ! audio/x-raw,format=S16LE ! m. {FILM} ! qtmux name=m fragment-duration=500"),
+            &["h264", "pcm_s16le"],
+        ),
+        ("d.recording.mkv", format!("{opus} ! m. {sparse} ! h264parse ! matroskamux name=m"), &["h264", "opus"]),
+        ("e.recording.webm", format!("{opus} ! webmmux"), &["opus"]),
+        ("f.recording.flv", format!("{sound} ! avenc_aac ! aacparse ! m. {FILM} ! flvmux name=m"), &["aac", "h264"]),
+        ("g.recording.avi", format!("{FILM} ! avimux"), &["h264"]),
+        ("h.recording.mp4", format!("{FILM} ! mp4mux fragment-duration=500"), &["h264"]),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = torn(dir.path(), name, &pipeline);
+        let before = packets(&path);
+        assert_eq!(before.iter().map(|(codec, _)| codec.as_str()).collect::<Vec<_>>(), codecs, "{name}");
+        let repaired = recover(&["--remux", path.to_str().unwrap()]);
+        assert!(repaired.status.success(), "{name}: {}", text(&repaired));
+        let file = name.replace(".recording", "-repaired");
+        assert_eq!(names(dir.path()), [file.as_str(), name], "{}", text(&repaired));
+        let after = packets(&dir.path().join(&file));
+        assert_eq!(after.len(), before.len(), "{name}: {after:?} of {before:?}");
+        // Sound without a container's own packets is cut anew; pictures are not.
+        for ((codec, after), (_, before)) in after.iter().zip(&before) {
+            assert!(
+                *after + 2 >= *before || codec.starts_with("pcm") && *after > 0,
+                "{name}: {codec} {after} of {before}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_repair_that_would_lose_a_stream_fails_and_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    // FLV has no place for Opus, and the name says that it is to be FLV.
+    let opus = "audiotestsrc num-buffers=200 ! audio/x-raw,rate=48000 ! opusenc";
+    let path = torn(dir.path(), "a.recording.flv", &format!("{opus} ! m. {FILM} ! matroskamux name=m"));
+    let repaired = recover(&["--remux", path.to_str().unwrap()]);
+    assert_eq!(repaired.status.code(), Some(74), "{}", text(&repaired));
+    assert!(text(&repaired).contains("not repaired: its audio/x-opus stream does not fit"), "{}", text(&repaired));
+    assert_eq!(names(dir.path()), ["a.recording.flv"]);
 }

@@ -1,5 +1,6 @@
 //! Judges whether a file plays, by reading it up to the first data of a stream.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Sender};
@@ -120,6 +121,37 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
             return Verdict::DoesNotPlay("its streams are empty".into());
         }
     }
+}
+
+/// Those of `wanted`, by media type, that a file has no stream with data of.
+pub fn missing_streams(path: &Path, mut wanted: Vec<String>) -> Vec<String> {
+    let Ok(reading) = Reading::new(path) else { return wanted };
+    let (sender, events) = mpsc::channel();
+    listen(&reading, &sender);
+    if reading.pipeline.set_state(gst::State::Paused).is_err() {
+        return wanted;
+    }
+    let (mut streams, mut ended, mut met) = (0, 0, HashSet::new());
+    while !wanted.is_empty() {
+        match events.recv_timeout(PATIENCE) {
+            Ok(Event::Stream(..)) => streams += 1,
+            Ok(Event::Data(pad)) if met.insert(pad.name()) => {
+                let kind = pad.current_caps().as_deref().map(media_type).unwrap_or_default().to_owned();
+                if let Some(at) = wanted.iter().position(|w| *w == kind) {
+                    wanted.swap_remove(at);
+                }
+            }
+            Ok(Event::Data(_) | Event::NoMore) => {}
+            Ok(Event::End) => {
+                ended += 1;
+                if ended >= streams {
+                    break;
+                }
+            }
+            Ok(Event::Failed(_)) | Err(_) => break,
+        }
+    }
+    wanted
 }
 
 fn listen(reading: &Reading, sender: &Sender<Event>) {

@@ -1,8 +1,23 @@
-//! Repairs an unfinished recording by writing its streams into a new file.
+//! Repairs an unfinished recording by writing all its streams into a new file.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+
+use super::interrupt;
+use super::lock::lock;
+use super::look::missing_streams;
+use super::reading::{Reading, is_media, leads_elsewhere, media_type};
+
+/// How long nothing at all may move.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How far apart two streams may lie, in bytes of the one that waits for the other. In the bytes of compressed sound, hours.
+const APART: u32 = 256 << 20;
+/// How long nothing may move while one of them waits like that: as long as a disk may take for a sync.
+const APART_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The muxer that a repaired file is written with.
 fn muxer(path: &Path) -> (&'static str, &'static str) {
@@ -19,72 +34,251 @@ fn muxer(path: &Path) -> (&'static str, &'static str) {
     }
 }
 
+/// A stream on its way into the new file.
+struct Stream {
+    kind: String,
+    /// Whether any of its data has been seen.
+    has_data: Arc<AtomicBool>,
+    /// Where its data enters what leads to the muxer.
+    entry: gst::Pad,
+    queue: gst::Element,
+}
+
+/// What the streaming threads find.
+#[derive(Default)]
+struct Streams {
+    into: Vec<Stream>,
+    /// Why one of them cannot be in the new file.
+    refused: Option<String>,
+    complete: bool,
+}
+
+struct Remux {
+    reading: Reading,
+    mux: gst::Element,
+    sink: gst::Element,
+    streams: Arc<Mutex<Streams>>,
+    /// Buffers that went into or out of the queues so far.
+    moved: Arc<AtomicU64>,
+}
+
 /// Copies the streams of the file at `path` into a new one beside `target`, which a muxer finishes, and returns its path.
 pub fn remux(path: &Path, target: &Path) -> Result<PathBuf, String> {
     let (factory, more) = muxer(target);
-    let stem = target.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let extension = target.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    let output = target.with_file_name(format!("{stem}-repaired{extension}{more}"));
-    let make = |name: &str| gst::ElementFactory::make(name).build().map_err(|e| e.to_string());
-    let (source, parse, mux, sink) = (make("filesrc")?, make("parsebin")?, make(factory)?, make("crashsafesink")?);
-    source.set_property("location", path);
+    let mut name = target.file_stem().unwrap_or_default().to_owned();
+    name.push("-repaired");
+    if let Some(extension) = target.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    name.push(more);
+    let output = target.with_file_name(name);
+    let make = |name: &str| gst::ElementFactory::make(name).build().map_err(|e| e.message.to_string());
+    let (mux, sink) = (make(factory)?, make("crashsafesink")?);
     sink.set_property("location", &output);
     sink.set_property_from_str("on-exists", "number");
-    let pipeline = gst::Pipeline::new();
-    pipeline.add_many([&source, &parse, &mux, &sink]).map_err(|e| e.to_string())?;
-    source.link(&parse).and_then(|()| mux.link(&sink)).map_err(|e| e.to_string())?;
-    let (weak_pipeline, weak_mux) = (pipeline.downgrade(), mux.downgrade());
-    parse.connect_pad_added(move |_, pad| {
-        let (Some(pipeline), Some(mux)) = (weak_pipeline.upgrade(), weak_mux.upgrade()) else { return };
-        // A stream that the container cannot take is left out, and its data goes nowhere.
-        let into_mux = mux.compatible_pad(pad, pad.current_caps().as_ref());
-        let end = match &into_mux {
-            Some(_) => gst::ElementFactory::make("queue").property("max-size-time", 0_u64).build(),
-            None => gst::ElementFactory::make("fakesink").property("async", false).build(),
-        };
-        let Ok(end) = end else { return };
-        // A failure here shows as a stream without data.
-        let _ = pipeline.add(&end);
-        if let (Some(into_mux), Some(out)) = (into_mux, end.static_pad("src")) {
-            let _ = out.link(&into_mux);
-        }
-        let _ = end.sync_state_with_parent();
-        if let Some(sink_pad) = end.static_pad("sink") {
-            let _ = pad.link(&sink_pad);
-        }
-    });
-    let result = drain(&pipeline, &mux, &sink);
-    let _ = pipeline.set_state(gst::State::Null);
-    result
-}
-
-/// Runs to the end; an error of the reading side, which a torn file may well give, ends the streams instead.
-fn drain(pipeline: &gst::Pipeline, mux: &gst::Element, sink: &gst::Element) -> Result<PathBuf, String> {
-    pipeline.set_state(gst::State::Playing).map_err(|e| e.to_string())?;
-    let bus = pipeline.bus().ok_or("no bus")?;
-    let (mut path, mut torn) = (None, false);
-    loop {
-        let Some(message) = bus.timed_pop(gst::ClockTime::from_seconds(60)) else {
-            return Err("reading it takes too long".into());
-        };
-        match message.view() {
-            gst::MessageView::Element(e) => {
-                if let Some(s) = e.structure().filter(|s| s.name() == "crashsafesink-finished") {
-                    path = s.get::<String>("location").ok().map(PathBuf::from);
-                }
+    let reading = Reading::new(path)?;
+    reading.pipeline.add_many([&mux, &sink]).map_err(|e| e.to_string())?;
+    mux.link(&sink).map_err(|e| e.to_string())?;
+    let remux = Remux { reading, mux, sink, streams: Arc::default(), moved: Arc::default() };
+    remux.follow_streams();
+    let result = remux.drain();
+    let temporary = remux.sink.property::<Option<PathBuf>>("temp-location");
+    // Ends the recording; what it holds by then is of no use to anybody, since the original is still there.
+    let _ = remux.reading.pipeline.set_state(gst::State::Null);
+    match result.and_then(|path| remux.check(&path).map(|()| path)) {
+        Ok(path) => Ok(path),
+        Err(why) => {
+            if let Some(temporary) = temporary {
+                let _ = std::fs::remove_file(temporary);
             }
-            gst::MessageView::Eos(_) => return path.ok_or_else(|| "there is no data in it".into()),
-            gst::MessageView::Error(error) => {
-                let writing = message.src().is_some_and(|src| src == sink || src == mux);
-                if writing || torn || mux.sink_pads().is_empty() {
-                    return Err(error.error().message().to_owned());
-                }
-                torn = true;
-                for pad in mux.sink_pads() {
-                    pad.send_event(gst::event::Eos::new());
-                }
-            }
-            _ => {}
+            Err(why)
         }
     }
+}
+
+impl Remux {
+    fn follow_streams(&self) {
+        let (pipeline, mux) = (self.reading.pipeline.downgrade(), self.mux.downgrade());
+        let (streams, moved) = (self.streams.clone(), self.moved.clone());
+        self.reading.parse.connect_pad_added(move |_, pad| {
+            let (Some(pipeline), Some(mux)) = (pipeline.upgrade(), mux.upgrade()) else { return };
+            let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+            match attach(&pipeline, &mux, pad, &caps, &moved) {
+                Ok(stream) => lock(&streams).into.push(stream),
+                Err(why) => refuse(&pipeline, &streams, why),
+            }
+        });
+        let (streams, pipeline) = (self.streams.clone(), self.reading.pipeline.downgrade());
+        self.reading.parse.connect("unknown-type", false, move |values| {
+            let caps = values.get(2).and_then(|v| v.get::<gst::Caps>().ok());
+            let kind = caps.as_deref().map_or("unknown", media_type).to_owned();
+            if let Some(pipeline) = pipeline.upgrade() {
+                refuse(&pipeline, &streams, format!("no plugin is installed that reads its {kind} stream"));
+            }
+            None
+        });
+        let streams = self.streams.clone();
+        self.reading.parse.connect_no_more_pads(move |_| lock(&streams).complete = true);
+    }
+
+    /// Runs to the end; an error of the reading side, which a torn file may well give, ends the streams instead.
+    fn drain(&self) -> Result<PathBuf, String> {
+        let bus = self.reading.pipeline.bus().ok_or("no bus")?;
+        let started = self.reading.pipeline.set_state(gst::State::Playing);
+        let (mut path, mut torn, mut last) = (None, false, (0, Instant::now()));
+        loop {
+            if interrupt::count() > 0 {
+                return Err("interrupted".into());
+            }
+            let moved = self.moved.load(Ordering::Relaxed);
+            if moved != last.0 {
+                last = (moved, Instant::now());
+            }
+            self.stands_still(last.1.elapsed())?;
+            let Some(message) = bus.timed_pop(gst::ClockTime::from_mseconds(100)) else {
+                if let Err(error) = &started {
+                    return Err(error.to_string());
+                }
+                continue;
+            };
+            match message.view() {
+                gst::MessageView::Element(e) => {
+                    if let Some(s) = e.structure().filter(|s| s.name() == "crashsafesink-finished") {
+                        path = s.get::<String>("location").ok().map(PathBuf::from);
+                    }
+                }
+                gst::MessageView::Application(_) => {
+                    return Err(lock(&self.streams).refused.clone().unwrap_or_default());
+                }
+                gst::MessageView::Eos(_) => return path.ok_or_else(|| "there is no data in it".into()),
+                gst::MessageView::Error(error) => {
+                    let inside = message.src().is_some_and(|src| src.has_as_ancestor(&self.reading.parse));
+                    let entries: Vec<_> = {
+                        let streams = lock(&self.streams);
+                        if let Some(why) = &streams.refused {
+                            return Err(why.clone());
+                        }
+                        if !inside || torn || streams.into.is_empty() {
+                            return Err(error.error().message().to_owned());
+                        }
+                        streams.into.iter().map(|s| s.entry.clone()).collect()
+                    };
+                    torn = true;
+                    // Behind what is still queued, which the muxer may yet take.
+                    for entry in entries {
+                        entry.send_event(gst::event::Eos::new());
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An error, once nothing has moved for too long.
+    fn stands_still(&self, still: Duration) -> Result<(), String> {
+        let full = |s: &&Stream| s.queue.property::<u32>("current-level-bytes") >= APART;
+        if still > APART_PATIENCE
+            && let Some(stream) = lock(&self.streams).into.iter().find(full)
+        {
+            let (mebibytes, kind) = (APART >> 20, &stream.kind);
+            return Err(format!("its other streams lie more than {mebibytes} MiB of {kind} behind"));
+        }
+        if still > PATIENCE {
+            return Err(format!("nothing moved for {} s", PATIENCE.as_secs()));
+        }
+        Ok(())
+    }
+
+    /// Whether every stream that had data is in the new file; one that is not whole is taken away again.
+    fn check(&self, written: &Path) -> Result<(), String> {
+        let streams = lock(&self.streams);
+        let with_data = streams.into.iter().filter(|s| s.has_data.load(Ordering::Relaxed));
+        let Some(kind) = missing_streams(written, with_data.map(|s| s.kind.clone()).collect()).pop() else {
+            return Ok(());
+        };
+        let _ = std::fs::remove_file(written);
+        Err(format!("its {kind} stream did not get into the new file"))
+    }
+}
+
+/// Says on the bus that a stream cannot be in the new file.
+fn refuse(pipeline: &gst::Pipeline, streams: &Mutex<Streams>, why: String) {
+    lock(streams).refused.get_or_insert(why);
+    let _ = pipeline.post_message(gst::message::Application::new(gst::Structure::new_empty("refused")));
+}
+
+/// Leads a stream into the muxer: through the parser that suits it, which turns it into the form that this muxer takes, and a
+/// queue, since the muxer takes from one stream while it waits for none of the others.
+fn attach(
+    pipeline: &gst::Pipeline,
+    mux: &gst::Element,
+    pad: &gst::Pad,
+    caps: &gst::Caps,
+    moved: &Arc<AtomicU64>,
+) -> Result<Stream, String> {
+    let kind = media_type(caps).to_owned();
+    if leads_elsewhere(caps) {
+        return Err(format!("it holds {kind}, which is not followed"));
+    }
+    let refused = |_| format!("its {kind} stream cannot be copied");
+    let no_room = || {
+        let file = mux.factory().map_or_else(|| "a new file".to_owned(), |f| f.name().to_string());
+        format!("its {kind} stream does not fit into the new file ({file} does not take it)")
+    };
+    let queue = gst::ElementFactory::make("queue")
+        .property("max-size-time", 0_u64)
+        .property("max-size-buffers", 0_u32)
+        .property("max-size-bytes", APART)
+        .build()
+        .map_err(|e| e.message.to_string())?;
+    pipeline.add(&queue).map_err(refused)?;
+    let parser = gst::ElementFactory::factories_with_type(gst::ElementFactoryType::PARSER, gst::Rank::MARGINAL)
+        .into_iter()
+        .filter(|factory| is_media(&kind) && factory.can_sink_any_caps(caps))
+        .max_by_key(|factory| factory.rank())
+        .map(|factory| factory.create().build())
+        .transpose()
+        .map_err(refused_to_make)?;
+    let first = parser.as_ref().unwrap_or(&queue);
+    if let Some(parser) = &parser {
+        pipeline.add(parser).map_err(refused)?;
+        parser.link(&queue).map_err(refused)?;
+    }
+    let (entry, exit) = first.static_pad("sink").zip(queue.static_pad("src")).ok_or_else(no_room)?;
+    let room = mux
+        .pad_template_list()
+        .into_iter()
+        .filter(|t| t.direction() == gst::PadDirection::Sink && t.presence() == gst::PadPresence::Request)
+        .filter(|t| is_same_kind(t.caps(), &kind))
+        .find_map(|template| mux.request_pad(&template, None, None))
+        .ok_or_else(no_room)?;
+    exit.link(&room).map_err(|_| no_room())?;
+    let has_data = Arc::new(AtomicBool::new(false));
+    let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    let (seen, entering, leaving) = (has_data.clone(), moved.clone(), moved.clone());
+    entry.add_probe(data, move |_, _| {
+        seen.store(true, Ordering::Relaxed);
+        entering.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    exit.add_probe(data, move |_, _| {
+        leaving.fetch_add(1, Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    // From the end on, so that none of them gets data before what follows it is ready.
+    let _ = queue.sync_state_with_parent();
+    if let Some(parser) = &parser {
+        let _ = parser.sync_state_with_parent();
+    }
+    pad.link(&entry).map_err(|_| no_room())?;
+    Ok(Stream { kind, has_data, entry, queue })
+}
+
+fn refused_to_make(error: gst::glib::BoolError) -> String {
+    error.message.to_string()
+}
+
+fn is_same_kind(caps: &gst::Caps, kind: &str) -> bool {
+    caps.is_any() || caps.iter().any(|s| s.name() == kind)
 }
