@@ -96,6 +96,10 @@ pub fn begin(
 
 /// Whether `location` can be recorded to, as far as it shows without changing anything. A file that is there already is judged
 /// only when a recording begins: until then it may be taken away.
+///
+/// # Errors
+///
+/// [`Failure`] says what stands in the way: no name or one that cannot be, no directory, or something that is no file at the location.
 pub fn check(location: &Path, open_directory: OpenDirectory<'_>) -> Result<(), Failure> {
     let (names, directory) = place(location, open_directory)?;
     check_target(&*directory, &names, OnExists::Replace).map(drop)

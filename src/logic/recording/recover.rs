@@ -198,6 +198,11 @@ pub struct Held {
 
 impl Unfinished {
     /// Locks it, unless it is being written or is no longer what was looked at.
+    ///
+    /// # Errors
+    ///
+    /// The outcome where nothing is held: [`Outcome::Changed`], [`Outcome::Locked`], [`Outcome::PerhapsWritten`] where locks do not work, or
+    /// [`Outcome::Failed`] with the reason.
     pub fn hold(&self, now: SystemTime) -> Result<Held, Outcome> {
         let name = |path: &Path| path.file_name().unwrap_or_default().to_owned();
         let (name, target) = (name(&self.path), name(&self.target));

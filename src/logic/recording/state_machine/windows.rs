@@ -47,6 +47,10 @@ impl Recording {
 
     /// Hands to the kernel what has been gathered, so that it survives the process. Its window goes on filling: nothing becomes
     /// a job, and no overwrite is applied.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::flush`].
     pub fn hand_over(&mut self) -> Result<(), Failure> {
         match &self.failed {
             Some(failure) => Err(failure.clone()),

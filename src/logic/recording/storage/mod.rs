@@ -152,6 +152,10 @@ pub trait File: Send + Sync {
     /// As [`Directory::free_space`].
     fn stat(&self) -> Result<Stat, Errno>;
     /// Sets its mode and, as far as this process may, owner and group.
+    ///
+    /// # Errors
+    ///
+    /// What changing the mode says; an owner that may not be set is none.
     fn set_access(&self, access: Access) -> Result<(), Errno>;
     /// Writes back the dirty pages of a range, for the sake of the page cache only.
     ///
