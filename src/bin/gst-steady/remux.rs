@@ -89,12 +89,21 @@ pub fn remux(path: &Path, target: &Path) -> Result<PathBuf, String> {
     match result.and_then(|path| remux.check(&path).map(|()| path)) {
         Ok(path) => Ok(path),
         Err(why) => {
-            if let Some(temporary) = temporary {
-                let _ = std::fs::remove_file(temporary);
+            // What was refused may have come to its end all the same, and got its name, before that was heard of.
+            let finished = finished_file(&remux.sink);
+            for file in [temporary, finished].into_iter().flatten() {
+                let _ = std::fs::remove_file(file);
             }
             Err(why)
         }
     }
+}
+
+/// The file that the sink has given its name, if it has.
+fn finished_file(sink: &gst::Element) -> Option<PathBuf> {
+    let stats = sink.property::<gst::Structure>("stats");
+    let finished = stats.get::<&str>("state").is_ok_and(|state| state == "finished");
+    stats.get::<String>("path").ok().filter(|_| finished).map(PathBuf::from)
 }
 
 impl Remux {
