@@ -19,6 +19,9 @@ const APART: u32 = 256 << 20;
 /// How long nothing may move while one of them waits like that: as long as a disk may take for a sync.
 const APART_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long nothing may move before no further stream is waited for: a torn file may announce one that it does not hold.
+const LAST_STREAM: Duration = Duration::from_secs(2);
+
 /// The muxer that a repaired file is written with.
 fn muxer(path: &Path) -> (&'static str, &'static str) {
     match path.extension().and_then(|e| e.to_str()).unwrap_or_default() {
@@ -42,6 +45,9 @@ struct Stream {
     /// Where its data enters what leads to the muxer.
     entry: gst::Pad,
     queue: gst::Element,
+    /// Where its data waits until all streams are known: muxers take no more of them once they have begun.
+    exit: gst::Pad,
+    wait: Option<gst::PadProbeId>,
 }
 
 /// What the streaming threads find.
@@ -99,6 +105,15 @@ pub fn remux(path: &Path, target: &Path) -> Result<PathBuf, String> {
     }
 }
 
+/// Lets the data of all streams into the muxer.
+fn let_flow(streams: &Mutex<Streams>) {
+    let waits: Vec<_> =
+        lock(streams).into.iter_mut().filter_map(|stream| Some((stream.exit.clone(), stream.wait.take()?))).collect();
+    for (exit, wait) in waits {
+        exit.remove_probe(wait);
+    }
+}
+
 /// The file that the sink has given its name, if it has.
 fn finished_file(sink: &gst::Element) -> Option<PathBuf> {
     let stats = sink.property::<gst::Structure>("stats");
@@ -128,7 +143,10 @@ impl Remux {
             None
         });
         let streams = self.streams.clone();
-        self.reading.parse.connect_no_more_pads(move |_| lock(&streams).complete = true);
+        self.reading.parse.connect_no_more_pads(move |_| {
+            lock(&streams).complete = true;
+            let_flow(&streams);
+        });
     }
 
     /// Runs to the end; an error of the reading side, which a torn file may well give, ends the streams instead.
@@ -174,6 +192,7 @@ impl Remux {
                         streams.into.iter().map(|s| s.entry.clone()).collect()
                     };
                     torn = true;
+                    let_flow(&self.streams);
                     // Behind what is still queued, which the muxer may yet take.
                     for entry in entries {
                         entry.send_event(gst::event::Eos::new());
@@ -186,6 +205,9 @@ impl Remux {
 
     /// An error, once nothing has moved for too long.
     fn stands_still(&self, still: Duration) -> Result<(), String> {
+        if still > LAST_STREAM {
+            let_flow(&self.streams);
+        }
         let full = |s: &&Stream| s.queue.property::<u32>("current-level-bytes") >= APART;
         if still > APART_PATIENCE
             && let Some(stream) = lock(&self.streams).into.iter().find(full)
@@ -275,13 +297,14 @@ fn attach(
         leaving.fetch_add(1, Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });
+    let wait = exit.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
     // From the end on, so that none of them gets data before what follows it is ready.
     let _ = queue.sync_state_with_parent();
     if let Some(parser) = &parser {
         let _ = parser.sync_state_with_parent();
     }
     pad.link(&entry).map_err(|_| no_room())?;
-    Ok(Stream { kind, has_data, entry, queue })
+    Ok(Stream { kind, has_data, entry, queue, exit, wait })
 }
 
 fn refused_to_make(error: gst::glib::BoolError) -> String {
