@@ -47,11 +47,22 @@ pub(super) fn is_in_clock_wait(sink: &gst::Element) -> bool {
     unsafe { !(*sink.as_ptr()).clock_id.is_null() }
 }
 
-/// A valve that lets nothing through. The getter of GStreamer's own is an atomic read, so that it may be asked.
+/// Whether one of GStreamer's own elements, made by one of these factories, has a flag set. Their getters of these flags read a field, without a
+/// lock; others are never asked.
+fn has_flag(element: &gst::Element, factories: &[&str], flag: &str) -> bool {
+    is_made_by(element, factories)
+        && element.has_property_with_type(flag, bool::static_type())
+        && element.property::<bool>(flag)
+}
+
+/// A valve that lets nothing through.
 pub(super) fn is_closed_valve(element: &gst::Element) -> bool {
-    is_made_by(element, &["valve"])
-        && element.has_property_with_type("drop", bool::static_type())
-        && element.property::<bool>("drop")
+    has_flag(element, &["valve"], "drop")
+}
+
+/// An element in the middle that lets data pass at its time.
+pub(super) fn is_paced(element: &gst::Element) -> bool {
+    has_flag(element, &["identity", "clocksync"], "sync")
 }
 
 /// Whether an element is one of GStreamer's own modules or of ours, which send on in the thread that brings data, or in that of a pad's task.

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use gst::prelude::*;
 
-use super::elements::{self, is_closed_valve, is_in_clock_wait, is_known, is_prerolled, lacks_preroll};
+use super::elements::{self, is_closed_valve, is_in_clock_wait, is_known, is_paced, is_prerolled, lacks_preroll};
 use super::pads::{Place, blocked, has_task, is_held, place, thread_in};
 use crate::glue::topology::{inner_links, is_made_by, top_level};
 use crate::logic::stall::thread_state::Doing;
@@ -417,7 +417,7 @@ impl Survey {
     fn held(&mut self, at: usize, sink: &gst::Pad) -> Wait {
         let element = sink.parent_element();
         let doing = self.nodes[at].doing;
-        let clocked = element.is_some_and(|element| is_made_by(&element, &["identity", "clocksync"]));
+        let clocked = element.is_some_and(|element| is_paced(&element));
         match doing {
             Doing::WaitingWithLimit if clocked => self.ends(at, Hope::InTime, Reason::Clock),
             Doing::Outside | Doing::WaitingWithLimit | Doing::File => {
