@@ -18,10 +18,11 @@ const CYCLES: u32 = match (cfg!(feature = "soak"), cfg!(feature = "full")) {
 };
 
 const SIMPLE: &str = "fakesrc ! Q ! Q ! fakesink";
-/// Every element here sends sticky events of its own while it is being stopped.
+/// A tee and a join. With encoders and matroskamux in it, "Internal data stream error" came once in some ten thousand cycles, with `queue` of 1.22
+/// (15 528) as with ours (9 406): that is not the queues' doing.
 const JOINED: &str = "videotestsrc ! video/x-raw,width=16,height=16 ! tee name=t \
-                      t. ! Q ! jpegenc ! Q ! matroskamux name=m ! Q ! fakesink async=false \
-                      t. ! Q ! jpegenc ! Q ! m.";
+                      t. ! Q ! identity ! Q ! funnel name=f ! Q ! fakesink async=false \
+                      t. ! Q ! identity ! Q ! f.";
 
 /// Plays and stops a graph so often, a little later each time and then at once again, with every critical fatal.
 fn stops_in_silence(description: &str, queue: &str) {
@@ -55,16 +56,25 @@ fn a_simple_graph_stops_in_silence() {
 }
 
 #[test]
-fn a_graph_with_tee_and_muxer_stops_in_silence() {
+fn a_graph_with_tee_and_join_stops_in_silence() {
     alone!();
     stops_in_silence(JOINED, "adaptivequeue");
 }
 
-/// If `queue` did not pass, the graph would say nothing of ours. The other graph is left out: with `queue` of 1.22 it gave one
-/// "Internal data stream error" in 15 528 cycles.
+/// If `queue` did not pass, the graphs would say nothing of ours.
 #[cfg(feature = "full")]
-#[test]
-fn a_simple_graph_of_queue_stops_in_silence() {
-    alone!();
-    stops_in_silence(SIMPLE, "queue");
+mod of_queue {
+    use super::*;
+
+    #[test]
+    fn a_simple_graph_stops_in_silence() {
+        alone!();
+        stops_in_silence(SIMPLE, "queue");
+    }
+
+    #[test]
+    fn a_graph_with_tee_and_join_stops_in_silence() {
+        alone!();
+        stops_in_silence(JOINED, "queue");
+    }
 }

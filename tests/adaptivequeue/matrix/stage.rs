@@ -1,8 +1,7 @@
 //! Plays one row in this process and gathers what is said.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -125,24 +124,43 @@ fn stop(pipeline: &gst::Pipeline) -> Option<Duration> {
 /// Knows when elements last got something.
 struct Stillness {
     began: Instant,
-    last: Arc<AtomicU64>,
+    came: Arc<Mutex<Came>>,
 }
+
+/// When something came.
+#[derive(Clone, Copy, Default)]
+struct Came {
+    last: Duration,
+    /// What came last belongs to a spell that began then,
+    spell: Duration,
+    /// and before it something had come then.
+    before: Duration,
+}
+
+/// An error ends the stream as soon as it is posted, before this thread hears of it: what comes then is no movement.
+const MOMENT: Duration = Duration::from_millis(200);
 
 impl Stillness {
     fn new(elements: Vec<gst::Element>) -> Self {
-        let (began, last) = (Instant::now(), Arc::new(AtomicU64::new(0)));
+        let (began, came) = (Instant::now(), Arc::<Mutex<Came>>::default());
         for pad in elements.into_iter().flat_map(|element| element.sink_pads()) {
-            let last = Arc::clone(&last);
+            let came = Arc::clone(&came);
             pad.add_probe(gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST, move |_, _| {
-                last.store(began.elapsed().as_nanos() as u64, Ordering::Relaxed);
+                let (now, mut came) = (began.elapsed(), came.lock().unwrap());
+                if now.saturating_sub(came.last) > MOMENT {
+                    (came.before, came.spell) = (came.last, now);
+                }
+                came.last = now;
                 gst::PadProbeReturn::Ok
             });
         }
-        Self { began, last }
+        Self { began, came }
     }
 
     /// How long ago that was; since the beginning, where nothing has come.
     fn age(&self) -> Duration {
-        self.began.elapsed().saturating_sub(Duration::from_nanos(self.last.load(Ordering::Relaxed)))
+        let (now, came) = (self.began.elapsed(), *self.came.lock().unwrap());
+        let just_began = came.spell > Duration::ZERO && now.saturating_sub(came.spell) <= MOMENT;
+        now.saturating_sub(if just_began { came.before } else { came.last })
     }
 }
