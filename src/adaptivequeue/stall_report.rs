@@ -9,7 +9,7 @@ use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
 use super::element::AdaptiveQueue as Imp;
-use crate::glue::stall::{Finding, Reason};
+use crate::glue::stall::{Finding, Reason, is_prerolling};
 use crate::glue::topology::{is_made_by, real_peer};
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::queue::levels::Level;
@@ -180,7 +180,6 @@ impl StallReport {
             (None, _) if imp.eos.load(Ordering::Acquire) => Waiting::End,
             (None, _) => Waiting::Sending,
         };
-        let playing = top.downcast_ref::<gst::Element>().is_some_and(|e| e.current_state() == gst::State::Playing);
         let culprit = Culprit::new(finding);
         let kind = match &culprit {
             Culprit::Unlinked(_) => Kind::Unlinked,
@@ -188,7 +187,7 @@ impl StallReport {
             _ if waiting == Waiting::Room && finding.hope == Hope::Never && imp.allowance_stats().denied => {
                 Kind::Budget
             }
-            _ if !playing && class == Class::Deadlock => Kind::PrerollDeadlock,
+            _ if is_prerolling(top) && class == Class::Deadlock => Kind::PrerollDeadlock,
             _ => Kind::Stalled,
         };
         let element = finding.holder.as_ref().and_then(gst::Pad::parent_element);

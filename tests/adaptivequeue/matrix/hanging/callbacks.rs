@@ -46,6 +46,18 @@ pub fn rows() -> Vec<Row> {
             kit.scene("videotestsrc num-buffers=5 ! Q ! fakesink name=stuck sync=false")
                 .handoff_never_returns("stuck", 1)
         }),
+        Row::build("an end of a stream that never returns", Hang(UNEXPLAINED, STUCK), |kit| {
+            let stream = "videotestsrc num-buffers=5 ! Q ! identity name=stuck ! fakesink async=false sync=false";
+            let (scene, nth) = kit.scene(stream).gate(1);
+            let pad = scene.pipeline.element("stuck").static_pad("src").unwrap();
+            pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+                if info.event().is_some_and(|event| event.type_() == gst::EventType::Eos) {
+                    nth.pass();
+                }
+                gst::PadProbeReturn::Ok
+            });
+            scene
+        }),
         Row::build("a query behind a sink that never returns", Hang(HELD, STUCK), |kit| {
             let scene = kit.scene("VIDEO ! identity name=s ! Q ! fakesink name=stuck sync=false");
             ask_before_buffer(&scene.pipeline, 3);

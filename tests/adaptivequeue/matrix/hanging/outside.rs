@@ -39,6 +39,12 @@ pub fn rows() -> Vec<Row> {
             "VIDEO ! Q ! matroskamux name=muxer ! fakesink identity name=lonely ! audio/x-raw ! Q ! muxer.",
         ),
         Row::launch(
+            "a start that waits for an appsrc while there is room",
+            Hang(OUTSIDE, &["feeder"]),
+            "VIDEO ! tee name=t t. ! Q max-size-buffers=8 ! matroskamux name=muxer ! fakesink t. ! fakesink \
+             appsrc name=feeder format=time ! video/x-raw,format=I420,width=64,height=64,framerate=30/1 ! muxer.",
+        ),
+        Row::launch(
             "a sink behind a closed valve",
             Hang(OUTSIDE, &["closed", "dry"]),
             "VIDEO ! tee name=t t. ! Q ! fakesink t. ! Q ! valve name=closed drop=true ! fakesink name=dry",

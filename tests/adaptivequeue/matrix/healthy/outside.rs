@@ -19,6 +19,13 @@ const AUDIO_OF_FEEDER: &str = "appsrc name=feeder format=time caps=audio/x-raw,f
 
 pub fn rows() -> Vec<Row> {
     vec![
+        Row::launch(
+            "a jitter buffer that holds back what a sink needs",
+            Told(&["jitter"]),
+            "videotestsrc num-buffers=100 ! video/x-raw,width=64,height=64,format=RGB ! tee name=t \
+             t. ! Q max-size-buffers=8 ! fakesink sync=true \
+             t. ! rtpvrawpay ! rtpjitterbuffer name=jitter latency=60000 ! fakesink sync=true",
+        ),
         Row::build("shmsink without a client", Told(&["server"]), |kit| {
             let socket = folder().join("s");
             let description =
