@@ -8,7 +8,7 @@ use super::element::{AdaptiveQueue, CAT};
 use super::settings::QueueSizing;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::memory::budget::Lease;
-use crate::logic::memory::machine::{Machine, Source};
+use crate::logic::memory::machine::{Machine, Source, misread_variables};
 use crate::logic::memory::{self, tiers};
 use crate::logic::queue::capacity::{Capacity, Content, OTHER_TIME, Thrift, UserLimits};
 use crate::logic::queue::levels::Level;
@@ -50,6 +50,9 @@ impl AdaptiveQueue {
         let mut machine = Machine::detect();
         if assume > 0 {
             machine = machine.assuming(assume);
+        }
+        for text in misread_variables(|name| std::env::var(name).ok()) {
+            gst::warning!(CAT, imp = self, "{text}");
         }
         let tier = tiers::tier(role.into(), machine.effective, machine.available, 0);
         let source = match &machine.source {

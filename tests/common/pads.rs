@@ -152,7 +152,7 @@ impl Drop for Between {
 }
 
 /// A segment of a format, made by number.
-trait SegmentFrom {
+pub trait SegmentFrom {
     fn new_from(format: gst::Format) -> gst::Segment;
 }
 

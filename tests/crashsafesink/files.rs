@@ -150,8 +150,8 @@ fn places_that_cannot_be_recorded_to_are_refused_in_one_sentence() {
         ("folder", gst::ResourceError::OpenWrite, "is a directory"),
         ("dangling", gst::ResourceError::OpenWrite, "is a symbolic link"),
         ("pipe", gst::ResourceError::OpenWrite, "is a pipe, socket or device"),
-        ("missing/out.bin", gst::ResourceError::NotFound, "does not exist"),
-        ("pipe/out.bin", gst::ResourceError::NotFound, "is not a directory"),
+        ("missing/out.bin", gst::ResourceError::OpenWrite, "does not exist"),
+        ("pipe/out.bin", gst::ResourceError::OpenWrite, "is not a directory"),
         ("out.recording.bin", gst::ResourceError::OpenWrite, "already carries the mark"),
     ] {
         let (error, _) = bytes_to(&at(name), 1, 10, "on-exists=replace").run(PATIENCE).unwrap_error();

@@ -5,21 +5,28 @@ use std::time::Duration;
 use crate::common::sink::{Recorder, playable_frames, playable_packets};
 use crate::common::wait_until;
 
-const VIDEO: &str = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=30/1 ! \
+const H264: &str = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=30/1 ! \
                      x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=30 ! h264parse";
 const OPUS: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! \
                     opusenc bitrate=64000 bitrate-type=cbr";
-const MP3: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! \
+const VP8: &str = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=30/1 ! \
+                   vp8enc deadline=1 cpu-used=16 target-bitrate=2000000 keyframe-max-dist=30";
+const MP3: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=441 ! audio/x-raw,rate=44100,channels=1 ! \
                    lamemp3enc target=bitrate bitrate=64 cbr=true ! mpegaudioparse";
 
-/// Muxers with what they are given.
-const FORMS: [(&str, &str); 6] = [
-    ("matroskamux", VIDEO),
-    ("matroskamux", OPUS),
-    ("mp4mux fragment-duration=500", VIDEO),
-    ("mp4mux fragment-duration=500", MP3),
-    ("mpegtsmux", VIDEO),
-    ("mpegtsmux", MP3),
+const FINALISED: &str = "mp4mux fragment-duration=500 fragment-mode=first-moov-then-finalise";
+const ROBUST: &str = "mp4mux reserved-max-duration=20000000000 reserved-moov-update-period=500000000";
+
+/// The muxer settings that survive a kill, with video of 2 Mbit/s and audio of 64 kbit/s.
+const FORMS: [(&str, [&str; 2]); 8] = [
+    ("matroskamux", [H264, OPUS]),
+    ("matroskamux streamable=true", [H264, OPUS]),
+    ("webmmux", [VP8, OPUS]),
+    ("mp4mux fragment-duration=500", [H264, MP3]),
+    (FINALISED, [H264, MP3]),
+    (ROBUST, [H264, MP3]),
+    ("mpegtsmux", [H264, MP3]),
+    ("flvmux", [H264, MP3]),
 ];
 
 /// Packets that `kills` kills leave in our file and in filesink's.
@@ -34,12 +41,12 @@ fn left(muxer: &str, source: &str, kills: u64) -> Vec<(usize, usize)> {
             dir.path().join("ours").display()
         );
         let recorder = Recorder::start(&line, &[]);
-        wait_until("it records", || std::fs::metadata(&ours).is_ok_and(|m| m.len() > 2000));
+        wait_until(&format!("{muxer} records {source}"), || std::fs::metadata(&ours).is_ok_and(|m| m.len() > 2000));
         // The moment of the kill is what varies, between and within a muxer's own writes. Those of mp4mux come every 500 ms, and the
         // first of them ended the wait above, so it is no multiple of that.
         std::thread::sleep(Duration::from_millis(1627 + n * 137 % 1000));
         assert!(recorder.kill(), "{muxer}: it had ended by itself");
-        let count = if source == VIDEO { playable_frames } else { |file: &_| playable_packets(file, "a") };
+        let count = if source.starts_with("video") { playable_frames } else { |file: &_| playable_packets(file, "a") };
         let counts = (count(&ours), count(&theirs));
         std::fs::remove_file(&ours).unwrap();
         std::fs::remove_file(&theirs).unwrap();
@@ -51,10 +58,12 @@ fn left(muxer: &str, source: &str, kills: u64) -> Vec<(usize, usize)> {
 /// All forms at the same time, each killed so often.
 fn all_left(kills: u64) -> Vec<(String, Vec<(usize, usize)>)> {
     std::thread::scope(|scope| {
-        let each = FORMS.map(|(muxer, source)| (muxer, source, scope.spawn(move || left(muxer, source, kills))));
+        let forms = FORMS.into_iter().flat_map(|(muxer, sources)| sources.map(|source| (muxer, source)));
+        let each: Vec<_> =
+            forms.map(|(muxer, source)| (muxer, source, scope.spawn(move || left(muxer, source, kills)))).collect();
         each.into_iter()
             .map(|(muxer, source, thread)| {
-                let form = format!("{muxer}, {}", if source == VIDEO { "video" } else { "audio" });
+                let form = format!("{muxer}, {}", &source[..5]);
                 (form, thread.join().unwrap())
             })
             .collect()

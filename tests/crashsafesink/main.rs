@@ -14,6 +14,7 @@ mod files;
 mod full;
 mod kill_loss;
 mod lifecycle;
+mod like_filesink;
 mod muxers;
 mod suite;
 #[cfg(feature = "fake-storage")]

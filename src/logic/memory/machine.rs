@@ -103,6 +103,15 @@ pub fn bytes_variable(name: &str, variable: impl Fn(&str) -> Option<String>) -> 
     parse_bytes(&variable(name)?).filter(|bytes| *bytes > 0)
 }
 
+/// The variables of memory that are set to what is no number of bytes, each in a sentence for whoever set it.
+pub fn misread_variables(variable: impl Fn(&str) -> Option<String>) -> Vec<String> {
+    let misread = |name: &str| {
+        let value = variable(name).filter(|value| !value.is_empty() && parse_bytes(value).is_none())?;
+        Some(format!("{name}={value} is not a number of bytes, such as 8G, and is ignored"))
+    };
+    ["STEADY_ASSUME_MEMORY", "STEADY_MEMORY_LIMIT", "STEADY_MEMORY_RESERVE"].into_iter().filter_map(misread).collect()
+}
+
 /// One limit on the way from the process to the root of its hierarchy.
 #[derive(Debug, PartialEq, Eq)]
 struct Limit {
@@ -347,5 +356,14 @@ mod tests {
             assert_eq!(parse_bytes(text), None, "{text}");
         }
         assert_eq!(bytes_variable("X", |_| Some("0".into())), None);
+    }
+    #[test]
+    fn a_variable_that_says_nothing_is_named() {
+        let set = |value: &'static str| move |name: &str| (name == "STEADY_MEMORY_LIMIT").then(|| value.to_owned());
+        for fine in ["", "0", "8G", "123"] {
+            assert_eq!(misread_variables(set(fine)), [""; 0]);
+        }
+        let told = misread_variables(set("plenty"));
+        assert_eq!(told, ["STEADY_MEMORY_LIMIT=plenty is not a number of bytes, such as 8G, and is ignored"]);
     }
 }

@@ -36,8 +36,8 @@ const ATTEMPTS: u64 = 16;
 /// # Errors
 ///
 /// A [`Failure`] of the kind:
-/// - [`NotFound`](FailureKind::NotFound) when `location` is empty or its directory is not there or no directory;
-/// - [`OpenWrite`](FailureKind::OpenWrite) when `location` is no name to record under, when something has the target's or the temporary
+/// - [`NotFound`](FailureKind::NotFound) when `location` is empty;
+/// - [`OpenWrite`](FailureKind::OpenWrite) when `location` is no name to record under or its directory is not there, when something has the target's or the temporary
 ///   name that may not be replaced or cannot be set aside, or when the directory cannot be opened or the new file not made or locked;
 /// - [`Busy`](FailureKind::Busy) when another recorder has the temporary name, or the file system cannot tell whether one has;
 /// - [`Sync`](FailureKind::Sync) when the temporary name cannot be made durable;
@@ -168,12 +168,12 @@ fn directory_failure(names: &Names, errno: Errno) -> Failure {
     let path = names.directory();
     match errno {
         Errno::NOENT => Failure::new(
-            FailureKind::NotFound,
+            FailureKind::OpenWrite,
             format!("The directory {} does not exist. Create it first, or choose another location.", path.display()),
             path,
         ),
         Errno::NOTDIR => Failure::new(
-            FailureKind::NotFound,
+            FailureKind::OpenWrite,
             format!("{} is not a directory. Choose another location.", path.display()),
             path,
         ),

@@ -7,9 +7,9 @@ use super::storage::Errno;
 /// The sorts of failure, each of which is one error code of the element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// No location, or its directory is missing.
+    /// No location.
     NotFound,
-    /// The file cannot be created or may not be written.
+    /// The file cannot be created or may not be written, as when its directory is missing.
     OpenWrite,
     /// Writing failed.
     Write,

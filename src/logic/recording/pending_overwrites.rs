@@ -7,9 +7,9 @@
 //!
 //! An overwrite is *settled* once the muxer has appended [`SETTLED_AFTER`] buffers after it: it went on with its work, so
 //! what the overwrite was part of is complete (a final index is one buffer, followed by the end of the stream). Settled ones
-//! are applied at the next flush, after the bytes appended before that flush: without this, the fragment sizes that mp4mux
-//! patches as it goes would all be missing after a kill, and only the first fragment would play. Their order is never
-//! changed: each one is preceded by every overwrite that came before it and by all bytes appended before it.
+//! are applied whenever appended bytes are handed to the kernel, right after these: without this, the fragment sizes that
+//! mp4mux patches as it goes would be missing after a kill, and only the first fragment would play. Their order is never
+//! changed: the kernel gets each one after every overwrite that came before it and after all bytes appended before it.
 
 use std::collections::VecDeque;
 
@@ -26,8 +26,6 @@ pub(super) struct Overwrite {
     pub offset: u64,
     pub data: Vec<u8>,
     appended_since: u8,
-    /// Once settled and flushed: how far appended bytes must be safe before this may be applied.
-    barrier: Option<u64>,
 }
 
 #[derive(Debug, Default)]
@@ -52,7 +50,7 @@ impl PendingOverwrites {
 
     pub fn push(&mut self, offset: u64, data: Vec<u8>) {
         self.cost += data.len() + ENTRY_COST;
-        self.entries.push_back(Overwrite { offset, data, appended_since: 0, barrier: None });
+        self.entries.push_back(Overwrite { offset, data, appended_since: 0 });
     }
 
     /// A buffer was appended.
@@ -61,18 +59,6 @@ impl PendingOverwrites {
         for entry in self.entries.iter_mut().rev().take_while(|e| e.appended_since < SETTLED_AFTER) {
             entry.appended_since += 1;
         }
-    }
-
-    /// Everything up to `end` was flushed: settled entries wait for exactly that to be safe.
-    pub fn note_flush(&mut self, end: u64) {
-        for entry in self.entries.iter_mut().filter(|e| e.appended_since >= SETTLED_AFTER) {
-            entry.barrier.get_or_insert(end);
-        }
-    }
-
-    /// The next entry that may be applied now that appended bytes up to `safe` are where they should be.
-    pub fn due(&self, safe: u64) -> Option<&Overwrite> {
-        self.entries.front().filter(|e| e.barrier.is_some_and(|barrier| barrier <= safe))
     }
 
     /// The next entry, if it has settled.
@@ -98,17 +84,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_overwrite_settles_after_two_appends_and_waits_for_its_flush() {
+    fn an_overwrite_settles_after_two_appends() {
         let mut pending = PendingOverwrites::default();
         pending.push(8, vec![1]);
         pending.note_append();
-        pending.note_flush(100);
-        assert!(pending.due(u64::MAX).is_none() && pending.settled().is_none(), "one buffer may be the final index");
+        assert!(pending.settled().is_none(), "one buffer may be the final index");
+        pending.push(9, vec![1]);
         pending.note_append();
-        assert!(pending.settled().is_some() && pending.due(u64::MAX).is_none());
-        pending.note_flush(200);
-        assert!(pending.due(199).is_none());
-        assert_eq!(pending.due(200).unwrap().offset, 8);
+        assert_eq!(pending.settled().unwrap().offset, 8);
+        pending.pop();
+        assert!(pending.settled().is_none(), "only one was appended after this one");
     }
 
     #[test]

@@ -148,7 +148,7 @@ pub fn drive(recording: &mut Recording, run: &mut Run, seed: u64) -> Result<(), 
             {
                 let result = taken.run();
                 let covered = taken.end() as usize;
-                recording.job_done(taken, result, now)?;
+                recording.job_done(taken, result)?;
                 run.synced = run.synced.max(covered);
             }
             run.waits += u64::from(taken == 0);
@@ -158,14 +158,14 @@ pub fn drive(recording: &mut Recording, run: &mut Run, seed: u64) -> Result<(), 
         recording.tick(now)?;
         // As the thread does that comes by in between, whatever the window and the overwrites are at.
         if dice.below(4) == 0 {
-            recording.hand_over()?;
+            recording.hand_over(now)?;
         }
         run.flushed = run.flushed.max(recording.given_to_kernel() as usize);
         run.most_unsafe = run.most_unsafe.max(recording.counters().unsafe_bytes.load(Ordering::Relaxed));
     }
     if let Some(taken) = job.take() {
         let result = taken.run();
-        recording.job_done(taken, result, now)?;
+        recording.job_done(taken, result)?;
     }
     Ok(())
 }
@@ -187,7 +187,7 @@ pub fn write_all(recording: &mut Recording, data: &[u8]) {
         done += recording.write(&[data], done, 0).unwrap();
         if let Some(job) = recording.take_job() {
             let result = job.run();
-            recording.job_done(job, result, 0).unwrap();
+            recording.job_done(job, result).unwrap();
         }
     }
 }

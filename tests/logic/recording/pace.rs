@@ -205,9 +205,9 @@ fn windows(recording: &mut Recording, now: &mut Nanos, windows: usize, mut disk:
     }
 }
 
-fn run(recording: &mut Recording, job: SyncJob, now: Nanos) {
+fn run(recording: &mut Recording, job: SyncJob) {
     let result = job.run();
-    recording.job_done(job, result, now).unwrap();
+    recording.job_done(job, result).unwrap();
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn with_flush_pages_go_while_the_disk_keeps_up_also_when_it_lags_by_a_window() {
         windows(&mut recording, &mut now, 100, |recording, now| {
             under_way.extend(recording.take_job());
             if now > lag as u64 * 100 * MILLISECOND {
-                run(recording, under_way.pop_front().unwrap(), now);
+                run(recording, under_way.pop_front().unwrap());
             }
             if lag > 0 {
                 under_way.extend(recording.take_job());
@@ -248,12 +248,12 @@ fn with_flush_a_disk_that_is_behind_is_left_in_peace_for_a_second_and_tried_agai
     windows(&mut recording, &mut now, 9, |recording, _| assert!(recording.take_job().is_none()));
     assert_eq!((cached(), faults.count(Call::WriteBack)), (12, 0));
     windows(&mut recording, &mut now, 1, |_, _| {});
-    run(&mut recording, stuck, now);
+    run(&mut recording, stuck);
     assert_eq!((cached(), faults.count(Call::WriteBack)), (12, 1));
     // Those that were left stay, and from here on all go.
     windows(&mut recording, &mut now, 50, |recording, now| {
         let job = recording.take_job().expect("something to let go of");
-        run(recording, job, now);
+        run(recording, job);
     });
     assert_eq!((cached(), faults.count(Call::WriteBack)), (11, 51));
 }
@@ -274,7 +274,7 @@ fn with_flush_pages_of_what_outruns_any_disk_are_left_to_the_kernel_without_a_tr
             recording.flush(now).unwrap();
             if recording.jobs_use_the_disk() {
                 let job = recording.take_job().unwrap();
-                run(&mut recording, job, now);
+                run(&mut recording, job);
             }
         }
         assert_eq!(faults.count(Call::WriteBack), tried, "{numerator}/10");
@@ -289,7 +289,7 @@ fn the_page_that_the_next_bytes_go_to_is_not_let_go() {
         recording.write(&[&[1; 5000]], 0, 0).unwrap();
         recording.flush(0).unwrap();
         let job = recording.take_job().unwrap();
-        run(&mut recording, job, 0);
+        run(&mut recording, job);
         assert_eq!(disk.cached("out.recording.bin"), 4096, "{durability:?}");
     }
 }
@@ -303,7 +303,7 @@ fn with_flush_a_window_within_one_page_asks_nothing_of_the_disk() {
         recording.write(&[&[1; 100]], 0, second * 1000 * MILLISECOND).unwrap();
         recording.flush(second * 1000 * MILLISECOND).unwrap();
         let job = recording.take_job().unwrap();
-        run(&mut recording, job, second * 1000 * MILLISECOND);
+        run(&mut recording, job);
     }
     // A range of no bytes would mean all of the file to the kernel.
     assert_eq!(faults.count(Call::WriteBack), 0);

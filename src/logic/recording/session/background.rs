@@ -85,7 +85,7 @@ impl Session {
             shared.syncing = false;
             self.progress.notify_all();
             let Some(recording) = shared.recording.as_mut() else { return };
-            if let Err(failure) = recording.job_done(job, result, done) {
+            if let Err(failure) = recording.job_done(job, result) {
                 return self.report_failure(shared, failure, notify);
             }
             // Before the notices, which the next job need not wait for.

@@ -35,12 +35,15 @@ impl Session {
             }
             let bytes = self.counters.bytes.load(Ordering::Relaxed);
             let quiet = std::mem::replace(&mut seen, bytes) == bytes;
-            if recording.has_gathered() {
+            if recording.has_to_hand_over() {
                 (waited, silent) = (waited + 1, 0);
                 if quiet || waited >= LOOKS {
                     waited = 0;
-                    if let Err(failure) = recording.hand_over() {
+                    if let Err(failure) = recording.hand_over(self.clock.now()) {
                         return self.report_failure(shared, failure, notify);
+                    }
+                    if recording.has_job() {
+                        self.offer_job(&mut shared);
                     }
                 }
                 continue;
@@ -57,7 +60,7 @@ impl Session {
 
     /// Tells the thread that hands bytes over if there are some and it is idle; nearly always it is not.
     pub(super) fn wake_hand_over(&self, shared: &mut Shared) {
-        if shared.idle && shared.recording.as_ref().is_some_and(Recording::has_gathered) {
+        if shared.idle && shared.recording.as_ref().is_some_and(Recording::has_to_hand_over) {
             shared.idle = false;
             self.gathered.notify_one();
         }

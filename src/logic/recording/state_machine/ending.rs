@@ -1,6 +1,5 @@
 //! How a recording ends: under its final name, under its temporary one, or not at all.
 
-use std::io::IoSlice;
 use std::path::PathBuf;
 
 use rustix::io::retry_on_intr;
@@ -134,23 +133,9 @@ impl Recording {
     }
 
     fn keep_data(&mut self, now: Nanos) -> Result<(), Failure> {
-        let durable = self.options.durability == Durability::Sync;
+        // Overwrites that have not settled may be half of a change, and the file is better off without them.
         self.flush(now)?;
-        if durable {
-            self.sync()?;
-        }
-        // Those that have not settled may be half of a change, and the file is better off without them.
-        let mut applied = false;
-        while let Some(entry) = self.pending.settled() {
-            let (offset, data) = (entry.offset, entry.data.clone());
-            self.put(&mut [IoSlice::new(&data)], offset)?;
-            self.pending.pop();
-            applied = true;
-        }
-        if applied && durable {
-            self.sync()?;
-        }
-        Ok(())
+        if self.options.durability == Durability::Sync { self.sync() } else { Ok(()) }
     }
 
     /// Closes the file and reports an error that the file system has kept until then.

@@ -25,9 +25,9 @@ impl Recording {
         result
     }
 
-    /// Writes the overwrites whose barrier is safe.
-    pub(super) fn apply_due(&mut self, now: Nanos) -> Result<(), Failure> {
-        while let Some(entry) = self.pending.due(self.safe) {
+    /// Writes the overwrites that have settled; everything appended before them is with the kernel.
+    pub(super) fn apply_settled(&mut self, now: Nanos) -> Result<(), Failure> {
+        while let Some(entry) = self.pending.settled() {
             let (offset, data) = (entry.offset, entry.data.clone());
             self.put(&mut [IoSlice::new(&data)], offset)?;
             self.pending.pop();

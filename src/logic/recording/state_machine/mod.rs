@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! accepted ─ write buffer ─→ kernel (dirty) ─ flush ─→ ready ─ job taken ─→ in flight ─ job done ─→ safe
-//!          └ pending overwrites ───────────────────── after their barrier is safe ─→ kernel (dirty)
+//!          └ pending overwrites ─ settled ─→ kernel (dirty)
 //! ```
 //! A *window* is what one flush hands to one job. Where windows are synced, at most two windows' worth of bytes are accepted
 //! and not yet safe, and the caller waits, in its own way, until [`Recording::write`] takes bytes again. Where the
@@ -64,8 +64,6 @@ pub struct Recording {
     /// Bytes flushed that no job has taken yet.
     ready: u64,
     in_flight: u64,
-    /// Appended bytes below this are safe.
-    safe: u64,
     /// Cached pages below this offset have been let go of or left to the kernel; a multiple of the page size.
     cache_settled: u64,
     /// Pages are left to the kernel until this time; 0 if they never were.
@@ -107,7 +105,6 @@ impl Recording {
             dirty: 0,
             ready: 0,
             in_flight: 0,
-            safe: 0,
             cache_settled: 0,
             left_until: 0,
             leaving: false,
@@ -160,8 +157,8 @@ impl Recording {
     }
 
     /// Whether accepted bytes wait for [`Self::hand_over`].
-    pub fn has_gathered(&self) -> bool {
-        !self.buffer.is_empty()
+    pub fn has_to_hand_over(&self) -> bool {
+        !self.buffer.is_empty() || self.pending.settled().is_some()
     }
 
     /// The next byte goes to `position`.

@@ -45,17 +45,20 @@ impl Recording {
         if self.deadline().is_some_and(|deadline| deadline <= now) { self.flush(now) } else { Ok(()) }
     }
 
-    /// Hands to the kernel what has been gathered, so that it survives the process. Its window goes on filling: nothing becomes
-    /// a job, and no overwrite is applied.
+    /// Hands to the kernel what has been gathered and what has settled, so that it survives the process. Its window goes on
+    /// filling, and becomes a job only if that filled it.
     ///
     /// # Errors
     ///
     /// As [`Self::flush`].
-    pub fn hand_over(&mut self) -> Result<(), Failure> {
-        match &self.failed {
-            Some(failure) => Err(failure.clone()),
-            None => self.write_gathered(),
+    pub fn hand_over(&mut self, now: Nanos) -> Result<(), Failure> {
+        if let Some(failure) = &self.failed {
+            return Err(failure.clone());
         }
+        self.write_gathered()?;
+        self.apply_settled(now)?;
+        // A full window that did not become a job would never make room again.
+        self.flush_if_full(now)
     }
 
     /// Hands everything accepted to the kernel and makes it the next job's.
@@ -66,12 +69,8 @@ impl Recording {
     /// `FailureKind::NoSpace` unless it is an earlier one.
     pub fn flush(&mut self, now: Nanos) -> Result<(), Failure> {
         self.write_gathered()?;
-        self.pending.note_flush(self.end);
-        if self.options.durability == Durability::Flush {
-            self.safe = self.end;
-            // The overwrites written here belong to this window, so that the next one begins with all its room.
-            self.apply_due(now)?;
-        }
+        // The overwrites written here belong to this window, so that the next one begins with all its room.
+        self.apply_settled(now)?;
         let window = std::mem::take(&mut self.dirty);
         self.ready += window;
         let oldest = self.oldest.take();
@@ -139,21 +138,14 @@ impl Recording {
     /// # Errors
     ///
     /// When `result` is an error, the failure that ended the recording: `FailureKind::Sync` or `FailureKind::NoSpace` unless it is an
-    /// earlier one. When it is none, that of writing the overwrites that have become due or a window that they fill, as in [`Self::flush`].
-    pub fn job_done(&mut self, job: SyncJob, result: Result<(), Errno>, now: Nanos) -> Result<(), Failure> {
+    /// earlier one.
+    pub fn job_done(&mut self, job: SyncJob, result: Result<(), Errno>) -> Result<(), Failure> {
         self.in_flight = 0;
         self.counters.syncs.fetch_add(u64::from(job.sync), Ordering::Relaxed);
         match result {
             Ok(()) => {
                 // Later windows may have been left to the kernel meanwhile.
                 self.cache_settled = self.cache_settled.max(job.pages().end);
-                self.safe = self.safe.max(job.range.end);
-                drop(job);
-                if self.failed.is_none() {
-                    self.apply_due(now)?;
-                    // Overwrites fill windows too, and a full one that did not become a job would never make room again.
-                    self.flush_if_full(now)?;
-                }
                 self.publish_counters();
                 Ok(())
             }
@@ -185,7 +177,6 @@ impl Recording {
     pub(super) fn sync(&mut self) -> Result<(), Failure> {
         self.counters.syncs.fetch_add(1, Ordering::Relaxed);
         retry_on_intr(|| self.file.sync_data()).map_err(|errno| self.sync_failed(errno))?;
-        self.safe = self.buffer.offset();
         (self.dirty, self.ready) = (0, 0);
         Ok(())
     }
