@@ -7,7 +7,7 @@ use crate::common::wait_until;
 
 const H264: &str = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=30/1 ! \
                      x264enc tune=zerolatency speed-preset=ultrafast bitrate=2000 key-int-max=30 ! h264parse";
-const OPUS: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! \
+pub const OPUS: &str = "audiotestsrc is-live=true wave=white-noise samplesperbuffer=480 ! audio/x-raw,rate=48000,channels=1 ! \
                     opusenc bitrate=64000 bitrate-type=cbr";
 const VP8: &str = "videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=30/1 ! \
                    vp8enc deadline=1 cpu-used=16 target-bitrate=2000000 keyframe-max-dist=30";
@@ -79,7 +79,7 @@ pub fn no_form_loses_more_than_with_filesink(kills: u64, excused: usize, allowan
         let counted = &pairs[..pairs.len() - excused];
         let (ours, theirs) = counted.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
         let worse = pairs.iter().filter(|(ours, theirs)| ours + 1 < *theirs).count() as u64;
-        println!("{form}: packets left {ours}, with filesink {theirs}; in {worse} of {kills} more than one fewer");
+        println!("| `{form}` | {ours} | {theirs} |");
         if ours == 0 || ours + allowance * counted.len() < theirs || worse > kills.div_ceil(20) {
             wrong.push((form, pairs));
         }

@@ -173,7 +173,7 @@ fn a_location_that_cannot_be_is_an_error_of_opening() {
         let bus = gst::Bus::new();
         sink.set_bus(Some(&bus));
         assert_eq!(sink.property::<String>("location"), "/i/do/not/exist");
-        sink.set_state(gst::State::Playing).unwrap_err();
+        assert!(sink.set_state(gst::State::Playing).is_err());
         let message = bus.pop_filtered(&[gst::MessageType::Error]).unwrap();
         let gst::MessageView::Error(error) = message.view() else { unreachable!() };
         assert!(error.error().matches(gst::ResourceError::OpenWrite), "{factory}: {error:?}");

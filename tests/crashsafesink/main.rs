@@ -15,6 +15,7 @@ mod full;
 mod kill_loss;
 mod lifecycle;
 mod like_filesink;
+mod live;
 mod muxers;
 mod suite;
 #[cfg(feature = "fake-storage")]

@@ -251,7 +251,7 @@ fn with_flush_a_disk_that_is_behind_is_left_in_peace_for_a_second_and_tried_agai
     run(&mut recording, stuck);
     assert_eq!((cached(), faults.count(Call::WriteBack)), (12, 1));
     // Those that were left stay, and from here on all go.
-    windows(&mut recording, &mut now, 50, |recording, now| {
+    windows(&mut recording, &mut now, 50, |recording, _| {
         let job = recording.take_job().expect("something to let go of");
         run(recording, job);
     });

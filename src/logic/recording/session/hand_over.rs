@@ -8,57 +8,51 @@ use crate::logic::recording::Notice;
 use crate::logic::recording::state_machine::Recording;
 use crate::logic::sync::unpoisoned;
 
-/// How often the thread looks while bytes come.
-const LOOK: Duration = Duration::from_millis(20);
+/// How long bytes are gathered after which nothing comes: well below the time between two frames.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// After so many looks gathered bytes are handed over even if more are coming: the longest that they wait is a tenth of a second.
 /// Ten writes a second do not show beside any stream.
-const LOOKS: u32 = 5;
+const LOOKS: u32 = 10;
 
 impl Session {
     /// The work of a thread beside the background thread, which a slow disk may hold up for seconds; returns when the recording
     /// ends or has failed. `notify` is called without locks.
     ///
-    /// Bytes after which nothing came from one look to the next are handed over at once: muxers write in bursts, a fragment at a
-    /// time, and a kill soon after one should not cost its end.
+    /// Bytes after which nothing came from one look to the next are handed over at once: muxers write in bursts, a frame or a
+    /// fragment at a time, and a kill soon after one should not cost its end. While nothing is gathered there are no looks.
     pub fn run_hand_over(&self, notify: &mut dyn FnMut(Notice)) {
-        let (mut waited, mut silent, mut seen) = (0, 0, 0);
+        let bytes = || self.counters.bytes.load(Ordering::Relaxed);
         let mut shared = self.lock();
         loop {
-            shared = unpoisoned(self.gathered.wait_timeout_while(shared, LOOK, |shared| !shared.closing)).0;
-            if shared.closing {
-                return;
+            shared.idle = !shared.recording.as_ref().is_some_and(Recording::has_to_hand_over);
+            shared = unpoisoned(self.gathered.wait_while(shared, |shared| shared.idle && !shared.closing));
+            let mut seen = bytes();
+            for look in 1..=LOOKS {
+                shared = unpoisoned(self.gathered.wait_timeout_while(shared, LOOK, |shared| !shared.closing)).0;
+                if shared.closing {
+                    return;
+                }
+                let (before, now) = (seen, bytes());
+                if now == before || look == LOOKS {
+                    break;
+                }
+                seen = now;
             }
             let Some(recording) = shared.recording.as_mut() else { return };
             if recording.failure().is_some() {
                 return;
             }
-            let bytes = self.counters.bytes.load(Ordering::Relaxed);
-            let quiet = std::mem::replace(&mut seen, bytes) == bytes;
-            if recording.has_to_hand_over() {
-                (waited, silent) = (waited + 1, 0);
-                if quiet || waited >= LOOKS {
-                    waited = 0;
-                    if let Err(failure) = recording.hand_over(self.clock.now()) {
-                        return self.report_failure(shared, failure, notify);
-                    }
-                    if recording.has_job() {
-                        self.offer_job(&mut shared);
-                    }
-                }
-                continue;
+            if let Err(failure) = recording.hand_over(self.clock.now()) {
+                return self.report_failure(shared, failure, notify);
             }
-            (waited, silent) = (0, silent + 1);
-            // A silent stream costs no wake-ups, and one with pauses between its buffers no more than a steady one.
-            if silent >= LOOKS {
-                silent = 0;
-                shared.idle = true;
-                shared = unpoisoned(self.gathered.wait_while(shared, |shared| shared.idle && !shared.closing));
+            if recording.has_job() {
+                self.offer_job(&mut shared);
             }
         }
     }
 
-    /// Tells the thread that hands bytes over if there are some and it is idle; nearly always it is not.
+    /// Tells the thread that hands bytes over if there are some and it is idle, as it is for the first of a burst.
     pub(super) fn wake_hand_over(&self, shared: &mut Shared) {
         if shared.idle && shared.recording.as_ref().is_some_and(Recording::has_to_hand_over) {
             shared.idle = false;
