@@ -158,7 +158,7 @@ pub fn drive(recording: &mut Recording, run: &mut Run, seed: u64) -> Result<(), 
         recording.tick(now)?;
         // As the thread does that comes by in between, whatever the window and the overwrites are at.
         if dice.below(4) == 0 {
-            recording.hand_over(now)?;
+            recording.hand_over()?;
         }
         run.flushed = run.flushed.max(recording.given_to_kernel() as usize);
         run.most_unsafe = run.most_unsafe.max(recording.counters().unsafe_bytes.load(Ordering::Relaxed));

@@ -28,26 +28,22 @@ impl Session {
             shared.idle = !shared.recording.as_ref().is_some_and(Recording::has_to_hand_over);
             shared = unpoisoned(self.gathered.wait_while(shared, |shared| shared.idle && !shared.closing));
             let mut seen = bytes();
-            for look in 1..=LOOKS {
+            for _ in 0..LOOKS {
                 shared = unpoisoned(self.gathered.wait_timeout_while(shared, LOOK, |shared| !shared.closing)).0;
                 if shared.closing {
                     return;
                 }
-                let (before, now) = (seen, bytes());
-                if now == before || look == LOOKS {
+                let before = std::mem::replace(&mut seen, bytes());
+                if seen == before {
                     break;
                 }
-                seen = now;
             }
             let Some(recording) = shared.recording.as_mut() else { return };
             if recording.failure().is_some() {
                 return;
             }
-            if let Err(failure) = recording.hand_over(self.clock.now()) {
+            if let Err(failure) = recording.hand_over() {
                 return self.report_failure(shared, failure, notify);
-            }
-            if recording.has_job() {
-                self.offer_job(&mut shared);
             }
         }
     }

@@ -41,9 +41,9 @@ impl Recording {
         true
     }
 
-    /// Whether `len` more bytes would only join what waits to be written, without filling a window.
+    /// Whether `len` more bytes would only join what waits to be written, without filling a window or settling an overwrite.
     fn only_joins(&self, len: u64) -> bool {
-        self.position == self.end && self.failed.is_none() && self.room() > len
+        self.position == self.end && self.pending.is_empty() && self.failed.is_none() && self.room() > len
     }
 
     /// How much may be accepted now: not beyond this window, so that its job can start, and, where windows are synced, not
@@ -58,7 +58,6 @@ impl Recording {
     }
 
     fn gathered(&mut self, len: u64) {
-        self.pending.note_append();
         self.end += len;
         self.position += len;
         self.counters.accept(len, self.position, self.unsafe_bytes());
@@ -95,7 +94,7 @@ impl Recording {
                 self.end = self.position;
             }
             if skip == 0 {
-                self.pending.note_append();
+                self.pending.note_append(now);
             }
             let pieces = Pieces::new(data, skip, limit);
             self.append(pieces.as_slice(), limit)?;
@@ -105,6 +104,10 @@ impl Recording {
             limit
         };
         self.position += taken as u64;
+        if self.pending.settled().is_some() {
+            self.write_gathered()?;
+            self.apply_settled(now)?;
+        }
         self.flush_if_full(now)?;
         self.counters.accept(taken as u64, self.position, self.unsafe_bytes());
         Ok(taken)
@@ -156,7 +159,7 @@ impl Recording {
             self.apply_all()?;
         }
         if self.pending.has_room(len) {
-            self.pending.push(self.position, data.concat());
+            self.pending.push(self.position, data.concat(), now);
             self.count_pending();
             return Ok(());
         }

@@ -25,7 +25,7 @@ impl Recording {
         result
     }
 
-    /// Writes the overwrites that have settled; everything appended before them is with the kernel.
+    /// Writes the overwrites that have settled. Everything appended is with the kernel.
     pub(super) fn apply_settled(&mut self, now: Nanos) -> Result<(), Failure> {
         while let Some(entry) = self.pending.settled() {
             let (offset, data) = (entry.offset, entry.data.clone());

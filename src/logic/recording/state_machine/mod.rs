@@ -158,7 +158,7 @@ impl Recording {
 
     /// Whether accepted bytes wait for [`Self::hand_over`].
     pub fn has_to_hand_over(&self) -> bool {
-        !self.buffer.is_empty() || self.pending.settled().is_some()
+        !self.buffer.is_empty()
     }
 
     /// The next byte goes to `position`.

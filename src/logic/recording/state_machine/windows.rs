@@ -45,20 +45,17 @@ impl Recording {
         if self.deadline().is_some_and(|deadline| deadline <= now) { self.flush(now) } else { Ok(()) }
     }
 
-    /// Hands to the kernel what has been gathered and what has settled, so that it survives the process. Its window goes on
-    /// filling, and becomes a job only if that filled it.
+    /// Hands to the kernel what has been gathered, so that it survives the process. Its window goes on filling: nothing becomes
+    /// a job, and no overwrite is applied.
     ///
     /// # Errors
     ///
     /// As [`Self::flush`].
-    pub fn hand_over(&mut self, now: Nanos) -> Result<(), Failure> {
-        if let Some(failure) = &self.failed {
-            return Err(failure.clone());
+    pub fn hand_over(&mut self) -> Result<(), Failure> {
+        match &self.failed {
+            Some(failure) => Err(failure.clone()),
+            None => self.write_gathered(),
         }
-        self.write_gathered()?;
-        self.apply_settled(now)?;
-        // A full window that did not become a job would never make room again.
-        self.flush_if_full(now)
     }
 
     /// Hands everything accepted to the kernel and makes it the next job's.
