@@ -19,7 +19,17 @@ pub fn line(one: &Unfinished, verdict: Option<&Verdict>) -> String {
             duration.map_or(format!("plays, {container}"), |d| format!("plays, {container}, {}", length(d)))
         }
     };
-    format!("{}  {} bytes, {} s old, {state}", printable(&one.path), one.bytes, one.age.as_secs())
+    format!("{}  {} bytes, {} old, {state}", printable(&one.path), one.bytes, age(one.age.as_secs()))
+}
+
+/// In the largest unit that says enough: `90 s`, `3 h`.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
 }
 
 /// `0:00:07`, and `0.3 s` for what would be rounded to hardly anything.

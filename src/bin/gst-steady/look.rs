@@ -11,6 +11,7 @@ use gst::prelude::*;
 use gststeady::logic::recording::recover::unreadable;
 use rustix::process::{Resource, getrlimit};
 
+use super::boxes::Boxes;
 use super::reading::{Reading, is_media, leads_elsewhere, media_type};
 
 /// How long one file may take. Most take milliseconds; a disk may have to wake up first.
@@ -19,8 +20,13 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const DESCRIPTORS: u64 = 16;
 /// More than one a core does not help much, and each has its own memory.
 const MOST_AT_ONCE: usize = 8;
-/// Below this many bits a second, on average, a duration is what a header was filled with for the time being.
-const SLOWEST: u128 = 100;
+/// How often it is looked whether anything may still come, and how many looks must agree.
+const LOOK: Duration = Duration::from_millis(200);
+const LOOKS: u32 = 3;
+/// How long further streams are waited for once one has given data.
+const GRACE: Duration = Duration::from_millis(500);
+/// Between so many bits a second, on average, a duration may be true. Beyond them it is what a header was filled with for the time being.
+const BELIEVABLE: std::ops::RangeInclusive<u128> = 100..=20_000_000_000;
 
 /// What a look found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,25 +99,38 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
         // The error that says why is among the events already, if there is one.
         let _ = sender.send(Event::Failed(Verdict::Unknown("it cannot be read".into())));
     }
-    let deadline = Instant::now() + PATIENCE;
-    let (mut streams, mut others, mut ended, mut other, mut complete) = (0, 0, 0, None, false);
+    let mut deadline = Instant::now() + PATIENCE;
+    let (mut streams, mut others, mut ended, mut other, mut complete, mut at_rest) = (0, 0, 0, None, false, 0);
+    let mut playing: Vec<gst::Pad> = Vec::new();
     loop {
-        match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        match events.recv_timeout(LOOK) {
             Ok(Event::Stream(_, true)) => streams += 1,
             Ok(Event::Stream(kind, false)) => {
                 others += 1;
                 other = other.or(Some(kind));
             }
+            Ok(Event::Data(pad)) if playing.contains(&pad) => {}
             Ok(Event::Data(pad)) => {
-                let duration = pad.query_duration::<gst::ClockTime>();
-                let bytes = path.metadata().map_or(0, |m| m.len());
-                let duration = duration.filter(|&d| believable(d, bytes));
-                return Verdict::Plays { container: reading.container(), duration };
+                playing.push(pad);
+                // The other streams, of which one may be longer, come right behind it or, where one is only announced, never.
+                deadline = deadline.min(Instant::now() + GRACE);
             }
             Ok(Event::End) => ended += 1,
             Ok(Event::NoMore) => complete = true,
+            // A torn file may have given data before.
+            Ok(Event::Failed(_)) if !playing.is_empty() => complete = true,
             Ok(Event::Failed(verdict)) => return verdict,
-            Err(_) => return Verdict::Unknown(format!("reading it takes longer than {} s", PATIENCE.as_secs())),
+            Err(_) => at_rest = if reading.is_at_rest() { at_rest + 1 } else { 0 },
+        }
+        let late = Instant::now() >= deadline;
+        if !playing.is_empty() && (complete || ended > 0 || at_rest > 0 || late) {
+            return Verdict::Plays { container: reading.container(), duration: duration(&playing, path) };
+        }
+        if at_rest >= LOOKS {
+            return Verdict::DoesNotPlay("no stream comes out of it".into());
+        }
+        if late {
+            return Verdict::Unknown(format!("reading it takes longer than {} s", PATIENCE.as_secs()));
         }
         if streams == 0 && (complete || ended > 0) {
             let kind = other.unwrap_or_else(|| "nothing known".to_owned());
@@ -121,6 +140,14 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
             return Verdict::DoesNotPlay("its streams are empty".into());
         }
     }
+}
+
+/// How long it is, where it tells. Streams of one file tell different lengths, and the longest is that of the file, whichever was
+/// heard of first. One whose index comes in pieces tells the length of those that its demuxer happens to have read.
+fn duration(playing: &[gst::Pad], path: &Path) -> Option<gst::ClockTime> {
+    let longest = playing.iter().filter_map(|pad| pad.query_duration::<gst::ClockTime>()).max()?;
+    let bytes = path.metadata().map_or(0, |m| m.len());
+    (believable(longest, bytes) && !Boxes::of(path).fragmented).then_some(longest)
 }
 
 /// Those of `wanted`, by media type, that a file has no stream with data of.
@@ -204,7 +231,7 @@ fn failure(error: &gst::glib::Error) -> Verdict {
 /// Headers of unfinished files may say anything, and zero is what demuxers say of fragmented files without an index.
 fn believable(duration: gst::ClockTime, bytes: u64) -> bool {
     let bits = u128::from(bytes) * 8 * 1_000_000_000;
-    !duration.is_zero() && bits >= SLOWEST * u128::from(duration.nseconds())
+    !duration.is_zero() && BELIEVABLE.contains(&(bits / u128::from(duration.nseconds())))
 }
 
 #[cfg(test)]
@@ -216,5 +243,6 @@ mod tests {
         assert!(believable(gst::ClockTime::from_seconds(3600), 1 << 20));
         assert!(!believable(gst::ClockTime::from_seconds(86_400), 60_000));
         assert!(!believable(gst::ClockTime::ZERO, 60_000));
+        assert!(!believable(gst::ClockTime::from_mseconds(2), 8_000_000));
     }
 }

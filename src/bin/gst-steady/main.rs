@@ -1,6 +1,7 @@
 //! The `gst-steady` command: exports a song to a video.
 
 mod args;
+mod boxes;
 mod check;
 mod export;
 mod failure;

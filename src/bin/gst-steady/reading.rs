@@ -19,6 +19,7 @@ const CERTAIN: u32 = 80;
 /// A pipeline with a source and a parser in it.
 pub struct Reading {
     pub pipeline: gst::Pipeline,
+    source: gst::Element,
     /// Its pads are the streams; a list of addresses comes out as one stream, unopened.
     pub parse: gst::Element,
 }
@@ -39,7 +40,25 @@ impl Reading {
         let pipeline = gst::Pipeline::new();
         pipeline.add_many([&source, &parse]).map_err(|e| e.to_string())?;
         source.link(&parse).map_err(|e| e.to_string())?;
-        Ok(Self { pipeline, parse })
+        Ok(Self { pipeline, source, parse })
+    }
+
+    /// Whether nothing more will come: whoever drove the data has stopped, at the end or after an error. That a demuxer found
+    /// nothing in a file is not always told: parsebin keeps errors to itself which come while it is making links.
+    pub fn is_at_rest(&self) -> bool {
+        let Some(bin) = self.parse.downcast_ref::<gst::Bin>() else { return false };
+        let mut stopped = false;
+        for element in bin.iterate_recurse().into_iter().flatten().chain([self.source.clone()]) {
+            for pad in element.pads() {
+                // Elements drive their source pads, or pull through their sink pads.
+                match pad.task_state() {
+                    gst::TaskState::Started => return false,
+                    gst::TaskState::Paused => stopped = true,
+                    _ => {}
+                }
+            }
+        }
+        stopped
     }
 
     /// What kind of file it is, once that is known: `matroska`, `mpegts`.

@@ -24,8 +24,8 @@ Examples:
   gst-steady recover --older-than 1h --finish /var/recordings
   gst-steady recover --remux talk.recording.mp4
 
-Exit codes: 0 done, or nothing there; 64 usage; 65 a file that is no unfinished recording; 66 something could not be
-looked at; 69 missing plugin; 74 something could not be dealt with; 130 interrupted")]
+Exit codes: 0 done, or nothing there; 64 usage; 65 a file that is not an unfinished recording; 66 something could not
+be looked at; 69 missing plugin; 74 something could not be dealt with; 130 interrupted")]
 pub struct Args {
     /// Folders to look in, or unfinished recordings [default: the current folder]
     pub paths: Vec<PathBuf>,
@@ -88,7 +88,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     }
     let acts = args.finish || args.remux || args.delete;
     if args.delete && !args.yes && !unfinished.is_empty() && !confirmed(&unfinished, &verdicts, &mut out)? {
-        return Ok(());
+        return out.line("Nothing was deleted.");
     }
     if args.remux {
         interrupt::watch()?;
@@ -109,7 +109,11 @@ pub fn run(args: &Args) -> Result<(), Failure> {
     if args.json {
         out.line(&format!("{:#}", serde_json::Value::Array(results)))?;
     } else if unfinished.is_empty() && unseen.is_empty() {
-        out.line("No unfinished recordings.")?;
+        out.line(if args.older_than.is_zero() {
+            "No unfinished recordings."
+        } else {
+            "No unfinished recordings that old."
+        })?;
     } else if !acts {
         out.line(
             "Nothing was changed. --finish gives each that plays its name, --remux copies what plays into a new file, --delete \
@@ -155,7 +159,7 @@ fn not_found(path: &Path, error: &FindError) -> Failure {
         }
         FindError::NotUnfinished => {
             let text = format!(
-                "{shown} is no unfinished recording; those are files called NAME.recording.EXT or \
+                "{shown} is not an unfinished recording; those are files called NAME.recording.EXT or \
                  NAME.recording-YYYYMMDDThhmmssZ.EXT"
             );
             Failure::new(Stage::BadInput, text)
@@ -189,11 +193,21 @@ fn act(args: &Args, one: &Unfinished, verdict: Option<&Verdict>) -> (String, boo
     };
     if args.remux {
         return match remux(&one.path, &one.target) {
-            Ok(path) => (format!("repaired into {}", printable(&path)), true),
+            Ok((path, read)) => (format!("repaired into {}{}", printable(&path), share(read, one.bytes, &path)), true),
             Err(error) => (format!("not repaired: {error}"), false),
         };
     }
     describe(&if args.finish { held.finish() } else { held.delete() }, one)
+}
+
+/// How much of a file was read, where that is clearly less than all of it: behind a tear, or between what no index names.
+fn share(read: u64, bytes: u64, repaired: &Path) -> String {
+    // Transport streams are padded; with little sound in them, more than half of one is no data.
+    let padded = repaired.extension().is_some_and(|e| e == "ts" || e == "m2ts");
+    match read * 100 < bytes * if padded { 40 } else { 90 } {
+        true => format!(", which holds {} of its {} KiB", read >> 10, bytes >> 10),
+        false => String::new(),
+    }
 }
 
 fn describe(outcome: &Outcome, one: &Unfinished) -> (String, bool) {
@@ -220,8 +234,10 @@ fn confirmed(unfinished: &[Unfinished], verdicts: &[Option<Verdict>], out: &mut 
         return Err(Failure::new(Stage::Usage, "nothing is deleted without --yes when nobody can be asked"));
     }
     for (one, verdict) in unfinished.iter().zip(verdicts) {
-        if matches!(verdict, Some(Verdict::Plays { .. })) {
-            out.line(&format!("This one plays: {}", printable(&one.path)))?;
+        match verdict {
+            Some(Verdict::Plays { .. }) => out.line(&format!("This one plays: {}", printable(&one.path)))?,
+            Some(Verdict::Unknown(_)) => out.line(&format!("This one may play: {}", printable(&one.path)))?,
+            _ => {}
         }
     }
     let count = verdicts.iter().flatten().count();

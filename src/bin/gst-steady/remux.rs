@@ -1,12 +1,14 @@
 //! Repairs an unfinished recording by writing all its streams into a new file.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+use gststeady::logic::recording::DATA_AT;
 
+use super::boxes::Boxes;
 use super::interrupt;
 use super::lock::lock;
 use super::look::missing_streams;
@@ -40,8 +42,6 @@ fn muxer(path: &Path) -> (&'static str, &'static str) {
 /// A stream on its way into the new file.
 struct Stream {
     kind: String,
-    /// Whether any of its data has been seen.
-    has_data: Arc<AtomicBool>,
     /// Where its data enters what leads to the muxer.
     entry: gst::Pad,
     queue: gst::Element,
@@ -64,12 +64,20 @@ struct Remux {
     mux: gst::Element,
     sink: gst::Element,
     streams: Arc<Mutex<Streams>>,
-    /// Buffers that went into or out of the queues so far.
-    moved: Arc<AtomicU64>,
+    progress: Arc<Progress>,
 }
 
-/// Copies the streams of the file at `path` into a new one beside `target`, which a muxer finishes, and returns its path.
-pub fn remux(path: &Path, target: &Path) -> Result<PathBuf, String> {
+#[derive(Default)]
+struct Progress {
+    /// Buffers that went into or out of the queues so far.
+    moved: AtomicU64,
+    /// Bytes of those that went in.
+    read: AtomicU64,
+}
+
+/// Copies the streams of the file at `path` into a new one beside `target`, which a muxer finishes. Returns its path, and how many bytes
+/// of data were read.
+pub fn remux(path: &Path, target: &Path) -> Result<(PathBuf, u64), String> {
     let (factory, more) = muxer(target);
     let mut name = target.file_stem().unwrap_or_default().to_owned();
     name.push("-repaired");
@@ -86,14 +94,14 @@ pub fn remux(path: &Path, target: &Path) -> Result<PathBuf, String> {
     let reading = Reading::new(path)?;
     reading.pipeline.add_many([&mux, &sink]).map_err(|e| e.to_string())?;
     mux.link(&sink).map_err(|e| e.to_string())?;
-    let remux = Remux { reading, mux, sink, streams: Arc::default(), moved: Arc::default() };
+    let remux = Remux { reading, mux, sink, streams: Arc::default(), progress: Arc::default() };
     remux.follow_streams();
     let result = remux.drain();
     let temporary = remux.sink.property::<Option<PathBuf>>("temp-location");
     // Ends the recording; what it holds by then is of no use to anybody, since the original is still there.
     let _ = remux.reading.pipeline.set_state(gst::State::Null);
-    match result.and_then(|path| remux.check(&path).map(|()| path)) {
-        Ok(path) => Ok(path),
+    match result.and_then(|written| remux.check(path, &written).map(|()| written)) {
+        Ok(written) => Ok((written, remux.progress.read.load(Ordering::Relaxed))),
         Err(why) => {
             // What was refused may have come to its end all the same, and got its name, before that was heard of.
             let finished = finished_file(&remux.sink);
@@ -124,11 +132,11 @@ fn finished_file(sink: &gst::Element) -> Option<PathBuf> {
 impl Remux {
     fn follow_streams(&self) {
         let (pipeline, mux) = (self.reading.pipeline.downgrade(), self.mux.downgrade());
-        let (streams, moved) = (self.streams.clone(), self.moved.clone());
+        let (streams, progress) = (self.streams.clone(), self.progress.clone());
         self.reading.parse.connect_pad_added(move |_, pad| {
             let (Some(pipeline), Some(mux)) = (pipeline.upgrade(), mux.upgrade()) else { return };
             let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-            match attach(&pipeline, &mux, pad, &caps, &moved) {
+            match attach(&pipeline, &mux, pad, &caps, &progress) {
                 Ok(stream) => lock(&streams).into.push(stream),
                 Err(why) => refuse(&pipeline, &streams, why),
             }
@@ -158,7 +166,7 @@ impl Remux {
             if interrupt::count() > 0 {
                 return Err("interrupted".into());
             }
-            let moved = self.moved.load(Ordering::Relaxed);
+            let moved = self.progress.moved.load(Ordering::Relaxed);
             if moved != last.0 {
                 last = (moved, Instant::now());
             }
@@ -178,6 +186,11 @@ impl Remux {
                 gst::MessageView::Application(_) => {
                     return Err(lock(&self.streams).refused.clone().unwrap_or_default());
                 }
+                // What goes on without a stream that it could not make out.
+                gst::MessageView::Warning(w) if w.error().kind::<gst::StreamError>().is_some() => {
+                    let text = w.error().message().trim_end_matches('.').to_lowercase();
+                    return Err(format!("a stream in it cannot be made out ({text})"));
+                }
                 gst::MessageView::Eos(_) => return path.ok_or_else(|| "there is no data in it".into()),
                 gst::MessageView::Error(error) => {
                     let inside = message.src().is_some_and(|src| src.has_as_ancestor(&self.reading.parse));
@@ -187,7 +200,9 @@ impl Remux {
                             return Err(why.clone());
                         }
                         if !inside || torn || streams.into.is_empty() {
-                            return Err(error.error().message().to_owned());
+                            // The new file goes away, and with it what the sink says is left in it.
+                            let text = error.error().message().to_owned();
+                            return Err(text.split(DATA_AT).next().unwrap_or(&text).to_owned());
                         }
                         streams.into.iter().map(|s| s.entry.clone()).collect()
                     };
@@ -208,6 +223,9 @@ impl Remux {
         if still > LAST_STREAM {
             let_flow(&self.streams);
         }
+        if still > LAST_STREAM && lock(&self.streams).into.is_empty() && self.reading.is_at_rest() {
+            return Err("no stream comes out of it".into());
+        }
         let full = |s: &&Stream| s.queue.property::<u32>("current-level-bytes") >= APART;
         if still > APART_PATIENCE
             && let Some(stream) = lock(&self.streams).into.iter().find(full)
@@ -221,16 +239,33 @@ impl Remux {
         Ok(())
     }
 
-    /// Whether every stream that had data is in the new file; one that is not whole is taken away again.
-    fn check(&self, written: &Path) -> Result<(), String> {
-        let streams = lock(&self.streams);
-        let with_data = streams.into.iter().filter(|s| s.has_data.load(Ordering::Relaxed));
-        let Some(kind) = missing_streams(written, with_data.map(|s| s.kind.clone()).collect()).pop() else {
-            return Ok(());
+    /// Whether every stream of `original` is in the new file, and whether what was read was all that there is; if not, the new file
+    /// is taken away again.
+    fn check(&self, original: &Path, written: &Path) -> Result<(), String> {
+        let kinds = lock(&self.streams).into.iter().map(|s| s.kind.clone()).collect();
+        let result = match missing_streams(written, kinds).pop() {
+            Some(kind) => Err(format!("its {kind} stream did not get into the new file")),
+            None => whole(self.progress.read.load(Ordering::Relaxed), original),
         };
-        let _ = std::fs::remove_file(written);
-        Err(format!("its {kind} stream did not get into the new file"))
+        if result.is_err() {
+            let _ = std::fs::remove_file(written);
+        }
+        result
     }
+}
+
+/// Whether `read` bytes can be all the data in the file at `original`. Of an MP4 whose index comes in pieces behind a first one that
+/// holds several streams, GStreamer's demuxer passes only what the first one lists of all streams but one.
+fn whole(read: u64, original: &Path) -> Result<(), String> {
+    let boxes = Boxes::of(original);
+    if read + boxes.last + boxes.media / 50 >= boxes.media {
+        return Ok(());
+    }
+    Err(format!(
+        "GStreamer reads only {} of its {} KiB of data; another program may read all of it: ffmpeg -i FILE -c copy NEW",
+        read >> 10,
+        boxes.media >> 10
+    ))
 }
 
 /// Says on the bus that a stream cannot be in the new file.
@@ -246,7 +281,7 @@ fn attach(
     mux: &gst::Element,
     pad: &gst::Pad,
     caps: &gst::Caps,
-    moved: &Arc<AtomicU64>,
+    progress: &Arc<Progress>,
 ) -> Result<Stream, String> {
     let kind = media_type(caps).to_owned();
     if leads_elsewhere(caps) {
@@ -285,16 +320,20 @@ fn attach(
         .find_map(|template| mux.request_pad(&template, None, None))
         .ok_or_else(no_room)?;
     exit.link(&room).map_err(|_| no_room())?;
-    let has_data = Arc::new(AtomicBool::new(false));
     let data = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
-    let (seen, entering, leaving) = (has_data.clone(), moved.clone(), moved.clone());
-    entry.add_probe(data, move |_, _| {
-        seen.store(true, Ordering::Relaxed);
-        entering.fetch_add(1, Ordering::Relaxed);
+    let (entering, leaving) = (progress.clone(), progress.clone());
+    entry.add_probe(data, move |_, info| {
+        let bytes = match &info.data {
+            Some(gst::PadProbeData::Buffer(buffer)) => buffer.size(),
+            Some(gst::PadProbeData::BufferList(list)) => list.calculate_size(),
+            _ => 0,
+        };
+        entering.read.fetch_add(bytes as u64, Ordering::Relaxed);
+        entering.moved.fetch_add(1, Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });
     exit.add_probe(data, move |_, _| {
-        leaving.fetch_add(1, Ordering::Relaxed);
+        leaving.moved.fetch_add(1, Ordering::Relaxed);
         gst::PadProbeReturn::Ok
     });
     let wait = exit.add_probe(gst::PadProbeType::BLOCK_DOWNSTREAM, |_, _| gst::PadProbeReturn::Ok);
@@ -304,7 +343,7 @@ fn attach(
         let _ = parser.sync_state_with_parent();
     }
     pad.link(&entry).map_err(|_| no_room())?;
-    Ok(Stream { kind, has_data, entry, queue, exit, wait })
+    Ok(Stream { kind, entry, queue, exit, wait })
 }
 
 fn refused_to_make(error: gst::glib::BoolError) -> String {

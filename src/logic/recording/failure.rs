@@ -23,6 +23,9 @@ pub enum FailureKind {
     Close,
 }
 
+/// What stands between what went wrong and where the data are.
+pub const DATA_AT: &str = " What was recorded so far is in ";
+
 /// A failed step of a recording.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -62,7 +65,7 @@ impl Failure {
 
     /// The same failure, telling the user also where the data is now.
     pub(super) fn with_data_at(mut self, path: &Path) -> Self {
-        self.text = format!("{} What was recorded so far is in {}.", self.text.trim_end(), path.display());
+        self.text = format!("{}{DATA_AT}{}.", self.text.trim_end(), path.display());
         self
     }
 }

@@ -20,7 +20,7 @@ pub mod storage;
 mod write_buffer;
 
 pub use begin::{begin, check};
-pub use failure::{Failure, FailureKind};
+pub use failure::{DATA_AT, Failure, FailureKind};
 #[cfg(feature = "plugin")]
 pub(crate) use leftover::Leftover;
 pub use options::{Durability, OnExists, Options};

@@ -45,8 +45,6 @@ pub enum Notice {
 impl Session {
     /// The background thread's work; returns when the recording ends or has failed. `notify` is called without locks.
     pub fn run_background(&self, notify: &mut dyn FnMut(Notice)) {
-        // The space is first looked at after the first window: before that a pipeline may not be ready to be ended.
-        let mut low = false;
         let mut warned = false;
         let mut lost = false;
         let mut looked = self.clock.now();
@@ -95,7 +93,7 @@ impl Session {
             if age > SLOW && !std::mem::replace(&mut warned, true) {
                 notify(Notice::Slow { age });
             }
-            low = self.check_space(low, notify);
+            self.check_space(notify);
             notify(Notice::Flushed { bytes, took });
         }
     }
@@ -138,17 +136,17 @@ impl Session {
         lost
     }
 
-    /// Returns whether space is low. A notice is given when it becomes so, and again only after there was twice the limit.
-    fn check_space(&self, was_low: bool, notify: &mut dyn FnMut(Notice)) -> bool {
+    /// Gives a notice when space becomes low, and again only after there was twice the limit.
+    pub(super) fn check_space(&self, notify: &mut dyn FnMut(Notice)) {
         if self.min_free == 0 {
-            return false;
+            return;
         }
-        let Ok(available) = self.directory.free_space() else { return was_low };
-        if available < self.min_free && !was_low {
+        let Ok(available) = self.directory.free_space() else { return };
+        if available < self.min_free && !self.low.swap(true, Ordering::Relaxed) {
             notify(Notice::LowSpace { available });
-            return true;
+        } else if available >= self.min_free.saturating_mul(2) {
+            self.low.store(false, Ordering::Relaxed);
         }
-        was_low && available < self.min_free.saturating_mul(2)
     }
 
     /// The job in the slot, waiting for one until `deadline`.

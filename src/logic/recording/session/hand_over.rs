@@ -45,6 +45,10 @@ impl Session {
             if let Err(failure) = recording.hand_over() {
                 return self.report_failure(shared, failure, notify);
             }
+            // A small disk may be full long before the first window is.
+            drop(shared);
+            self.check_space(notify);
+            shared = self.lock();
         }
     }
 

@@ -79,6 +79,8 @@ pub struct Session {
     /// What a look at the directory should find.
     expected: (OsString, FileId),
     min_free: u64,
+    /// Space was low when it was last looked at.
+    low: AtomicBool,
     max_stall: AtomicU64,
     interrupted: AtomicBool,
 }
@@ -96,6 +98,7 @@ impl Session {
             temporary: recording.temporary_path(),
             expected: recording.name_and_id(),
             min_free,
+            low: AtomicBool::new(false),
             max_stall: AtomicU64::new(0),
             interrupted: AtomicBool::new(false),
             slot: Mutex::default(),
