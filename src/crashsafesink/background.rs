@@ -97,9 +97,9 @@ impl Notifier {
                     sink,
                     gst::ResourceError::NoSpaceLeft,
                     (
-                        "Only {} MiB are left where {} is being recorded. Free some space, or end the recording while its \
+                        "Only {:.1} MiB is left where {} is being recorded. Free some space, or end the recording while its \
                          index still fits.",
-                        available >> 20,
+                        available as f64 / f64::from(1 << 20),
                         self.session.temporary_path().display()
                     )
                 );
