@@ -34,12 +34,14 @@ fn left(muxer: &str, source: &str, kills: u64) -> Vec<(usize, usize)> {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = (dir.path().join("ours.recording"), dir.path().join("theirs"));
     let one = |n: u64| {
-        let line = format!(
-            "{source} ! tee name=both both. ! queue ! {muxer} ! filesink async=false location={} \
-             both. ! queue ! {muxer} ! crashsafesink async=false location={}",
-            theirs.display(),
+        let filesink = format!("both. ! queue ! {muxer} ! filesink async=false location={}", theirs.display());
+        let ours_too = format!(
+            "both. ! queue ! {muxer} ! crashsafesink async=false location={}",
             dir.path().join("ours").display()
         );
+        // A tee serves one after the other.
+        let branches = if n % 2 == 0 { [filesink, ours_too] } else { [ours_too, filesink] };
+        let line = format!("{source} ! tee name=both {}", branches.join(" "));
         let recorder = Recorder::start(&line, &[]);
         wait_until(&format!("{muxer} records {source}"), || std::fs::metadata(&ours).is_ok_and(|m| m.len() > 2000));
         // The moment of the kill is what varies, between and within a muxer's own writes. Those of mp4mux come every 500 ms, and the
@@ -71,7 +73,7 @@ fn all_left(kills: u64) -> Vec<(String, Vec<(usize, usize)>)> {
 }
 
 /// Each form loses no more than `filesink` does in all but the `excused` worst kills, with `allowance` packets in each, since the
-/// two branches are not served at the same instant; and more than a packet more in at most one kill of twenty.
+/// two branches are not served at the same instant, and one kill may meet an index that is renewed as a whole; and more than a packet more in at most one kill of twenty.
 pub fn no_form_loses_more_than_with_filesink(kills: u64, excused: usize, allowance: usize) {
     let mut wrong = Vec::new();
     for (form, mut pairs) in all_left(kills) {
@@ -80,7 +82,8 @@ pub fn no_form_loses_more_than_with_filesink(kills: u64, excused: usize, allowan
         let (ours, theirs) = counted.iter().fold((0, 0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
         let worse = pairs.iter().filter(|(ours, theirs)| ours + 1 < *theirs).count() as u64;
         println!("| `{form}` | {ours} | {theirs} |");
-        if ours == 0 || ours + allowance * counted.len() < theirs || worse > kills.div_ceil(20) {
+        let at_once = if form.starts_with(ROBUST) { 20 } else { 0 };
+        if ours == 0 || ours + allowance * counted.len() + at_once < theirs || worse > kills.div_ceil(20) {
             wrong.push((form, pairs));
         }
     }

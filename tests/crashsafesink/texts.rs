@@ -247,9 +247,9 @@ fn low_space_is_said_with_what_to_do() {
     let pipeline =
         recording(dir.path(), "fakesrc is-live=true sizetype=fixed sizemax=100 do-timestamp=true", "out.bin", &more);
     let said = told(&pipeline, dir.path());
-    let free = said.split_whitespace().find(|word| word.parse::<u64>().is_ok()).unwrap();
+    let free = said.split_whitespace().find(|word| word.parse::<f64>().is_ok()).unwrap();
     insta::assert_snapshot!(said.replace(free, "N"), @r#"
-warning: Only N MiB are left where /recordings/out.recording.bin is being recorded. Free some space, or end the recording while its index still fits.
+warning: Only N MiB is left where /recordings/out.recording.bin is being recorded. Free some space, or end the recording while its index still fits.
 end
 "#);
 }
