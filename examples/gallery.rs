@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example gallery -- frame cover-pulse 1920x1080 song.ogg 90 out.png` draws frame 90 at 30 frames a
 //! second. `sheet cover-pulse out.jpg song.ogg speech.wav -` puts frames of each song, in three formats, into one small
-//! picture; `bench cover-pulse 1920x1080 song.ogg` draws ten seconds, says how long a frame takes and how many pixels
+//! picture; `strip out.jpg 42.5 song.ogg` puts twelve frames over the beat after that second, of each scene, side by side;
+//! `bench cover-pulse 1920x1080 song.ogg` draws ten seconds, says how long a frame takes and how many pixels
 //! change from one to the next. `-` in place of a song is silence. SEED, PALETTE, TITLE, ARTIST and COVER (a file) in the
 //! environment choose those.
 
@@ -30,6 +31,7 @@ fn main() -> Result<(), Failure> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["sheet", scene, out, ref songs @ ..] if !songs.is_empty() => Ok(sheet(scene, songs)?.save(out)?),
+        ["strip", out, second, song] => Ok(strip(song, second.parse()?)?.save(out)?),
         ["bench", scene, size, song] => {
             let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
             Renderer::new(&Song::new(song)?, scene, (width.parse()?, height.parse()?))?.bench()
@@ -41,7 +43,7 @@ fn main() -> Result<(), Failure> {
             Ok(DynamicImage::from(renderer.picture(n.parse()?)?).to_rgb8().save(out)?)
         }
         _ => {
-            Err("usage: gallery sheet SCENE OUT SONG|-… | frame SCENE WxH SONG|- N OUT | bench SCENE WxH SONG|-".into())
+            Err("usage: gallery sheet SCENE OUT SONG|-… | strip OUT SECOND SONG | frame SCENE WxH SONG|- N OUT | bench SCENE WxH SONG|-".into())
         }
     }
 }
@@ -87,6 +89,31 @@ fn sheet(scene: &str, songs: &[&str]) -> Result<image::RgbImage, Failure> {
         }
     }
     Ok(DynamicImage::from(sheet).to_rgb8())
+}
+
+/// Frames of a strip.
+const STRIP: u32 = 12;
+
+/// A row for each scene: frames from the first beat after `second` up to the next one, or over half a second where there is none.
+fn strip(song: &str, second: f64) -> Result<image::RgbImage, Failure> {
+    let song = Song::new(song)?;
+    let hop = (second * 100.0) as u32;
+    let beats = song.timeline.as_ref().map_or(&[][..], Timeline::beats);
+    let next = beats.iter().position(|&beat| beat >= hop).and_then(|at| beats.get(at..at + 2));
+    let (from, to) = next.map_or((hop, hop + 50), |beat| (beat[0], beat[1]));
+    let (width, height) = (320, 180);
+    let scenes = scenes::all();
+    let mut strip = RgbaImage::new(STRIP * (width + GAP) - GAP, scenes.len() as u32 * (height + GAP) - GAP);
+    for (row, scene) in (0..).zip(scenes) {
+        let mut renderer = Renderer::new(&song, scene.name, (1280, 720))?;
+        for i in 0..STRIP {
+            let hop = f64::from(from) + f64::from(to - from) * f64::from(i) / f64::from(STRIP);
+            let picture = renderer.picture((hop / 100.0 * f64::from(FPS)) as u64)?;
+            let small = imageops::resize(&picture, width, height, imageops::FilterType::Triangle);
+            imageops::overlay(&mut strip, &small, (i * (width + GAP)).into(), (row * (height + GAP)).into());
+        }
+    }
+    Ok(DynamicImage::from(strip).to_rgb8())
 }
 
 /// Something to draw: a file, or silence.

@@ -10,7 +10,8 @@ use super::record::Raw;
 use super::scaling::Scaling;
 
 const ATTACK_S: f64 = 0.015;
-const RELEASE_S: f64 = 0.24;
+/// Within a beat a band falls as far as the music does; slower, and dense music stands still.
+const RELEASE_S: f64 = 0.07;
 const HOLD_HOPS: u16 = 50;
 /// A peak marker that is let go falls from the ceiling to the floor in 0.7 s.
 const FALL_HOPS: f32 = 70.0;
@@ -84,8 +85,8 @@ impl EnvelopeFollower {
     pub fn next(&mut self, raw: &Raw, loudness: u16) -> (Hop, f64) {
         let ceilings = self.scaling.next(raw, loudness);
         let round = |level: f32| (level + 0.5).clamp(0.0, f32::from(FULL)) as u16;
-        for (smooth, &db) in self.bands.iter_mut().zip(&raw.bands) {
-            let level = ceilings.bands.level(db);
+        for (band, (smooth, &db)) in self.bands.iter_mut().zip(&raw.bands).enumerate() {
+            let level = ceilings.bands.level(band, db);
             let keep = if level > *smooth { self.attack } else { self.release };
             *smooth = level + (*smooth - level) * keep;
         }
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
     use crate::logic::audio::bands::quantise_db;
     use crate::logic::audio::features::WAVE_POINTS;
-    use crate::logic::audio::scaling::{Ceilings, Scale};
+    use crate::logic::audio::scaling::{BandCeilings, Ceilings, Scale};
 
     fn raw(level_db: f64) -> Raw {
         let bands = [quantise_db(level_db); BANDS];
@@ -136,7 +137,8 @@ mod tests {
 
     fn envelope(ceiling_db: f64) -> EnvelopeFollower {
         let scale = Scale::below(quantise_db(ceiling_db));
-        EnvelopeFollower::new(Scaling::Set(Ceilings { bands: scale, loudness: scale, flux: [1000; 3] }))
+        let bands = BandCeilings::of([quantise_db(ceiling_db); BANDS]);
+        EnvelopeFollower::new(Scaling::Set(Ceilings { bands, loudness: scale, flux: [1000; 3] }))
     }
 
     #[test]
@@ -144,8 +146,8 @@ mod tests {
         let mut envelope = envelope(-10.0);
         let rise: Vec<_> = (0..10).map(|_| envelope.next(&raw(-10.0), 0).0.bands[5]).collect();
         assert!(rise[1] > FULL / 2 && rise[9] > FULL / 10 * 9, "{rise:?}");
-        let fall: Vec<_> = (0..60).map(|_| envelope.next(&raw(-120.0), 0).0.bands[5]).collect();
-        assert!(fall[10] > FULL / 2 && fall[59] < FULL / 10, "{fall:?}");
+        let fall: Vec<_> = (0..20).map(|_| envelope.next(&raw(-120.0), 0).0.bands[5]).collect();
+        assert!(fall[2] > FULL / 2 && fall[19] < FULL / 10, "{fall:?}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ pub const WAVE_POINTS: usize = 80;
 /// The largest value of a `u16` level: the track's ceiling, or full scale.
 pub const FULL: u16 = u16::MAX;
 
-/// One hop. Levels are linear in decibels between floor (0) and ceiling ([`FULL`]) unless stated otherwise.
+/// One hop. Levels are linear in amplitude between silence (0) and ceiling ([`FULL`]) unless stated otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hop {
     /// Smoothed level of each band, lowest frequency first, in steps of 14 bits.
@@ -29,7 +29,7 @@ pub struct Hop {
     pub rms: u16,
     /// Largest absolute sample of the hop, linear amplitude, full scale = [`FULL`].
     pub peak: u16,
-    /// Smoothed loudness over about 0.4 s, in the same decibel scale as the bands.
+    /// Loudness over about 0.4 s, linear in decibels between floor (0) and ceiling ([`FULL`]).
     pub loudness: u16,
     /// Onset strength below 150 Hz, in between and above 2 kHz, with a fast attack and a decay of about 0.2 s.
     pub onsets: [u16; 3],

@@ -12,11 +12,11 @@ use super::beat_tracking::Beats;
 use super::envelope::EnvelopeFollower;
 use super::feature_extraction::Measured;
 use super::loudness::{self, MOMENTARY, momentary_db};
-use super::percentile::Histogram;
-use super::scaling::{self, Ceilings, Scale, Scaling};
+use super::percentile::{BandLevels, Histogram};
+use super::scaling::{self, BandCeilings, Ceilings, Scale, Scaling};
 use super::{bands, record};
 
-/// The share of hops, in percent, whose loudest band stays below the ceiling.
+/// The share of hops, in percent, that stay below a ceiling.
 const CEILING_PERCENT: u8 = 98;
 
 /// Writes measured hops to a file and keeps the statistics of the track.
@@ -34,7 +34,7 @@ pub(super) struct FirstPass {
 #[derive(Default)]
 pub(super) struct Statistics {
     hops: u64,
-    loudest_bands: Histogram,
+    bands: BandLevels,
     momentary: Histogram,
     gating_blocks: Histogram,
     flux: [Histogram; 3],
@@ -89,9 +89,8 @@ impl Statistics {
         let (hop, raw) = (self.hops, &measured.raw);
         self.hops += 1;
         self.peak = self.peak.max(measured.peak);
-        let loudest = raw.bands.iter().copied().max().unwrap_or(0);
-        if loudest > bands::quantise_db(scaling::FLOOR_DB) {
-            self.loudest_bands.add(loudest);
+        if raw.bands.iter().any(|&db| db > bands::quantise_db(scaling::FLOOR_DB)) {
+            self.bands.add(&raw.bands);
         }
         for (histogram, &flux) in self.flux.iter_mut().zip(&raw.flux) {
             if flux > scaling::FAINT_FLUX {
@@ -126,7 +125,7 @@ impl Statistics {
     pub(super) fn ceilings(&self) -> Ceilings {
         let loud = |histogram: &Histogram| histogram.percentile(CEILING_PERCENT);
         Ceilings {
-            bands: Scale::below(loud(&self.loudest_bands).unwrap_or(0)),
+            bands: BandCeilings::of(self.bands.percentile(CEILING_PERCENT)),
             loudness: Scale::below(loud(&self.momentary).unwrap_or(0)),
             flux: self.flux.each_ref().map(|flux| scaling::flux_ceiling(loud(flux))),
         }

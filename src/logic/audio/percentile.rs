@@ -1,4 +1,7 @@
-//! An exact percentile of 16-bit values, in constant memory.
+//! Percentiles in constant memory.
+
+use super::bands;
+use super::features::BANDS;
 
 /// Counts of each value.
 pub struct Histogram {
@@ -37,6 +40,44 @@ impl Histogram {
     }
 }
 
+/// Counts of the levels of all bands, in steps of a quarter of a decibel.
+pub struct BandLevels {
+    counts: Vec<[u64; BANDS]>,
+    total: u64,
+}
+
+/// Stored steps that are counted as one.
+const STEP: u16 = bands::DB_STEPS as u16 / 4;
+
+impl Default for BandLevels {
+    fn default() -> Self {
+        Self { counts: vec![[0; BANDS]; usize::from(u16::MAX / STEP) + 1], total: 0 }
+    }
+}
+
+impl BandLevels {
+    /// Counts a hop.
+    pub fn add(&mut self, levels: &[u16; BANDS]) {
+        for (band, level) in levels.iter().enumerate() {
+            self.counts[usize::from(level / STEP)][band] += 1;
+        }
+        self.total += 1;
+    }
+
+    /// For each band, the end of the step up to which at least `percent` of all levels lie; 0 where nothing was counted.
+    pub fn percentile(&self, percent: u8) -> [u16; BANDS] {
+        let wanted = (u128::from(self.total) * u128::from(percent)).div_ceil(100) as u64;
+        std::array::from_fn(|band| {
+            let mut seen = 0;
+            let step = self.counts.iter().position(|counts| {
+                seen += counts[band];
+                seen >= wanted
+            });
+            step.filter(|_| wanted > 0).map_or(0, |step| (step as u16).saturating_mul(STEP).saturating_add(STEP))
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +91,14 @@ mod tests {
         let mut lonely = Histogram::default();
         lonely.add(7);
         assert_eq!(lonely.percentile(98), Some(7));
+    }
+
+    #[test]
+    fn each_band_has_its_own() {
+        let mut levels = BandLevels::default();
+        assert_eq!(levels.percentile(98), [0; BANDS]);
+        (1..=100).for_each(|hop| levels.add(&std::array::from_fn(|band| if band == 3 { hop * 400 } else { 30_000 })));
+        let loud = levels.percentile(98);
+        assert_eq!((loud[3], loud[4]), (98 * 400 + STEP, 30_000 + STEP));
     }
 }

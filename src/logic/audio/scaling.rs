@@ -1,7 +1,12 @@
 //! What levels are measured by: the decibels that are drawn at the top, of a track, of what has been heard, or fixed.
+//!
+//! Loudness is drawn in decibels. Bands are drawn as amplitudes, each under a ceiling of its own: of dense music decibels show
+//! a wall, since what makes it dense is that nothing in it is far below the rest.
+
+use std::sync::LazyLock;
 
 use super::bands::{self, quantise_db};
-use super::features::FULL;
+use super::features::{BANDS, FULL};
 use super::onset;
 use super::record::Raw;
 
@@ -14,9 +19,22 @@ const LOWEST_CEILING_DB: f64 = -50.0;
 /// Flux that says nothing about how strong the onsets of a track are.
 pub(super) const FAINT_FLUX: u16 = onset::CLEAR / 8;
 
+/// No band has a ceiling further below that of the loudest: what little is in it would be stretched to look like music.
+const FAINT_DB: f64 = 36.0;
+
 /// The fixed ceiling of bands, and of loudness in LUFS: what mastered music reaches. Two clear onsets are a full one.
-const FIXED_DB: (f64, f64) = (-18.0, -12.0);
+const FIXED_DB: (f64, f64) = (-21.0, -12.0);
 const FIXED_FLUX: u16 = 2 * onset::CLEAR;
+/// There is less and less below the lowest tones of most instruments.
+const FIXED_BASS: (f64, f64) = (80.0, 14.0);
+
+/// The amplitude of what is so many stored steps below a ceiling.
+static AMPLITUDES: LazyLock<Vec<f32>> = LazyLock::new(|| {
+    let below = |steps: u16| -f64::from(steps) / bands::DB_STEPS;
+    (0..(RANGE_DB * bands::DB_STEPS) as u16)
+        .map(|steps| (libm::pow(10.0, below(steps) / 20.0) * f64::from(FULL)) as f32)
+        .collect()
+});
 
 /// A line from quantised decibels to 0..=[`FULL`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,11 +58,30 @@ impl Scale {
     }
 }
 
+/// The ceiling of each band, in quantised decibels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BandCeilings([u16; BANDS]);
+
+impl BandCeilings {
+    /// Those of a track in which each band is so `loud`, as far as it can be stretched.
+    pub fn of(loud: [u16; BANDS]) -> Self {
+        let loudest = loud.into_iter().max().unwrap_or(0);
+        let least = loudest.saturating_sub((FAINT_DB * bands::DB_STEPS) as u16).max(quantise_db(LOWEST_CEILING_DB));
+        Self(loud.map(|loud| loud.max(least)))
+    }
+
+    /// How high `db` is drawn in `band`: its amplitude, where the ceiling's is [`FULL`].
+    pub fn level(&self, band: usize, db: u16) -> f32 {
+        let below = usize::from(self.0[band].saturating_sub(db));
+        AMPLITUDES.get(below).copied().unwrap_or(0.0)
+    }
+}
+
 /// What the levels of a moment are measured by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceilings {
     /// For bands.
-    pub bands: Scale,
+    pub bands: BandCeilings,
     /// For loudness.
     pub loudness: Scale,
     /// Flux that is a full onset, per range.
@@ -83,36 +120,49 @@ impl Scaling {
 
     /// The same for every track.
     pub fn fixed() -> Self {
-        let scale = |db| Scale::below(quantise_db(db));
-        let (bands, loudness) = FIXED_DB;
-        Self::Set(Ceilings { bands: scale(bands), loudness: scale(loudness), flux: [FIXED_FLUX; 3] })
+        let (bands, loudness) = (BandCeilings::of(fixed_bands()), Scale::below(quantise_db(FIXED_DB.1)));
+        Self::Set(Ceilings { bands, loudness, flux: [FIXED_FLUX; 3] })
     }
 
     /// Begins at the fixed ones.
     pub fn running() -> Self {
-        let (bands, loudness) = FIXED_DB;
-        let db = |db| Quantile::from(quantise_db(db));
-        Self::Running(Running { bands: db(bands), loudness: db(loudness), flux: [Quantile::from(FIXED_FLUX); 3] })
+        let loudness = Quantile::from(quantise_db(FIXED_DB.1));
+        Self::Running(Running {
+            bands: fixed_bands().map(Quantile::from),
+            loudness,
+            flux: [Quantile::from(FIXED_FLUX); 3],
+        })
     }
+}
+
+/// What the bands of mastered music reach.
+fn fixed_bands() -> [u16; BANDS] {
+    let (bass, slope) = FIXED_BASS;
+    std::array::from_fn(|band| {
+        let octaves = libm::log2(bass / bands::edge_hz(band as f64 + 0.5)).max(0.0);
+        quantise_db(FIXED_DB.0 - slope * octaves)
+    })
 }
 
 /// The ceilings of [`Scaling::Running`].
 #[derive(Debug, Clone, Copy)]
 pub struct Running {
-    bands: Quantile,
+    bands: [Quantile; BANDS],
     loudness: Quantile,
     flux: [Quantile; 3],
 }
 
 impl Running {
     fn next(&mut self, raw: &Raw, loudness: u16) -> Ceilings {
-        let loudest = raw.bands.iter().copied().max().unwrap_or(0);
         let floor = quantise_db(FLOOR_DB);
-        self.bands.note(loudest, floor);
+        // A band that is silent while others are heard is quiet, which a silence is not.
+        if raw.bands.iter().any(|&db| db > floor) {
+            self.bands.iter_mut().zip(&raw.bands).for_each(|(quantile, &db)| quantile.note(db.max(floor + 1), floor));
+        }
         self.loudness.note(loudness, floor);
         self.flux.iter_mut().zip(&raw.flux).for_each(|(quantile, &flux)| quantile.note(flux, FAINT_FLUX));
         Ceilings {
-            bands: Scale::below(self.bands.value()),
+            bands: BandCeilings::of(self.bands.map(Quantile::value)),
             loudness: Scale::below(self.loudness.value()),
             flux: self.flux.map(|flux| flux_ceiling(Some(flux.value()))),
         }

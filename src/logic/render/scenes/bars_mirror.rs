@@ -60,7 +60,7 @@ impl BarsMirror {
         let width = (pitch * 62 / 100).max(1);
         let bars = Bars::new(look.width(), count, pitch, width);
         let line = (h * 0.6).floor();
-        let tallest = (line - 0.09 * h).min(0.85 * w).max(4.0);
+        let tallest = (line - 0.09 * h).max(4.0);
         let lengths = tallest as usize + 2;
         let hue = |t: f32| look.palette.at(0.12 + 0.83 * t);
         let white = from_hex(0xffffff);
@@ -105,9 +105,7 @@ impl BarsMirror {
         let level = |b: usize, peak: bool| {
             let bands = b * BANDS / self.count..(b + 1) * BANDS / self.count;
             let read = |band: usize| at.level(window, |hop| if peak { hop.peaks[band] } else { hop.bands[band] });
-            let level = of_full(bands.map(read).max().unwrap_or(0));
-            // Between the scale in decibels and one in amplitude: quiet bands stay low, loud ones have room to dance.
-            level * (0.42 + 0.58 * level)
+            of_full(bands.map(read).max().unwrap_or(0))
         };
         let seconds = at.ticks() as f32 / 6_553_600.0;
         let resting = 0.5 * self.bars.width as f32;
@@ -171,7 +169,7 @@ impl Layer for Picture<'_> {
         let (near, far) = (scene.unit * 0.012, scene.unit * 0.05);
         let floor = 0.30 * fall(d.abs() / near) + 0.10 * fall(d.abs() / far) + 0.05 * fall(d.abs() / (3.6 * far));
         let (light, stretch) = if d < 0.0 { (1.0, 1.0) } else { (MIRROR_LIGHT, MIRROR_LENGTH) };
-        let light = light * (0.17 + 0.10 * self.pulse);
+        let light = light * (0.15 + 0.25 * self.pulse);
         let base = scene.backdrop.row(r);
         let glow = Glow { one: scene.grid.one(), base, d: d.abs(), stretch, light, floor, per: 1.0 / far };
         shine(glow, self.tips, &scene.glow, nodes);

@@ -78,8 +78,8 @@ impl PodcastBars {
             // Two neighbours for a calm outline; the two sides look at slightly different bands, as no voice is even.
             let skew = usize::from(b < SIDE);
             let level = read(i + skew) * (1.0 - t) + read(i + 1 + skew) * t;
-            // Quiet voices are lifted: a whisper still fills half of the room.
-            let lifted = level * (1.75 - 0.75 * level);
+            // Quiet voices are lifted a little: a whisper still moves the room.
+            let lifted = level * (1.4 - 0.4 * level);
             let shape = 1.0 - 0.45 * out * out;
             let breath = 0.5 + 0.5 * sine(seconds * 0.16 - out * 0.8);
             let idle = self.unit * (0.006 + 0.016 * breath * (1.0 - out * out)) * (1.0 - 0.6 * smoothstep(loud * 2.0));

@@ -96,11 +96,10 @@ impl StemDots {
     fn height(&self, s: usize, at: HopTime, window: &HopWindow, seconds: f32) -> f32 {
         let bands = s * BANDS / self.stems..(s + 1) * BANDS / self.stems;
         let level = bands.map(|band| at.level(window, |hop| hop.bands[band])).max().unwrap_or(0);
-        let level = of_full(level);
         let x = s as f32 / self.stems as f32;
         let swell = 1.2 + 0.7 * sine(x * 1.3 - seconds * 0.10) + 0.5 * sine(x * 2.7 + seconds * 0.06);
         let idle = self.unit * 0.014 * swell + self.head;
-        idle + (self.tallest - idle - self.head) * level * (0.38 + 0.62 * level)
+        idle + (self.tallest - idle - self.head) * of_full(level)
     }
 
     fn stems(&self, frame: &Frame<'_>, window: &HopWindow) -> [Stem; BANDS] {

@@ -128,7 +128,7 @@ impl Scene for CoverPulse {
         let at = frame.at;
         let loud = of_full(at.level(window, |hop| hop.loudness));
         let kick = of_full(at.level(window, |hop| hop.onsets[0]));
-        let breath = 1.0 + 0.022 * kick + 0.012 * loud;
+        let breath = 1.0 + 0.05 * kick + 0.012 * loud;
         let slow = at.seconds();
         let ring = self.outline(at, window, breath, slow);
         let echoes: [Echo; ECHOES] = std::array::from_fn(|i| {

@@ -26,8 +26,7 @@ impl Ring {
             // The outermost bands are often empty and would cut a notch into the outline.
             let b = 1.0 + i as f32 * (BANDS as f32 - 6.0) / (BANDS as f32 - 1.0);
             let (lower, t) = (b as usize, b.fract());
-            let v = read(lower) + (read(lower + 1) - read(lower)) * t;
-            v * (0.25 + 0.75 * v)
+            read(lower) + (read(lower + 1) - read(lower)) * t
         });
         let folded = |b: isize| if b < 0 { -b - 1 } else { b }.min(2 * BANDS as isize - 1 - b) as usize;
         let level: [f32; BANDS] = std::array::from_fn(|b| {
