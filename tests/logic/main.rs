@@ -13,3 +13,4 @@ mod hops;
 mod recording;
 mod scenes;
 mod timeline;
+mod yuv;

@@ -24,17 +24,17 @@ fn made(name: &str, look: &Look) -> Box<dyn Scene> {
     info.prepare(look)
 }
 
-fn seeded(width: u32, height: u32, seed: u64) -> Look {
+pub(crate) fn seeded(width: u32, height: u32, seed: u64) -> Look {
     let mut look = Look::new(width, height).expect("a size");
     look.seed = seed;
     look
 }
 
-fn frame(n: u64) -> Frame<'static> {
+pub(crate) fn frame(n: u64) -> Frame<'static> {
     Frame { n, total: Some(TOTAL), at: HopTime::of_frame(n, FPS, 1), info: &INFO }
 }
 
-fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
+pub(crate) fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
     let (first, count) = scene.reach().span(frame.at);
     hops::window(first, count)
 }
@@ -48,7 +48,7 @@ fn draw(scene: &dyn Scene, look: &Look, frame: &Frame<'_>, window: &HopWindow, s
     data
 }
 
-fn picture(scene: &dyn Scene, look: &Look, n: u64) -> Vec<u8> {
+pub(crate) fn picture(scene: &dyn Scene, look: &Look, n: u64) -> Vec<u8> {
     let frame = frame(n);
     draw(scene, look, &frame, &window(scene, &frame), &mut Scratch::default())
 }
@@ -256,10 +256,10 @@ proptest! {
 }
 
 /// Sizes with each spacing of the nodes but the largest, odd ones among them.
-const GOLDEN_SIZES: [(u32, u32); 5] = [(64, 36), (640, 360), (361, 641), (960, 540), (2048, 1500)];
+pub(crate) const GOLDEN_SIZES: [(u32, u32); 5] = [(64, 36), (640, 360), (361, 641), (960, 540), (2048, 1500)];
 
 /// A look with everything that can be written and shown.
-fn dressed(width: u32, height: u32) -> Look {
+pub(crate) fn dressed(width: u32, height: u32) -> Look {
     let mut look = seeded(width, height, 7);
     look.title = Some("Größe – Σήμα".to_owned());
     look.artist =

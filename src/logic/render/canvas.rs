@@ -21,12 +21,12 @@ pub enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CanvasError {
     /// A row does not fit into the stride.
-    #[error("a stride of {stride} bytes is too short for a row of {width} RGBA pixels")]
+    #[error("a stride of {stride} bytes is too short for a row of {row} bytes")]
     Stride {
         /// Bytes from one row to the next.
         stride: usize,
-        /// Pixels in a row.
-        width: u32,
+        /// Bytes in a row.
+        row: usize,
     },
     /// The rows do not fit into the memory.
     #[error("{got} bytes cannot hold a picture of {needed} bytes")]
@@ -38,17 +38,30 @@ pub enum CanvasError {
     },
 }
 
+/// Takes rows away two by two as they are finished.
+pub(super) trait Pairs {
+    /// The pixels of rows `y` and `y + 1`, without padding; of `y` alone where it is the last. `y` is even.
+    fn take(&mut self, y: u32, rgba: &[u8]);
+}
+
+/// What is drawn over a row of which the number and the pixels are given.
+type Overlay<'a> = &'a dyn Fn(u32, &mut [u8]);
+
 /// RGBA rows of a picture of `width` × `height`, or of a horizontal band of it.
 ///
 /// A canvas arrives with old content: a scene writes every pixel of [`Canvas::rows`] and reads none before.
 /// Padding at the end of rows is zeroed when the canvas is made, so that the bytes of a buffer depend on the picture alone.
-#[derive(Debug)]
+///
+/// Rows are drawn from top to bottom, and each is finished before the next: a canvas may hold two rows only, which are
+/// taken away by whoever converts them and come again as the next two.
 pub struct Canvas<'a> {
     data: &'a mut [u8],
     stride: usize,
     width: u32,
     height: u32,
     rows: Range<u32>,
+    overlay: Option<Overlay<'a>>,
+    pairs: Option<&'a mut dyn Pairs>,
 }
 
 impl<'a> Canvas<'a> {
@@ -60,7 +73,7 @@ impl<'a> Canvas<'a> {
     pub fn new(data: &'a mut [u8], stride: usize, width: u32, height: u32) -> Result<Self, CanvasError> {
         let row = width as usize * BPP;
         if stride < row {
-            return Err(CanvasError::Stride { stride, width });
+            return Err(CanvasError::Stride { stride, row });
         }
         let needed = (height as usize).saturating_sub(1).saturating_mul(stride).saturating_add(row);
         if data.len() < needed {
@@ -72,12 +85,13 @@ impl<'a> Canvas<'a> {
                 padded[end..].fill(0);
             }
         }
-        Ok(Self { data, stride, width, height, rows: 0..height })
+        Ok(Self { data, stride, width, height, rows: 0..height, overlay: None, pairs: None })
     }
 
     /// Cuts the canvas into bands of at most `rows` rows, to be drawn independently.
     pub fn bands(self, rows: u32) -> impl Iterator<Item = Canvas<'a>> {
-        let Self { data, stride, width, height, rows: all } = self;
+        let Self { data, stride, width, height, rows: all, overlay, pairs } = self;
+        debug_assert!(pairs.is_none(), "there are but two rows");
         let rows = rows.max(1);
         data.chunks_mut(stride * rows as usize).zip((all.start..all.end).step_by(rows as usize)).map(
             move |(data, first)| Canvas {
@@ -86,19 +100,48 @@ impl<'a> Canvas<'a> {
                 width,
                 height,
                 rows: first..all.end.min(first.saturating_add(rows)),
+                overlay,
+                pairs: None,
             },
         )
     }
 
-    /// The given rows of the canvas, which it must have, as one of their own.
-    pub(super) fn band(&mut self, rows: Range<u32>) -> Canvas<'_> {
-        let start = (rows.start - self.rows.start) as usize * self.stride;
-        Canvas { data: &mut self.data[start..], rows, ..*self }
-    }
-
     /// The given rows of a picture of `width` × `height` in memory that holds just these, without padding.
     pub(super) fn packed_band(data: &'a mut [u8], width: u32, height: u32, rows: Range<u32>) -> Self {
-        Self { data, stride: width as usize * BPP, width, height, rows }
+        Self { data, stride: width as usize * BPP, width, height, rows, overlay: None, pairs: None }
+    }
+
+    /// A whole picture of which each two rows are drawn in `data`, which holds just these, and taken by `pairs`.
+    pub(super) fn in_pairs(data: &'a mut [u8], width: u32, height: u32, pairs: &'a mut dyn Pairs) -> Self {
+        let stride = width as usize * BPP;
+        Self { data, stride, width, height, rows: 0..height, overlay: None, pairs: Some(pairs) }
+    }
+
+    /// The same canvas with something that is drawn over each row once it is finished.
+    pub(super) fn overlaid<'b>(&'b mut self, overlay: Overlay<'b>) -> Canvas<'b> {
+        debug_assert!(self.overlay.is_none(), "one overlay at a time");
+        let pairs: Option<&'b mut dyn Pairs> = match &mut self.pairs {
+            Some(pairs) => Some(&mut **pairs),
+            None => None,
+        };
+        Canvas { data: self.data, rows: self.rows.clone(), overlay: Some(overlay), pairs, ..*self }
+    }
+
+    /// Row `y` is drawn. Rows are finished from top to bottom.
+    ///
+    /// # Panics
+    /// When `y` is not in [`Canvas::rows`].
+    pub fn finish(&mut self, y: u32) {
+        if let Some(overlay) = self.overlay {
+            overlay(y, self.row(y));
+        }
+        let is_last = y + 1 == self.height;
+        if let Some(pairs) = &mut self.pairs
+            && (y % 2 == 1 || is_last)
+        {
+            let rows = if y % 2 == 1 { 2 } else { 1 };
+            pairs.take(y & !1, &self.data[..rows * self.stride]);
+        }
     }
 
     /// Rewrites the pixels, which have been drawn as RGBA, in another order of their bytes.
@@ -134,7 +177,8 @@ impl<'a> Canvas<'a> {
     /// When `y` is not in [`Canvas::rows`].
     pub fn row(&mut self, y: u32) -> &mut [u8] {
         assert!(self.rows.contains(&y), "row {y} is outside of {:?}", self.rows);
-        let start = (y - self.rows.start) as usize * self.stride;
+        let place = if self.pairs.is_some() { y % 2 } else { y - self.rows.start };
+        let start = place as usize * self.stride;
         &mut self.data[start..start + self.width as usize * BPP]
     }
 }
@@ -146,8 +190,8 @@ mod tests {
     #[test]
     fn memory_that_is_too_small_is_refused() {
         let mut data = [0; 64];
-        assert_eq!(Canvas::new(&mut data, 15, 4, 4).unwrap_err(), CanvasError::Stride { stride: 15, width: 4 });
-        assert_eq!(Canvas::new(&mut data, 20, 4, 4).unwrap_err(), CanvasError::Short { needed: 76, got: 64 });
+        assert_eq!(Canvas::new(&mut data, 15, 4, 4).err(), Some(CanvasError::Stride { stride: 15, row: 16 }));
+        assert_eq!(Canvas::new(&mut data, 20, 4, 4).err(), Some(CanvasError::Short { needed: 76, got: 64 }));
         assert!(Canvas::new(&mut data, 16, 4, 4).is_ok());
     }
 
@@ -166,7 +210,9 @@ mod tests {
     fn pixels_are_reordered_and_padding_is_left() {
         for (order, want) in [(Order::Rgba, [1, 2, 3, 4]), (Order::Bgra, [3, 2, 1, 4]), (Order::Argb, [4, 1, 2, 3])] {
             let mut data = [1, 2, 3, 4, 9, 1, 2, 3, 4];
-            Canvas { data: &mut data, stride: 5, width: 1, height: 2, rows: 0..2 }.reorder(order);
+            let mut canvas = Canvas::packed_band(&mut data, 1, 2, 0..2);
+            canvas.stride = 5;
+            canvas.reorder(order);
             assert_eq!((&data[..4], data[4], &data[5..]), (&want[..], 9, &want[..]), "{order:?}");
         }
     }

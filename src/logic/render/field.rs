@@ -118,6 +118,7 @@ impl Grid {
                     dither,
                 );
                 layer.crisp(y, row);
+                canvas.finish(y);
             }
         }
     }

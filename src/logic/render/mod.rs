@@ -22,3 +22,4 @@ pub mod scenes;
 pub mod schedule;
 mod shapes;
 mod transparent;
+pub mod yuv;

@@ -44,24 +44,29 @@ impl Scene for WithProgress {
     }
 
     fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
-        self.scene.render(frame, window, scratch, canvas);
-        let Some(total) = frame.total else { return };
+        let Some(total) = frame.total else { return self.scene.render(frame, window, scratch, canvas) };
         let part = ((frame.n as f32 + 0.5) / total.max(1) as f32).clamp(0.0, 1.0);
         let head = self.left + (self.right - self.left) * part;
+        self.scene.render(frame, window, scratch, &mut canvas.overlaid(&|y, row| self.draw(head, y, row)));
+    }
+}
+
+impl WithProgress {
+    /// Row `y` of the line, whose part up to `head` is done.
+    fn draw(&self, head: f32, y: u32, row: &mut [u8]) {
         let reach = self.half + 1.0;
         let first = (self.middle - reach).max(0.0) as u32;
-        let rows = canvas.rows();
-        for y in rows.start.max(first)..rows.end.min((self.middle + reach) as u32 + 1) {
-            let dy = y as f32 + 0.5 - self.middle;
-            let row = canvas.row(y);
-            let (from, to) = ((self.left - reach) as i32, (self.right + reach) as i32 + 1);
-            for (x, below) in (from.max(0)..).zip(span(row, from, to)) {
-                let x = x as f32 + 0.5;
-                // The line has round ends.
-                let dx = (self.left - x).max(x - self.right).max(0.0);
-                let coverage = coverage((dx * dx + dy * dy).sqrt() - self.half);
-                over(below, if x <= head { self.done } else { self.rest }, coverage);
-            }
+        if !(first..(self.middle + reach) as u32 + 1).contains(&y) {
+            return;
+        }
+        let dy = y as f32 + 0.5 - self.middle;
+        let (from, to) = ((self.left - reach) as i32, (self.right + reach) as i32 + 1);
+        for (x, below) in (from.max(0)..).zip(span(row, from, to)) {
+            let x = x as f32 + 0.5;
+            // The line has round ends.
+            let dx = (self.left - x).max(x - self.right).max(0.0);
+            let coverage = coverage((dx * dx + dy * dy).sqrt() - self.half);
+            over(below, if x <= head { self.done } else { self.rest }, coverage);
         }
     }
 }

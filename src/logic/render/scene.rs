@@ -42,6 +42,8 @@ pub struct Scratch {
     pub(super) values: Vec<f32>,
     pub(super) cells: Vec<u32>,
     pub(super) second: Vec<u8>,
+    pub(super) first: Vec<u8>,
+    pub(super) pair: Vec<u8>,
 }
 
 /// A way of drawing audio. Made once for a [`Look`](super::look::Look): what does not change from frame to frame is
@@ -52,7 +54,7 @@ pub trait Scene: Send + Sync {
 
     /// Draws the rows of `canvas`, which has the size of the look or is a band of such a picture.
     ///
-    /// A pure function of frame, window and look. Writes every pixel and reads none before; allocates nothing but what
-    /// `scratch` grows to at first.
+    /// A pure function of frame, window and look. Writes every pixel and reads none before, row after row, and tells the
+    /// canvas when each is done ([`Canvas::finish`]); allocates nothing but what `scratch` grows to at first.
     fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>);
 }

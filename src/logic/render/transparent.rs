@@ -36,18 +36,21 @@ impl Scene for Transparent {
     fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let (width, height, rows) = (canvas.width(), canvas.height(), canvas.rows());
         let stride = width as usize * BPP;
-        let mut second = std::mem::take(&mut scratch.second);
-        for first in rows.clone().step_by(BAND as usize) {
-            let band = first..rows.end.min(first + BAND);
-            second.resize(stride * band.len(), 0);
-            self.on_black.render(frame, window, scratch, &mut canvas.band(band.clone()));
-            let mut white = Canvas::packed_band(&mut second, width, height, band.clone());
-            self.on_white.render(frame, window, scratch, &mut white);
-            for y in band {
-                separate(canvas.row(y), white.row(y));
+        let [mut first, mut second] = [&mut scratch.first, &mut scratch.second].map(std::mem::take);
+        for top in rows.clone().step_by(BAND as usize) {
+            let band = top..rows.end.min(top + BAND);
+            for (memory, scene) in [(&mut first, &self.on_black), (&mut second, &self.on_white)] {
+                memory.resize(stride * band.len(), 0);
+                scene.render(frame, window, scratch, &mut Canvas::packed_band(memory, width, height, band.clone()));
+            }
+            for (y, (black, white)) in band.zip(first.chunks(stride).zip(second.chunks(stride))) {
+                let row = canvas.row(y);
+                row.copy_from_slice(black);
+                separate(row, white);
+                canvas.finish(y);
             }
         }
-        scratch.second = second;
+        (scratch.first, scratch.second) = (first, second);
     }
 }
 

@@ -1,0 +1,420 @@
+//! Pictures as encoders take them: Y′CbCr with its chroma halved in both directions, from the RGBA of a scene.
+//!
+//! The conversion is a fixed function of the RGBA bytes in integers, so that it has the same bytes on every CPU:
+//! BT.709 in limited range (luma 16 ..= 235, chroma 16 ..= 240), the chroma sited as in MPEG-2, that is on the even
+//! columns and between the rows. Each chroma sample is made from six pixels with the weights 1 2 1 across and 1 1 down:
+//! from the mean of each two, one above the other, then from that of the outer ones, then from that of both; halves are
+//! rounded up. At the edges the last pixel stands for what is missing. Alpha is ignored: on nothing there is no YUV.
+//!
+//! Matrices work on 16 bits with eight of them behind the point, since that is the widest product (the upper half of
+//! 16 × 16 bits) that all vector units have at full speed. What is cut off below that is less than 0.012 of a level.
+
+use super::canvas::{BPP, Canvas, CanvasError, Pairs};
+use super::scene::{Frame, Scene, Scratch};
+use crate::logic::audio::features::HopWindow;
+
+/// Pixels that are converted at a time, so that what lies between the steps stays in the nearest cache.
+const TILE: usize = 128;
+
+/// Parts of red, green and blue in luma, of 65536: those of BT.709, scaled from 0 ..= 255 to 219 levels.
+const LUMA: [u16; 3] = [11_966, 40_254, 4_064];
+/// Parts in chroma: what is taken from the colour the sample is named after, and what the other two take away. They
+/// add up, so that greys have exactly no chroma.
+const OWN: u16 = 28_784;
+const BLUE_LESS: [u16; 2] = [6_596, 22_188]; // red, green
+const RED_LESS: [u16; 2] = [26_145, 2_639]; // green, blue
+/// Black and no chroma, with eight bits behind the point, one half for rounding, and for luma the mean of what the
+/// three products lack.
+const BLACK: u32 = (16 << 8) + 128 + 1;
+const NEUTRAL: u32 = (128 << 8) + 128;
+
+/// The memory of one plane: rows of samples, `stride` bytes apart.
+#[derive(Debug)]
+pub struct Plane<'a> {
+    data: &'a mut [u8],
+    stride: usize,
+}
+
+impl<'a> Plane<'a> {
+    /// `rows` rows of `row` bytes each. What lies between the end of a row and the next is zeroed, so that the bytes
+    /// of a buffer depend on the picture alone.
+    fn new(data: &'a mut [u8], stride: usize, row: usize, rows: usize) -> Result<Self, CanvasError> {
+        if stride < row {
+            return Err(CanvasError::Stride { stride, row });
+        }
+        let needed = rows.saturating_sub(1).saturating_mul(stride).saturating_add(row);
+        if data.len() < needed {
+            return Err(CanvasError::Short { needed, got: data.len() });
+        }
+        if stride > row {
+            for padded in data.chunks_mut(stride).take(rows) {
+                let end = row.min(padded.len());
+                padded[end..].fill(0);
+            }
+        }
+        Ok(Self { data, stride })
+    }
+
+    fn row(&mut self, y: usize, length: usize) -> &mut [u8] {
+        &mut self.data[y * self.stride..][..length]
+    }
+}
+
+/// The chroma of a picture.
+#[derive(Debug)]
+enum Chroma<'a> {
+    /// I420: a plane for Cb and one for Cr.
+    Planar([Plane<'a>; 2]),
+    /// NV12: one plane of pairs, Cb before Cr.
+    Pairs(Plane<'a>),
+}
+
+/// A picture of `width` × `height` in YUV; chroma planes have half of both, rounded up.
+#[derive(Debug)]
+pub struct Picture<'a> {
+    luma: Plane<'a>,
+    chroma: Chroma<'a>,
+    width: usize,
+    height: usize,
+}
+
+impl<'a> Picture<'a> {
+    /// A picture in I420: the planes of luma, Cb and Cr, and how many bytes lie between the rows of each.
+    ///
+    /// # Errors
+    ///
+    /// [`CanvasError::Stride`] when a row of a plane is longer than its stride, [`CanvasError::Short`] when a plane
+    /// ends before its last row does.
+    pub fn i420(planes: [&'a mut [u8]; 3], strides: [usize; 3], width: u32, height: u32) -> Result<Self, CanvasError> {
+        let (width, height) = (width as usize, height as usize);
+        let [luma, cb, cr] = planes;
+        let half = |data, stride| Plane::new(data, stride, width.div_ceil(2), height.div_ceil(2));
+        let chroma = Chroma::Planar([half(cb, strides[1])?, half(cr, strides[2])?]);
+        Ok(Self { luma: Plane::new(luma, strides[0], width, height)?, chroma, width, height })
+    }
+
+    /// A picture in NV12: the planes of luma and of both kinds of chroma, and how many bytes lie between the rows of
+    /// each.
+    ///
+    /// # Errors
+    ///
+    /// As of [`i420`](Self::i420).
+    pub fn nv12(planes: [&'a mut [u8]; 2], strides: [usize; 2], width: u32, height: u32) -> Result<Self, CanvasError> {
+        let (width, height) = (width as usize, height as usize);
+        let [luma, chroma] = planes;
+        let chroma = Chroma::Pairs(Plane::new(chroma, strides[1], 2 * width.div_ceil(2), height.div_ceil(2))?);
+        Ok(Self { luma: Plane::new(luma, strides[0], width, height)?, chroma, width, height })
+    }
+
+    /// Draws `frame` of a scene and converts its rows two by two, as soon as they are drawn.
+    pub fn paint(&mut self, scene: &dyn Scene, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch) {
+        let (width, height) = (self.width as u32, self.height as u32);
+        let mut pair = std::mem::take(&mut scratch.pair);
+        pair.resize(2 * self.width * BPP, 0);
+        scene.render(frame, window, scratch, &mut Canvas::in_pairs(&mut pair, width, height, self));
+        scratch.pair = pair;
+    }
+}
+
+impl Pairs for Picture<'_> {
+    /// Takes over two rows, or the last one of an odd number.
+    fn take(&mut self, y: u32, rgba: &[u8]) {
+        let (width, y) = (self.width, y as usize);
+        let (top, bottom) = rgba.split_at(width * BPP);
+        let is_last = bottom.is_empty();
+        let bottom = if is_last { top } else { bottom };
+        let (rest, half) = (&mut self.luma.data[y * self.luma.stride..], width.div_ceil(2));
+        let (upper, lower) = rest.split_at_mut(self.luma.stride.min(rest.len()));
+        let lumas = [&mut upper[..width], if is_last { &mut [] } else { &mut lower[..width] }];
+        match &mut self.chroma {
+            Chroma::Planar([cb, cr]) => {
+                planar([top, bottom], lumas, [cb.row(y / 2, half), cr.row(y / 2, half)]);
+            }
+            Chroma::Pairs(pairs) => in_pairs([top, bottom], lumas, pairs.row(y / 2, 2 * half)),
+        }
+    }
+}
+
+/// The upper half of a product of 16 × 16 bits.
+#[inline(always)]
+fn part(value: u16, of_65536: u16) -> u16 {
+    ((u32::from(value) * u32::from(of_65536)) >> 16) as u16
+}
+
+/// The mean of two bytes, halves rounded up: an instruction of every vector unit.
+#[inline(always)]
+fn mean(a: u8, b: u8) -> u8 {
+    ((u16::from(a) + u16::from(b) + 1) >> 1) as u8
+}
+
+type Pixel = [u8; BPP];
+type Tile = [Pixel; TILE];
+type Half = [u8; TILE / 2];
+
+/// What becomes of red and green, in the lower half of a word for each pixel, and of blue in its upper half.
+#[inline(always)]
+fn products(pixels: &[Pixel; 16], [red, green, blue]: [u16; 3], combine: impl Fn(u16, u16) -> u16) -> [u32; 16] {
+    // A pixel is two words of 16 bits: red below green, and blue below alpha.
+    let below: [u16; 32] = std::array::from_fn(|i| [red, blue][i % 2]);
+    let above: [u16; 32] = std::array::from_fn(|i| [green, 0][i % 2]);
+    let words: [[u8; 2]; 32] = bytemuck::cast(*pixels);
+    let mut halves = [0; 32];
+    for i in 0..32 {
+        let word = u16::from_le_bytes(words[i]);
+        halves[i] = combine(part(word << 8, below[i]), part(word & 0xff00, above[i]));
+    }
+    std::array::from_fn(|i| u32::from(halves[2 * i]) | u32::from(halves[2 * i + 1]) << 16)
+}
+
+#[inline(always)]
+fn luma(pixels: &[Pixel; 16]) -> [u8; 16] {
+    let products = products(pixels, LUMA, |red, green| red + green);
+    std::array::from_fn(|i| {
+        let sum = products[i].wrapping_add(products[i] >> 16).wrapping_add(BLACK);
+        (sum >> 8) as u8
+    })
+}
+
+#[inline(always)]
+fn blue_difference(pixels: &[Pixel; 16]) -> [u8; 16] {
+    let [red, green] = BLUE_LESS;
+    let products = products(pixels, [red, green, OWN], |red, green| red + green);
+    std::array::from_fn(|i| ((products[i] >> 16).wrapping_sub(products[i]).wrapping_add(NEUTRAL) >> 8) as u8)
+}
+
+#[inline(always)]
+fn red_difference(pixels: &[Pixel; 16]) -> [u8; 16] {
+    let [green, blue] = RED_LESS;
+    let products = products(pixels, [OWN, green, blue], u16::wrapping_sub);
+    std::array::from_fn(|i| (products[i].wrapping_sub(products[i] >> 16).wrapping_add(NEUTRAL) >> 8) as u8)
+}
+
+/// Converts two rows of RGBA, each kind of chroma to a row of its own. The lower row of luma may be left out.
+#[multiversion::multiversion(targets = "simd")]
+fn planar(rgba: [&[u8]; 2], lumas: [&mut [u8]; 2], [cb, cr]: [&mut [u8]; 2]) {
+    let ((cbs, cb_end), (crs, cr_end)) = (cb.as_chunks_mut(), cr.as_chunks_mut());
+    convert(rgba, lumas, |i, cb: &Half, cr: &Half| match (cbs.get_mut(i), crs.get_mut(i)) {
+        (Some(to_cb), Some(to_cr)) => (*to_cb, *to_cr) = (*cb, *cr),
+        _ => {
+            cb_end.copy_from_slice(&cb[..cb_end.len()]);
+            cr_end.copy_from_slice(&cr[..cr_end.len()]);
+        }
+    });
+}
+
+/// Converts two rows of RGBA, their chroma to one row of pairs. The lower row of luma may be left out.
+#[multiversion::multiversion(targets = "simd")]
+fn in_pairs(rgba: [&[u8]; 2], lumas: [&mut [u8]; 2], pairs: &mut [u8]) {
+    let pairs = pairs.as_chunks_mut::<2>().0;
+    convert(rgba, lumas, |i, cb, cr| {
+        for ((pair, cb), cr) in pairs[i * TILE / 2..].iter_mut().zip(cb).zip(cr) {
+            *pair = [*cb, *cr];
+        }
+    });
+}
+
+/// Converts two rows; `put` is handed the chroma of each tile with its number.
+#[inline(always)]
+fn convert([top, bottom]: [&[u8]; 2], [upper, lower]: [&mut [u8]; 2], mut put: impl FnMut(usize, &Half, &Half)) {
+    let (top, bottom) = (top.as_chunks().0, bottom.as_chunks().0);
+    let ((tops, top_end), (bottoms, bottom_end)) = (top.as_chunks(), bottom.as_chunks());
+    let ((uppers, upper_end), (lowers, lower_end)) = (upper.as_chunks_mut(), lower.as_chunks_mut());
+    let Some(mut left) = top.first().zip(bottom.first()).map(|(a, b)| std::array::from_fn(|c| mean(a[c], b[c]))) else {
+        return;
+    };
+    for (i, ((top, bottom), upper)) in tops.iter().zip(bottoms).zip(uppers).enumerate() {
+        brightness(top, upper);
+        if let Some(lower) = lowers.get_mut(i) {
+            brightness(bottom, lower);
+        }
+        colours(&halved(top, bottom, &mut left), |cb, cr| put(i, cb, cr));
+    }
+    // The end of the rows is a tile that is filled up with its last pixel.
+    let whole = |end: &[Pixel]| std::array::from_fn(|i| end[i.min(end.len() - 1)]);
+    if !top_end.is_empty() {
+        let (top, bottom, mut lumas) = (whole(top_end), whole(bottom_end), [0; TILE]);
+        brightness(&top, &mut lumas);
+        upper_end.copy_from_slice(&lumas[..upper_end.len()]);
+        brightness(&bottom, &mut lumas);
+        lower_end.copy_from_slice(&lumas[..lower_end.len()]);
+        colours(&halved(&top, &bottom, &mut left), |cb, cr| put(tops.len(), cb, cr));
+    }
+}
+
+/// The luma of a tile.
+#[inline(always)]
+fn brightness(tile: &Tile, out: &mut [u8; TILE]) {
+    for (pixels, out) in tile.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<16>().0) {
+        *out = luma(pixels);
+    }
+}
+
+/// The chroma of a tile.
+#[inline(always)]
+fn colours(pixels: &[Pixel; TILE / 2], put: impl FnOnce(&Half, &Half)) {
+    let (mut cb, mut cr) = ([0; TILE / 2], [0; TILE / 2]);
+    let out = cb.as_chunks_mut::<16>().0.iter_mut().zip(cr.as_chunks_mut::<16>().0);
+    for (pixels, (cb, cr)) in pixels.as_chunks::<16>().0.iter().zip(out) {
+        (*cb, *cr) = (blue_difference(pixels), red_difference(pixels));
+    }
+    put(&cb, &cr);
+}
+
+/// The pixels that a tile's chroma is made from. `left` is the mean of those before the tile, and then of its last.
+#[inline(always)]
+fn halved(top: &Tile, bottom: &Tile, left: &mut Pixel) -> [Pixel; TILE / 2] {
+    let (top, bottom) = (top.as_flattened(), bottom.as_flattened());
+    // One pixel more at either side; that at the right is not read where the tile ends with an odd column.
+    let mut means = [0; BPP * (TILE + 2)];
+    means[..BPP].copy_from_slice(left);
+    for i in 0..BPP * TILE {
+        means[BPP + i] = mean(top[i], bottom[i]);
+    }
+    left.copy_from_slice(&means[BPP * TILE..BPP * (TILE + 1)]);
+    let mut filtered = [0; BPP * TILE];
+    for i in 0..BPP * TILE {
+        filtered[i] = mean(means[BPP + i], mean(means[i], means[2 * BPP + i]));
+    }
+    let pairs: [[u8; 2 * BPP]; TILE / 2] = bytemuck::cast(filtered);
+    std::array::from_fn(|i| (u64::from_le_bytes(pairs[i]) as u32).to_le_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The definition, pixel by pixel: the luma of each, and for each square of four its Cb and Cr.
+    fn defined(rgba: &[u8], width: usize) -> (Vec<u8>, Vec<[u8; 2]>) {
+        let height = rgba.len() / (4 * width);
+        let at = |x: usize, y: usize| &rgba[(y.min(height - 1) * width + x.min(width - 1)) * 4..][..3];
+        let scaled = |v: u32, parts: u16| (v * u32::from(parts)) >> 16;
+        let luma = |x, y| {
+            let sum: u32 = at(x, y).iter().zip(LUMA).map(|(&v, parts)| scaled(u32::from(v) << 8, parts)).sum();
+            ((BLACK + sum) >> 8) as u8
+        };
+        let chroma = |x: usize, y: usize| {
+            let [r, g, b] = [0, 1, 2].map(|c| {
+                let mean = |a: u32, b: u32| (a + b).div_ceil(2);
+                let column = |x: usize| mean(at(x, y)[c].into(), at(x, y + 1)[c].into());
+                mean(column(x), mean(column(x.saturating_sub(1)), column(x + 1))) << 8
+            });
+            let of = |own, [a, b]: [u32; 2], [less_a, less_b]: [u16; 2]| {
+                ((NEUTRAL + scaled(own, OWN) - scaled(a, less_a) - scaled(b, less_b)) >> 8) as u8
+            };
+            [of(b, [r, g], BLUE_LESS), of(r, [g, b], RED_LESS)]
+        };
+        let lumas = (0..height).flat_map(|y| (0..width).map(move |x| luma(x, y))).collect();
+        let chromas = (0..height).step_by(2).flat_map(|y| (0..width).step_by(2).map(move |x| chroma(x, y))).collect();
+        (lumas, chromas)
+    }
+
+    /// Both formats of the same pixels: luma, Cb, Cr, and luma, pairs.
+    fn converted(rgba: &[u8], width: usize) -> ([Vec<u8>; 3], [Vec<u8>; 2]) {
+        let height = rgba.len() / (4 * width);
+        let (w, h) = (width.div_ceil(2), height.div_ceil(2));
+        let [mut y, mut cb, mut cr] = [width * height, w * h, w * h].map(|size| vec![0xa5; size]);
+        let [mut y2, mut pairs] = [width * height, 2 * w * h].map(|size| vec![0x5a; size]);
+        let mut planar = Picture::i420([&mut y, &mut cb, &mut cr], [width, w, w], width as u32, height as u32).unwrap();
+        let mut paired = Picture::nv12([&mut y2, &mut pairs], [width, 2 * w], width as u32, height as u32).unwrap();
+        for (i, pair) in rgba.chunks(4 * width * 2).enumerate() {
+            planar.take(2 * i as u32, pair);
+            paired.take(2 * i as u32, pair);
+        }
+        ([y, cb, cr], [y2, pairs])
+    }
+
+    #[track_caller]
+    fn is_as_defined(rgba: &[u8], width: usize) {
+        let (luma, chroma) = defined(rgba, width);
+        let ([y, cb, cr], [y2, pairs]) = converted(rgba, width);
+        assert!(y == luma && y2 == luma, "luma at a width of {width}");
+        assert!(cb.into_iter().zip(cr).map(|(cb, cr)| [cb, cr]).eq(chroma.iter().copied()), "chroma of {width} planar");
+        assert!(pairs == chroma.concat(), "chroma of {width} in pairs");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_size_is_converted_as_defined(
+            width in 1usize..400, height in 1usize..9, seed: u32, extreme: bool,
+        ) {
+            let mut state = seed | 1;
+            let rgba: Vec<u8> = std::iter::repeat_with(|| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                if extreme { [0, 255][(state >> 31) as usize] } else { (state >> 24) as u8 }
+            }).take(width * height * 4).collect();
+            is_as_defined(&rgba, width);
+        }
+    }
+
+    /// BT.709 (2015), items 3.2 to 4.6, of one colour in 0 ..= 255: Y′, Cb and Cr before they are rounded.
+    fn bt709([r, g, b]: [f64; 3]) -> [f64; 3] {
+        let y = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        let (cb, cr) = ((b - y) / 1.8556, (r - y) / 1.5748);
+        [16.0 + 219.0 / 255.0 * y, 128.0 + 224.0 / 255.0 * cb, 128.0 + 224.0 / 255.0 * cr]
+    }
+
+    #[test]
+    fn every_colour_is_within_a_hair_of_half_a_level_of_bt_709() {
+        // 52³ colours, with all corners and edges of the cube, each as a picture of one colour.
+        let values: Vec<u8> = (0..=255).step_by(5).collect();
+        let mut worst: f64 = 0.0;
+        for &r in &values {
+            for &g in &values {
+                // Four pixels of each, so that the chroma of the third sees no other.
+                let rgba: Vec<u8> = values.iter().flat_map(|&b| [r, g, b, 0].repeat(4)).collect();
+                let ([y, cb, cr], _) = converted(&rgba, 4 * values.len());
+                for (i, &b) in values.iter().enumerate() {
+                    let got = [y[4 * i], cb[2 * i + 1], cr[2 * i + 1]].map(f64::from);
+                    let want = bt709([r, g, b].map(f64::from));
+                    worst = got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(worst, f64::max);
+                }
+            }
+        }
+        assert!(worst < 0.515, "{worst} levels off");
+    }
+
+    #[test]
+    fn greys_have_no_chroma_and_black_and_white_are_the_ends_of_the_range() {
+        let grey = |v: u8| {
+            let ([y, cb, cr], _) = converted(&[v, v, v, 255].repeat(16), 4);
+            assert!(cb.iter().chain(&cr).all(|&v| v == 128), "{v}: {cb:?} {cr:?}");
+            assert!(y.iter().all(|&other| other == y[0]));
+            y[0]
+        };
+        let greys: Vec<u8> = (0..=255).map(grey).collect();
+        assert!(greys.is_sorted());
+        assert_eq!((greys[0], greys[255]), (16, 235));
+    }
+
+    #[test]
+    fn chroma_is_filtered_for_the_even_columns_and_between_the_rows() {
+        // A blue pixel in column 4 is seen by the chroma of column 4 alone, one in column 5 by those of 4 and 6 alike.
+        let seen = |x: usize, y: usize| {
+            let mut rgba = [0, 0, 0, 255].repeat(10 * 4);
+            rgba[(y * 10 + x) * 4 + 2] = 255;
+            let ([_, cb, _], _) = converted(&rgba, 10);
+            cb.iter().map(|&v| v - 128).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(4, 1), [0, 0, 28, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(seen(5, 0), [0, 0, 14, 14, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(seen(5, 2), [0, 0, 0, 0, 0, 0, 0, 14, 14, 0]);
+    }
+
+    #[test]
+    fn planes_that_are_too_small_are_refused_and_padding_is_zeroed() {
+        let [mut y, mut cb, mut cr] = [[9u8; 24]; 3];
+        let mut refused = |strides| Picture::i420([&mut y, &mut cb, &mut cr], strides, 5, 3).err();
+        assert_eq!(refused([4, 3, 3]), Some(CanvasError::Stride { stride: 4, row: 5 }));
+        assert_eq!(refused([5, 3, 2]), Some(CanvasError::Stride { stride: 2, row: 3 }));
+        assert_eq!(refused([10, 3, 3]), Some(CanvasError::Short { needed: 25, got: 24 }));
+        assert_eq!(refused([5, 22, 3]), Some(CanvasError::Short { needed: 25, got: 24 }));
+        assert_eq!(refused([8, 4, 4]), None);
+        assert_eq!([y[5], y[7], y[8], y[23], cb[3], cb[2]], [0, 0, 9, 0, 0, 9]);
+        assert!(Picture::nv12([&mut y, &mut cb], [8, 5], 5, 3).is_err());
+        assert!(Picture::nv12([&mut y, &mut cb], [8, 6], 5, 3).is_ok());
+    }
+}
