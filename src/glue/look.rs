@@ -113,6 +113,11 @@ impl LookSettings {
         scenes::find(&self.scene).map_err(LookFailure::Scene)
     }
 
+    /// The background; the default where the setting stands for none, which is an error once pictures are drawn.
+    pub fn background(&self) -> Background {
+        self.background.parse().unwrap_or_default()
+    }
+
     /// The scene at a size in pixels. `tags` stand in for what is unset; an empty text stands for none.
     pub fn prepare(&self, width: u32, height: u32, tags: &Tags) -> Result<Box<dyn Scene>, LookFailure> {
         Ok(self.scene()?.prepare(&self.look(width, height, tags)?))

@@ -4,8 +4,9 @@ use gst_video::prelude::*;
 
 use super::text::io_reason;
 use crate::logic::audio::features::HopWindow;
-use crate::logic::render::canvas::{Canvas, Order};
+use crate::logic::render::canvas::{Canvas, CanvasError, Order};
 use crate::logic::render::scene::{Frame, Reach, Scene, Scratch};
+use crate::logic::render::yuv::Picture;
 
 /// A frame that could not be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -62,24 +63,57 @@ impl Painter {
         buffer: &mut gst::BufferRef,
     ) -> Result<(), FrameFailure> {
         let failed = |what, why: String| FrameFailure { n: frame.n, what, why };
-        let mut video = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &self.info)
+        let (info, width, height) = (&self.info, self.info.width(), self.info.height());
+        // GStreamer gives planes of luma an even number of rows: the last is not part of the picture, but has to be
+        // the same each time.
+        if info.is_yuv() && height % 2 != 0 {
+            let mut map = buffer.map_writable().map_err(|error| failed("mapping the buffer", error.to_string()))?;
+            map.fill(0);
+        }
+        let mut video = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, info)
             .map_err(|error| failed("mapping the buffer", error.to_string()))?;
-        let stride = usize::try_from(video.plane_stride()[0]).unwrap_or(0);
-        let data = video.plane_data_mut(0).map_err(|error| failed("mapping the plane", error.to_string()))?;
-        let mut canvas = Canvas::new(data, stride, self.info.width(), self.info.height())
-            .map_err(|error| failed("laying out the buffer", error.to_string()))?;
-        self.scene.render(frame, window, &mut self.scratch, &mut canvas);
-        canvas.reorder(order_of(&self.info));
+        let mut strides = [0; 4];
+        for (stride, &bytes) in strides.iter_mut().zip(video.plane_stride()) {
+            *stride = usize::try_from(bytes).unwrap_or(0);
+        }
+        let [first, second, third, _] = video.planes_data_mut();
+        let laid_out = |error: CanvasError| failed("laying out the buffer", error.to_string());
+        let (scene, scratch) = (&*self.scene, &mut self.scratch);
+        match Layout::of(info.format()) {
+            Layout::Pixels(order) => {
+                let mut canvas = Canvas::new(first, strides[0], width, height).map_err(laid_out)?;
+                scene.render(frame, window, scratch, &mut canvas);
+                canvas.reorder(order);
+            }
+            Layout::I420 => Picture::i420([first, second, third], [strides[0], strides[1], strides[2]], width, height)
+                .map_err(laid_out)?
+                .paint(scene, frame, window, scratch),
+            Layout::Nv12 => Picture::nv12([first, second], [strides[0], strides[1]], width, height)
+                .map_err(laid_out)?
+                .paint(scene, frame, window, scratch),
+        }
         Ok(())
     }
 }
 
-/// The order of bytes in memory. RGBx is RGBA whose alpha nobody reads.
-fn order_of(info: &gst_video::VideoInfo) -> Order {
-    match info.format() {
-        gst_video::VideoFormat::Bgra => Order::Bgra,
-        gst_video::VideoFormat::Argb => Order::Argb,
-        _ => Order::Rgba,
+/// What a format is in memory.
+enum Layout {
+    /// One plane of RGBA in some order of bytes.
+    Pixels(Order),
+    I420,
+    Nv12,
+}
+
+impl Layout {
+    /// RGBx is RGBA whose alpha nobody reads.
+    fn of(format: gst_video::VideoFormat) -> Self {
+        match format {
+            gst_video::VideoFormat::I420 => Self::I420,
+            gst_video::VideoFormat::Nv12 => Self::Nv12,
+            gst_video::VideoFormat::Bgra => Self::Pixels(Order::Bgra),
+            gst_video::VideoFormat::Argb => Self::Pixels(Order::Argb),
+            _ => Self::Pixels(Order::Rgba),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::frame_renderer::FrameRenderer;
 use super::gate::Gate;
 use super::playback::Playback;
 use super::properties::Settings;
+use crate::logic::render::look::Background;
 use crate::logic::sync::lock;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
@@ -31,6 +32,11 @@ pub struct VisualRender {
 impl VisualRender {
     pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
         lock(&self.settings)
+    }
+
+    /// What is behind the pictures, which decides the formats they can be in.
+    pub(super) fn background(&self) -> Background {
+        self.settings().look.background()
     }
 
     pub(super) fn playback(&self) -> MutexGuard<'_, Playback> {

@@ -13,7 +13,6 @@ use super::element::{CAT, VisualRender};
 use super::playback::Playback;
 use super::properties::PROPERTIES;
 use crate::glue::video::{self, grid_of};
-use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
 
 #[glib::object_subclass]
 impl ObjectSubclass for VisualRender {
@@ -114,21 +113,25 @@ impl BaseSrcImpl for VisualRender {
         self.answer(query)
     }
 
-    fn fixate(&self, caps: gst::Caps) -> gst::Caps {
-        self.parent_fixate(video::fixate(caps))
+    fn caps(&self, filter: Option<&gst::Caps>) -> Option<gst::Caps> {
+        Some(video::offered(self.background(), filter))
     }
 
     fn negotiate(&self) -> Result<(), gst::LoggableError> {
-        self.parent_negotiate().inspect_err(|_| {
-            let wanted = self.obj().src_pad().peer_query_caps(None);
-            gst::element_imp_error!(
-                self,
-                gst::CoreError::Negotiation,
-                ("What follows visualrender does not take RGBA, BGRA, ARGB or RGBx pictures of {MIN_SIDE} to {MAX_SIDE} pixels a side \
-                     at a constant frame rate. Put videoconvert after it, or ask for another size."),
-                ["wanted: {wanted}"]
-            );
-        })
+        let (obj, background) = (self.obj(), self.background());
+        // All that the peer takes: asked for what we would like, an element that converts would only say that it can.
+        let wanted = obj.src_pad().peer_query_caps(None);
+        let chosen = video::choose(&wanted, background).filter(|caps| obj.set_caps(caps).is_ok());
+        if chosen.is_some() {
+            return Ok(());
+        }
+        gst::element_imp_error!(
+            self,
+            gst::CoreError::Negotiation,
+            ("{}", video::refusal("visualrender", background)),
+            ["wanted: {wanted}"]
+        );
+        Err(gst::loggable_error!(CAT, "what follows takes nothing that can be drawn: {wanted}"))
     }
 
     fn set_caps(&self, caps: &gst::Caps) -> Result<(), gst::LoggableError> {

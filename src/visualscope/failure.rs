@@ -5,18 +5,16 @@ use std::path::PathBuf;
 use crate::glue::look::LookFailure;
 use crate::glue::painter::FrameFailure;
 use crate::glue::text::timeline_reason;
+use crate::glue::video;
 use crate::logic::audio::timeline_file::OpenError;
-use crate::logic::render::look::{MAX_SIDE, MIN_SIDE};
+use crate::logic::render::look::Background;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error("“{}” cannot be used as a timeline: {}. Have visualrender make one with timeline-location, or unset it.", .0.display(), timeline_reason(.1))]
     Timeline(PathBuf, OpenError),
-    #[error(
-        "What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of {MIN_SIDE} to {MAX_SIDE} pixels a \
-        side at a constant frame rate. Put videoconvert after it, or ask for another size."
-    )]
-    Negotiation(String),
+    #[error("{}", video::refusal("visualscope", *.background))]
+    Negotiation { wanted: String, background: Background },
     #[error(
         "The audio is not timed, so it is not clear when to show it. Put a parser or a decoder in front of visualscope."
     )]
@@ -41,7 +39,7 @@ impl Failure {
                 gst::error_msg!(gst::ResourceError::OpenRead, ("{text}"), ["{detail}"])
             }
             Failure::Timeline(..) => gst::error_msg!(gst::StreamError::WrongType, ("{text}"), ["{detail}"]),
-            Failure::Negotiation(_) => gst::error_msg!(gst::CoreError::Negotiation, ("{text}"), ["{detail}"]),
+            Failure::Negotiation { .. } => gst::error_msg!(gst::CoreError::Negotiation, ("{text}"), ["{detail}"]),
             Failure::Untimed(_) => gst::error_msg!(gst::StreamError::Format, ("{text}"), ["{detail}"]),
             Failure::Memory(_) => gst::error_msg!(gst::ResourceError::Failed, ("{text}"), ["{detail}"]),
             Failure::Look(failure) => failure.to_message(),
@@ -52,7 +50,7 @@ impl Failure {
     /// The answer to the thread that brings audio.
     pub(super) fn flow(&self) -> gst::FlowError {
         match self {
-            Failure::Negotiation(_) => gst::FlowError::NotNegotiated,
+            Failure::Negotiation { .. } => gst::FlowError::NotNegotiated,
             _ => gst::FlowError::Error,
         }
     }
@@ -74,7 +72,8 @@ mod tests {
             timeline(OpenError::Version(1, 9)),
             timeline(OpenError::CutOff { got: 5, wanted: 9 }),
             timeline(OpenError::Damaged),
-            Failure::Negotiation("EMPTY".to_owned()),
+            Failure::Negotiation { wanted: "EMPTY".to_owned(), background: Background::Dark },
+            Failure::Negotiation { wanted: "EMPTY".to_owned(), background: Background::Transparent },
             Failure::Untimed(gst::Format::Bytes),
             Failure::Memory("failed to activate buffer pool".to_owned()),
         ];
@@ -86,7 +85,8 @@ mod tests {
         “song.steadytl” cannot be used as a timeline: another version of this plugin made it. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: it is cut off: 5 of 9 bytes are there. Have visualrender make one with timeline-location, or unset it.
         “song.steadytl” cannot be used as a timeline: it is damaged: its checksum does not fit. Have visualrender make one with timeline-location, or unset it.
-        What follows visualscope does not take RGBA, BGRA, ARGB or RGBx pictures of 16 to 16384 pixels a side at a constant frame rate. Put videoconvert after it, or ask for another size.
+        What follows visualscope does not take RGBA, BGRA, ARGB, RGBx, I420 or NV12 pictures of 16 to 16384 pixels a side at a constant frame rate. Put videoconvert after it, or ask for another size.
+        What follows visualscope does not take RGBA, BGRA or ARGB pictures, which alone can be transparent, of 16 to 16384 pixels a side at a constant frame rate. Put videoconvert after it, ask for another size or set another background.
         The audio is not timed, so it is not clear when to show it. Put a parser or a decoder in front of visualscope.
         There is no memory for a picture: failed to activate buffer pool. Ask for a smaller size.
         ");

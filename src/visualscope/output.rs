@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use super::element::{CAT, VisualScope};
 use super::failure::Failure;
 use crate::glue::video::{self, grid_of};
+use crate::logic::render::look::Background;
 use crate::logic::sync::lock;
 
 /// The video agreed on with downstream, and the pool its buffers come from.
@@ -24,16 +25,12 @@ impl Drop for Output {
 }
 
 impl VisualScope {
-    /// Agrees on pictures with downstream, keeping `old` where that is what is agreed on.
-    pub(super) fn negotiate(&self, old: Option<Output>) -> Result<Output, Failure> {
-        let template = video::template_caps();
-        let wanted = self.srcpad.peer_query_caps(Some(&template));
-        let refused = || Failure::Negotiation(format!("wanted: {wanted}"));
-        if wanted.is_empty() {
-            return Err(refused());
-        }
-        let mut caps = video::fixate(wanted.clone());
-        caps.fixate();
+    /// Agrees on pictures on that background with downstream, keeping `old` where that is what is agreed on.
+    pub(super) fn negotiate(&self, background: Background, old: Option<Output>) -> Result<Output, Failure> {
+        // All that the peer takes: asked for what we would like, an element that converts would only say that it can.
+        let wanted = self.srcpad.peer_query_caps(None);
+        let refused = || Failure::Negotiation { wanted: wanted.to_string(), background };
+        let caps = video::choose(&wanted, background).ok_or_else(refused)?;
         if let Some(old) = old.filter(|old| old.caps == caps) {
             return Ok(old);
         }

@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use super::element::{CAT, VisualScope};
 use super::qos::Lateness;
 use super::queue::{Entry, ROOM};
+use crate::glue::video;
 use crate::logic::clock::SECOND;
 use crate::logic::sync::lock;
 
@@ -88,6 +89,11 @@ impl VisualScope {
     }
 
     pub(super) fn src_query(&self, pad: &gst::Pad, query: &mut gst::QueryRef) -> bool {
+        if let gst::QueryViewMut::Caps(caps) = query.view_mut() {
+            let background = lock(&self.settings).look.background();
+            caps.set_result(&video::offered(background, caps.filter().map(ToOwned::to_owned).as_ref()));
+            return true;
+        }
         if let gst::QueryViewMut::Latency(latency) = query.view_mut() {
             let mut upstream = gst::query::Latency::new();
             if !self.sinkpad.peer_query(&mut upstream) {

@@ -115,6 +115,14 @@ pub fn probe(path: &Path) -> Probe {
     }
 }
 
+/// What ffprobe says of the colours of a film's first video stream, `NAME=WORD` one behind the other.
+pub fn colours(path: &Path) -> String {
+    let entries = "stream=color_range,color_space,color_transfer,color_primaries,chroma_location";
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-select_streams", "v:0", "-show_entries", entries, "-of", "default=nw=1"]);
+    output_of(command.arg(path)).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A digest of each decoded picture with its time: equal lists are equal videos.
 #[track_caller]
 pub fn framemd5(path: &Path) -> String {

@@ -174,6 +174,10 @@ fn every_format_has_the_same_pixels_in_its_own_order() {
         let bytes = |format: &str| first_bytes(&wav, &properties, &SMALL.replace("RGBA", format));
         let rgba = bytes("RGBA");
         for (format, order) in [("BGRA", [2, 1, 0, 3]), ("ARGB", [3, 0, 1, 2]), ("RGBx", [0, 1, 2, 3])] {
+            // RGBx has no alpha, so nothing transparent is drawn in it.
+            if (background, format) == ("transparent", "RGBx") {
+                continue;
+            }
             let reordered: Vec<u8> = rgba.chunks(4).flat_map(|pixel| order.map(|i| pixel[i])).collect();
             assert!(bytes(format) == reordered, "{format} on {background}");
         }

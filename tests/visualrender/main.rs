@@ -10,3 +10,4 @@ mod full;
 mod look;
 mod switch;
 mod timeline;
+mod yuv;

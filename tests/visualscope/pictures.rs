@@ -27,6 +27,46 @@ fn the_causal_pictures_are_byte_for_byte_those_of_visualrender() {
 }
 
 #[test]
+fn in_yuv_they_are_those_of_visualrender_as_well() {
+    let files = Fixtures::new();
+    let (wav, audio) = (files.wav(44_100, 30_000), Audio::tune(44_100, 30_000));
+    for format in ["I420", "NV12"] {
+        let caps = format!("format={format},width=65,height=37,framerate=30/1");
+        let from_file = common::audio::frames(&wav, CAUSAL, &caps);
+        assert!(frames(CAUSAL, &format!("video/x-raw,{caps}"), &audio, 1000) == from_file, "{format}");
+    }
+}
+
+#[test]
+fn it_gives_rgba_where_that_is_taken_and_yuv_only_where_no_rgb_is() {
+    let audio = Audio::tune(8_000, 800);
+    for (properties, wanted, format) in [
+        ("", "format={I420,NV12,RGBA}", "RGBA"),
+        ("", "format={RGB,NV12,I420}", "NV12"),
+        ("", "format={Y444,I420}", "I420"),
+        ("background=transparent", "format={I420,RGBx,ARGB}", "ARGB"),
+    ] {
+        let scope = scope::scope(properties, &format!("video/x-raw,{wanted},width=64,height=36"));
+        begin(&scope, &audio);
+        scope.wait_for("a segment", |out| {
+            out.iter().any(|o| matches!(o, Out::Event(e) if e.type_() == gst::EventType::Segment))
+        });
+        let caps = scope.sink().current_caps().unwrap();
+        let said = caps.structure(0).unwrap();
+        assert_eq!(said.get::<&str>("format").unwrap(), format, "{properties} {wanted}");
+        let sited = said.get_optional::<&str>("chroma-site").unwrap();
+        assert_eq!(sited, ["I420", "NV12"].contains(&format).then_some("mpeg2"), "{caps}");
+        let offered = scope.sink().peer_query_caps(None);
+        assert_eq!(offered.to_string().contains("I420"), properties.is_empty(), "{offered}");
+    }
+    let pipeline =
+        TestPipeline::parse("audiotestsrc ! visualscope background=transparent ! capsfilter name=f ! fakesink");
+    pipeline.element("f").set_property_from_str("caps", "video/x-raw,format=I420");
+    let (error, _) = pipeline.run(PATIENCE).unwrap_error();
+    assert!(error.message().contains("alone can be transparent"), "{error}");
+}
+
+#[test]
 fn a_timeline_gives_the_pictures_of_the_export_from_wherever_the_stream_begins() {
     let files = Fixtures::new();
     let (wav, timeline) = (files.wav(44_100, 66_000), files.path("a.steadytl"));

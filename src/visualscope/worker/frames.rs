@@ -15,7 +15,8 @@ use crate::visualscope::stretch::Stretch;
 
 impl Worker {
     pub(super) fn negotiate(&mut self, scope: &VisualScope) -> Result<(), Stop> {
-        let output = scope.negotiate(self.output.take()).map_err(|failure| {
+        let background = self.settings.look.background();
+        let output = scope.negotiate(background, self.output.take()).map_err(|failure| {
             // Downstream refuses everything while it is being flushed.
             match scope.srcpad.pad_flags().contains(gst::PadFlags::FLUSHING) {
                 true => Stop::Flow(gst::FlowError::Flushing),
