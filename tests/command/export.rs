@@ -131,6 +131,10 @@ fn every_video_container_is_exact_with_each_of_its_codecs() {
         command.arg("export").arg(&audio).arg(&video).args(["--size", SIZE, "--progress", "none"]).args(codecs);
         media::output_of(&mut command);
         assert_exact(&video, SAMPLES, (30, 1));
+        // Nobody has to guess, and nobody takes a small picture for BT.601.
+        let bt709 = "color_range=tv color_space=bt709 color_transfer=bt709 color_primaries=bt709";
+        let colours = media::colours(&video);
+        assert_eq!(colours.starts_with(bt709), !codecs.contains(&"ffv1"), "{name}: {colours}");
     }
 }
 

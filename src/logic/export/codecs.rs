@@ -246,11 +246,12 @@ impl VideoCodec {
         Ok(nodes)
     }
 
-    /// The raw caps it is fed with. The matrix is stated, or small pictures would be taken for BT.601.
-    pub(super) fn raw_caps(self) -> &'static str {
+    /// The format of the pictures it is fed with, which `visualrender` draws without a converter after it. What is
+    /// lossless stays RGB: nothing is rounded to fewer levels, and no chroma is halved.
+    pub(super) fn raw_format(self) -> &'static str {
         match self {
-            VideoCodec::Ffv1 => "format=BGRA",
-            _ => "format=I420,colorimetry=bt709",
+            VideoCodec::Ffv1 => "BGRA",
+            _ => "I420",
         }
     }
 

@@ -96,9 +96,8 @@ pub struct Plan {
 }
 
 /// Elements every export uses besides the encoders, with Debian's and Ubuntu's package of each.
-const ALWAYS: [(&str, &str); 4] = [
+const ALWAYS: [(&str, &str); 3] = [
     ("decodebin", "gstreamer1.0-plugins-base"),
-    ("videoconvert", "gstreamer1.0-plugins-base"),
     ("audioconvert", "gstreamer1.0-plugins-base"),
     ("audioresample", "gstreamer1.0-plugins-base"),
 ];
@@ -129,18 +128,16 @@ impl Request {
 
         let (width, height) = self.size;
         let size = EncodeSize { width, height, fps: self.fps.0.div_ceil(self.fps.1) };
-        let (n, d) = self.fps;
+        let ((n, d), format) = (self.fps, codec.raw_format());
         let render = Node::element("visualrender")
             .with("audio-location", launch_path(&self.audio))
             .with("scene", &self.scene)
             .with("seed", self.seed);
         let mut video = vec![
             self.look.iter().fold(render, |render, (property, value)| render.with(property, value)),
-            Node::Caps(format!("video/x-raw,format=RGBA,width={width},height={height},framerate={n}/{d}")),
+            Node::Caps(format!("video/x-raw,format={format},width={width},height={height},framerate={n}/{d}")),
             health("render"),
             queue(),
-            Node::element("videoconvert"),
-            Node::Caps(format!("video/x-raw,{}", codec.raw_caps())),
         ];
         video.extend(codec.encoder(&size, installed)?);
         video.extend([
