@@ -1,9 +1,17 @@
-//! What the smallest steps cost, by themselves: the ring of `adaptivequeue`. `benches/micro/run` starts it.
+//! What the smallest steps cost, by themselves: the ring of `adaptivequeue`, and pictures in RGBA and in I420.
+//! `benches/micro/run` starts it.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gststeady::logic::audio::features::{HopWindow, Info};
+use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::queue::ring::Ring;
+use gststeady::logic::render::canvas::Canvas;
+use gststeady::logic::render::look::Look;
+use gststeady::logic::render::scene::{Frame, Scratch};
+use gststeady::logic::render::scenes;
+use gststeady::logic::render::yuv::Picture;
 
 /// As many places as the element's ring has.
 const PLACES: usize = 250;
@@ -49,5 +57,47 @@ fn ring(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(all, ring);
+/// A picture of 1920×1080 of each scene, of sound that fills it.
+fn pictures(c: &mut Criterion) {
+    const WIDTH: usize = 1920;
+    const HEIGHT: usize = 1080;
+    let look = Look::new(WIDTH as u32, HEIGHT as u32).expect("a size");
+    let info = Info { rate: 48_000, channels: 2, samples: 480_000, hops: 1001 };
+    let mut scratch = Scratch::default();
+    for scene in scenes::all() {
+        let mut group = c.benchmark_group(scene.name);
+        let scene = scene.prepare(&look);
+        let frame = Frame { n: 100, total: Some(300), at: HopTime::of_frame(100, 30, 1), info: &info };
+        let (first, count) = scene.reach().span(frame.at);
+        let mut window = HopWindow::default();
+        let filled: Result<(), ()> = window.refill(first, count, |hops| {
+            for (i, hop) in hops.iter_mut().enumerate() {
+                hop.bands = std::array::from_fn(|b| 20_000 + ((i + 3 * b) % 64) as u16 * 600);
+                (hop.peaks, hop.loudness, hop.onsets) = (hop.bands, 40_000, [30_000; _]);
+                hop.wave = std::array::from_fn(|w| ((w * 5 + i) % 100) as i8 - 50);
+            }
+            Ok(())
+        });
+        filled.expect("filling cannot fail");
+        let mut rgba = vec![0; WIDTH * HEIGHT * 4];
+        group.bench_function("RGBA", |b| {
+            b.iter(|| {
+                let mut canvas = Canvas::new(&mut rgba, WIDTH * 4, WIDTH as u32, HEIGHT as u32).expect("the memory");
+                scene.render(&frame, &window, &mut scratch, &mut canvas);
+            });
+        });
+        let mut luma = vec![0; WIDTH * HEIGHT];
+        let [mut cb, mut cr] = [(); 2].map(|()| vec![0; WIDTH * HEIGHT / 4]);
+        group.bench_function("I420", |b| {
+            b.iter(|| {
+                let strides = [WIDTH, WIDTH / 2, WIDTH / 2];
+                let picture = Picture::i420([&mut luma, &mut cb, &mut cr], strides, WIDTH as u32, HEIGHT as u32);
+                picture.expect("the memory").paint(&*scene, &frame, &window, &mut scratch);
+            });
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(all, ring, pictures);
 criterion_main!(all);

@@ -3,6 +3,7 @@
 //! `cargo bench --bench visual [-- SONG [OUT.json]]` runs all of them in turn, several rounds, on one core, and prints
 //! milliseconds of CPU time per picture *delivered* (some peers deliver more or fewer than the frame rate asks for) and
 //! the mean share of pixels that change from one picture to the next. Without a song it makes ten seconds of music.
+//! Each scene is drawn in RGBA and in I420, as encoders take it; the last column says what the latter costs more.
 //! `visualrender` analyses the whole song before its first picture, which the peers do picture by picture; what that
 //! costs is a line of its own.
 
@@ -59,6 +60,8 @@ fn main() -> Result<(), Failure> {
 enum Drawer {
     /// A launch line up to its pictures.
     Pipeline(String),
+    /// The same for I420, right behind the one for RGBA.
+    Converted(String),
     Ffmpeg,
 }
 
@@ -69,20 +72,21 @@ fn compare(song: &Path, (w, h): (u32, u32)) -> Result<Vec<serde_json::Value>, Fa
         (name.to_owned(), Drawer::Pipeline(line))
     };
     let ours = |name: &str| {
-        let line = format!("visualrender audio-location={quoted} scene={name} ! video/x-raw,format=RGBA");
-        (name.to_owned(), Drawer::Pipeline(line))
+        let line =
+            |format: &str| format!("visualrender audio-location={quoted} scene={name} ! video/x-raw,format={format}");
+        [(name.to_owned(), Drawer::Pipeline(line("RGBA"))), (format!("{name} I420"), Drawer::Converted(line("I420")))]
     };
     let mut drawers: Vec<_> = ["spectrascope", "wavescope", "goom"].map(peer).into();
     drawers.retain(|(name, _)| gst::ElementFactory::find(name).is_some());
     if Command::new("ffmpeg").arg("-version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         drawers.push(("showcqt".to_owned(), Drawer::Ffmpeg));
     }
-    drawers.extend(scenes::all().iter().map(|scene| ours(scene.name)));
+    drawers.extend(scenes::all().iter().flat_map(|scene| ours(scene.name)));
     let mut costs = vec![Vec::new(); drawers.len()];
     for _ in 0..ROUNDS {
         for ((_, drawer), costs) in drawers.iter().zip(&mut costs) {
             costs.push(match drawer {
-                Drawer::Pipeline(line) => cost(line, (w, h))?,
+                Drawer::Pipeline(line) | Drawer::Converted(line) => cost(line, (w, h))?,
                 Drawer::Ffmpeg => cost_of_ffmpeg(song, (w, h))?,
             });
         }
@@ -90,15 +94,22 @@ fn compare(song: &Path, (w, h): (u32, u32)) -> Result<Vec<serde_json::Value>, Fa
     // The least of the rounds: everything else on the machine only adds.
     let least = |costs: &[f64]| costs.iter().copied().fold(f64::MAX, f64::min);
     let yardstick = least(&costs[0]);
-    println!("{w}×{h:<6} {:>12} {:>14} {:>18}", "ms/picture", "× spectrascope", "pixels changing");
+    println!("{w}×{h:<6} {:>18} {:>14} {:>18}", "ms/picture", "× spectrascope", "pixels changing");
     let mut rows = Vec::new();
+    let mut rgba = 0.0;
     for ((name, drawer), costs) in drawers.iter().zip(&costs) {
         let changing = match drawer {
             Drawer::Pipeline(line) => Some(changing(line, (w, h))?),
-            Drawer::Ffmpeg => None,
+            Drawer::Converted(_) | Drawer::Ffmpeg => None,
         };
-        let (ms, shown) = (least(costs), changing.map_or("-".to_owned(), |share| format!("{:.1} %", share * 100.0)));
-        println!("{name:<14} {ms:>9.2} {:>14.2} {shown:>18}", ms / yardstick);
+        let ms = least(costs);
+        let shown = match (drawer, changing) {
+            (Drawer::Converted(_), _) => format!("{:+.2} ms", ms - rgba),
+            (_, Some(share)) => format!("{:.1} %", share * 100.0),
+            (_, None) => "-".to_owned(),
+        };
+        rgba = ms;
+        println!("{name:<18} {ms:>11.2} {:>14.2} {shown:>18}", ms / yardstick);
         rows.push(json!({
             "name": name, "width": w, "height": h, "ms_per_picture": ms, "times_spectrascope": ms / yardstick,
             "changing_pixels": changing, "rounds_ms": costs,
