@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 
-use super::beat_tracking::{Beats, CONFIDENT, Model};
+use super::beat_tracking::Beats;
 use super::features::HOPS_PER_SECOND;
+use super::tempo::{Model, Tempo};
 
 /// Hops that the beat is judged by, and the fewest it takes.
 const HEARD: usize = 12 * HOPS_PER_SECOND as usize;
@@ -19,7 +20,8 @@ const SLACK: f64 = 3.0;
 #[derive(Default)]
 pub struct BeatPredictor {
     model: Model,
-    heard: VecDeque<f64>,
+    /// Of each hop its strength, and what it rises by.
+    heard: VecDeque<(f64, f64)>,
     hop: u32,
     /// Hop of the next beat, and the period, in hops.
     next: Option<(f64, f64)>,
@@ -31,12 +33,12 @@ pub struct BeatPredictor {
 }
 
 impl BeatPredictor {
-    /// Takes the onset strength of the next hop.
-    pub fn push(&mut self, strength: f64) {
+    /// Takes the onset strength of the next hop, and what it rises by.
+    pub fn push(&mut self, strength: f64, rise: f64) {
         if self.heard.len() == HEARD {
             self.heard.pop_front();
         }
-        self.heard.push_back(strength);
+        self.heard.push_back((strength, rise));
         if self.heard.len() >= ENOUGH && self.hop.is_multiple_of(EVERY) {
             self.judge();
         }
@@ -50,15 +52,15 @@ impl BeatPredictor {
     }
 
     fn judge(&mut self) {
-        let mut strengths: Vec<f64> = self.heard.iter().copied().collect();
-        let (path, tempi) = self.model.lay(&mut strengths);
-        let Some((&(period, confidence), &last)) = tempi.last().zip(path.last()) else {
+        let (strengths, rises): (Vec<_>, Vec<_>) = self.heard.iter().copied().unzip();
+        let (path, tempi) = self.model.lay(&strengths, &rises);
+        let Some((&Tempo { period, confidence, is_beat }, &last)) = tempi.last().zip(path.last()) else {
             self.next = None;
             return;
         };
         self.judged += 1;
         self.confidence += confidence;
-        if confidence < CONFIDENT {
+        if !is_beat {
             self.next = None;
             return;
         }
@@ -94,7 +96,7 @@ mod tests {
             let wanted: Vec<u32> =
                 (0..).map(|i| (f64::from(i) * period + 9.0) as u32).take_while(|&h| h < 3000).collect();
             let mut predictor = BeatPredictor::default();
-            (0..3000).for_each(|hop| predictor.push(if wanted.contains(&hop) { 1.0 } else { 0.0 }));
+            (0..3000).for_each(|hop| predictor.push(if wanted.contains(&hop) { 1.0 } else { 0.0 }, 0.0));
             let beats = predictor.finish();
             assert!((beats.tempo.unwrap() / bpm - 1.0).abs() < 0.01, "{bpm}: {:?}", beats.tempo);
             let late: Vec<_> = wanted.iter().copied().filter(|&hop| hop > 420).collect();
@@ -109,7 +111,7 @@ mod tests {
         // 10 s at 150, then 30 s at 90 beats a minute.
         let mut predictor = BeatPredictor::default();
         let beats: Vec<u32> = (0..25).map(|i| i * 40).chain((0..45).map(|i| 1000 + i * 200 / 3)).collect();
-        (0..4000).for_each(|hop| predictor.push(if beats.contains(&hop) { 1.0 } else { 0.0 }));
+        (0..4000).for_each(|hop| predictor.push(if beats.contains(&hop) { 1.0 } else { 0.0 }, 0.0));
         let tempo = predictor.finish().tempo.unwrap();
         assert!((tempo / 90.0 - 1.0).abs() < 0.01, "{tempo}");
     }
@@ -119,7 +121,7 @@ mod tests {
         let strength = |hop: u32| f64::from(u8::from(hop % 47 < 2)) + f64::from(hop % 13) / 40.0;
         let run = |hops: u32| {
             let mut predictor = BeatPredictor::default();
-            (0..hops).for_each(|hop| predictor.push(strength(hop)));
+            (0..hops).for_each(|hop| predictor.push(strength(hop), 0.0));
             predictor.finish().hops
         };
         let (part, whole) = (run(1500), run(2900));
@@ -133,9 +135,9 @@ mod tests {
         let mut predictor = BeatPredictor::default();
         for _ in 0..6000 {
             x = x.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            predictor.push(f64::from(x >> 8) / f64::from(1 << 24));
+            predictor.push(f64::from(x >> 8) / f64::from(1 << 24), 0.0);
         }
         let beats = predictor.finish();
-        assert!(beats.hops.len() < 10 && beats.confidence < CONFIDENT, "{beats:?}");
+        assert!(beats.hops.len() < 10 && beats.confidence < 0.1, "{beats:?}");
     }
 }

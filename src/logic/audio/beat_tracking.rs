@@ -1,37 +1,22 @@
-//! Beats and tempo, where the music has a steady one.
-//!
-//! Tempo: autocorrelation of the onset strength, half a minute at a time, weighted by how usual a tempo is. Beats: the
-//! path through the onsets that is strong and even, found by dynamic programming (Ellis, "Beat Tracking by Dynamic
-//! Programming", 2007). Where the onsets do not repeat themselves, no beats are claimed.
+//! Beats, where the music has a steady tempo: the path through the onsets that is strong and even, found by dynamic
+//! programming (Ellis, "Beat Tracking by Dynamic Programming", 2007). Where the onsets do not repeat themselves, which
+//! [`super::tempo`] tells, no beats are claimed.
 //!
 //! Works through the track in pieces, so that memory does not grow with it; a path goes on where the last one ended.
 
 use super::features::HOPS_PER_SECOND;
+use super::tempo::{BLOCK, Model, Tempo};
 
-/// Hops whose tempo is estimated together.
-const BLOCK: usize = 30 * HOPS_PER_SECOND as usize;
 /// Blocks that a path is laid through at once.
 const PIECE: usize = 20 * BLOCK;
-/// Periods that are looked for: 240 to 45 beats a minute.
-const PERIODS: std::ops::RangeInclusive<usize> = 25..=133;
-/// The most usual tempo is 120 beats a minute; 0.9 octaves from it the weight has fallen to 0.6.
-const USUAL_PERIOD: f64 = 50.0;
-const USUAL_OCTAVES: f64 = 0.9;
+/// What a decibel that a hop rises by counts beside its strength where beats are placed.
+const QUIET: f64 = 0.33;
 /// How much a path pays for an uneven step.
 const TIGHTNESS: f64 = 100.0;
-/// Mean autocorrelation at one to four periods that counts as a beat. Speech stays below 0.1.
-pub(super) const CONFIDENT: f64 = 0.2;
-
-/// How much it speaks against a period that it divides into three. Of 38 songs whose score is known (tests/logic/full/music.rs)
-/// 29 have their tempo or an octave of it without this, 36 with it; at 1 a beat of triplets is taken for one and a half.
-const THIRDS: f64 = 0.7;
 /// Beats weaker than this share of their neighbours lie between beats.
 const WEAK: f64 = 0.5;
 /// A tempo is not halved to a longer period than this: 65 beats a minute.
 const SLOWEST_HALVED: f64 = 92.0;
-
-/// A tempo is not doubled to a shorter period than this: 182 beats a minute.
-const FASTEST_DOUBLED: usize = 33;
 
 /// In swing, the onset a third of a period after the swung note is the beat, at least this share as strong as the note.
 const SWUNG: f64 = 0.25;
@@ -58,33 +43,19 @@ pub struct Beats {
 pub struct BeatTracker {
     model: Model,
     strengths: Vec<f64>,
+    rises: Vec<f64>,
     /// Hop of `strengths[0]`.
     base: u32,
     found: Vec<u32>,
-    /// (period, confidence) of each block.
-    tempi: Vec<(f64, f64)>,
-}
-
-/// The expectations that tempo and beats are judged by, before any are heard.
-pub(super) struct Model {
-    /// log2 of each whole number up to four times the longest period.
-    logs: Vec<f64>,
-    weights: Vec<f64>,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        let logs: Vec<_> = (0..=4 * PERIODS.end()).map(|i| libm::log2(i.max(1) as f64)).collect();
-        let octaves = |period: usize| (logs[period] - libm::log2(USUAL_PERIOD)) / USUAL_OCTAVES;
-        let weights = (0..=*PERIODS.end()).map(|p| libm::exp(-0.5 * octaves(p.max(1)) * octaves(p.max(1)))).collect();
-        Self { logs, weights }
-    }
+    /// Of each block.
+    tempi: Vec<Tempo>,
 }
 
 impl BeatTracker {
-    /// Takes the onset strength of the next hop.
-    pub fn push(&mut self, strength: f64) {
+    /// Takes the onset strength of the next hop, and what it rises by.
+    pub fn push(&mut self, strength: f64, rise: f64) {
         self.strengths.push(strength);
+        self.rises.push(rise);
         if self.strengths.len() == PIECE {
             self.track();
         }
@@ -94,8 +65,8 @@ impl BeatTracker {
     pub fn finish(mut self) -> Beats {
         self.track();
         let blocks = self.tempi.len().max(1) as f64;
-        let confidence = self.tempi.iter().map(|&(_, confidence)| confidence).sum::<f64>() / blocks;
-        let mut periods: Vec<_> = self.tempi.iter().filter(|block| block.1 >= CONFIDENT).map(|block| block.0).collect();
+        let confidence = self.tempi.iter().map(|tempo| tempo.confidence).sum::<f64>() / blocks;
+        let mut periods: Vec<_> = self.tempi.iter().filter(|tempo| tempo.is_beat).map(|tempo| tempo.period).collect();
         periods.sort_by(f64::total_cmp);
         let period = periods.get(periods.len() / 2);
         let tempo = period.map(|period| 60.0 * f64::from(HOPS_PER_SECOND) / period);
@@ -104,9 +75,9 @@ impl BeatTracker {
 
     /// Lays a path through what has been pushed and forgets it.
     fn track(&mut self) {
-        let mut strengths = std::mem::take(&mut self.strengths);
-        let (path, tempi) = self.model.lay(&mut strengths);
-        let confident = path.into_iter().filter(|&hop| tempi[hop / BLOCK].1 >= CONFIDENT);
+        let (strengths, rises) = (std::mem::take(&mut self.strengths), std::mem::take(&mut self.rises));
+        let (path, tempi) = self.model.lay(&strengths, &rises);
+        let confident = path.into_iter().filter(|&hop| tempi[hop / BLOCK].is_beat);
         let base = self.base;
         self.found.extend(confident.map(|hop| base + hop as u32));
         self.base += strengths.len() as u32;
@@ -115,61 +86,26 @@ impl BeatTracker {
 }
 
 impl Model {
-    /// The beats in `strengths`, which it sharpens, and (period, confidence) of each of its blocks.
-    pub(super) fn lay(&self, strengths: &mut [f64]) -> (Vec<usize>, Vec<(f64, f64)>) {
-        sharpen(strengths);
-        // A short rest is judged together with what is before it.
-        let ends = (0..strengths.len()).step_by(BLOCK).map(|start| (start + BLOCK).min(strengths.len()));
-        let mut tempi: Vec<_> = ends.map(|end| self.tempo(&strengths[end.saturating_sub(BLOCK)..end])).collect();
-        let mut path = unswung(strengths, self::path(&self.logs, strengths, &tempi), &tempi);
+    /// The beats of hops with these `strengths` and `rises`, and the tempo of each of their blocks. The tempo is that of
+    /// both together, since much of what keeps time is quiet; where the beats are, the strengths say more; and only these
+    /// tell beats from what lies between them, as a hi-hat between two drums rises from nothing.
+    pub(super) fn lay(&self, strengths: &[f64], rises: &[f64]) -> (Vec<usize>, Vec<Tempo>) {
+        let with = |share: f64| {
+            let mut sums: Vec<_> =
+                strengths.iter().zip(rises).map(|(strength, rise)| strength + share * rise).collect();
+            sharpen(&mut sums);
+            sums
+        };
+        let [strong, placed, both] = [0.0, QUIET, 1.0].map(with);
+        let mut tempi = self.tempi(&both);
+        let mut path = unswung(&placed, self::path(&self.logs, &placed, &tempi), &tempi);
         // Where every other beat is a weak one, as with a hi-hat in between, half the tempo is the one that is felt.
-        let slower = tempi.iter().all(|&(period, _)| 2.0 * period <= SLOWEST_HALVED);
-        if slower && alternation(strengths, &path) < WEAK {
-            tempi.iter_mut().for_each(|(period, _)| *period *= 2.0);
-            path = unswung(strengths, self::path(&self.logs, strengths, &tempi), &tempi);
+        let slower = tempi.iter().all(|tempo| 2.0 * tempo.period <= SLOWEST_HALVED);
+        if slower && alternation(&strong, &path) < WEAK {
+            tempi.iter_mut().for_each(|tempo| tempo.period *= 2.0);
+            path = unswung(&placed, self::path(&self.logs, &placed, &tempi), &tempi);
         }
-        (heard(strengths, path), tempi)
-    }
-
-    /// The period of `strengths` in hops, with the confidence that there is one.
-    fn tempo(&self, strengths: &[f64]) -> (f64, f64) {
-        let mean = strengths.iter().sum::<f64>() / strengths.len().max(1) as f64;
-        // Smoothed, so that a period between two hops is as good as a whole one.
-        let around =
-            |hop: usize, by: isize| hop.checked_add_signed(by).and_then(|hop| strengths.get(hop)).unwrap_or(&mean);
-        let smooth = |hop| (around(hop, -1) + 2.0 * around(hop, 0) + around(hop, 1)) / 4.0 - mean;
-        let centred: Vec<_> = (0..strengths.len()).map(smooth).collect();
-        let at = |lag: usize| -> f64 {
-            let Some(later) = centred.get(lag..) else { return 0.0 };
-            // Fewer pairs at longer lags: as if each had as many.
-            let pairs = centred.iter().zip(later).map(|(a, b)| a * b).sum::<f64>();
-            pairs * centred.len() as f64 / later.len().max(1) as f64
-        };
-        let energy = at(0);
-        if energy <= 0.0 {
-            return (USUAL_PERIOD, 0.0);
-        }
-        let lags: Vec<_> = (0..=4 * PERIODS.end() + 4).map(|lag| at(lag) / energy).collect();
-        // A beat repeats itself after two periods as well; and after four, as bars do.
-        let near = |lag: usize| lags[lag - 1].max(lags[lag]).max(lags[lag + 1]);
-        let regular = |lag: usize| (near(lag) + near(2 * lag) + near(3 * lag) + near(4 * lag)) / 4.0;
-        // What divides into three rather than two is more often three halves or three quarters of a beat than a beat of
-        // triplets.
-        let thirds = |lag: usize| (near((lag + 1) / 3) - near(lag.div_ceil(2))).max(0.0);
-        let weighted = |lag: usize| {
-            let repeated = lags[lag] + 0.5 * near(2 * lag) + 0.5 * near(4 * lag);
-            (repeated - THIRDS * thirds(lag)) * self.weights[lag]
-        };
-        let best = PERIODS.max_by(|&a, &b| weighted(a).total_cmp(&weighted(b)).then(b.cmp(&a)));
-        let best = best.unwrap_or(*PERIODS.start());
-        // Where what lies between two beats repeats itself as well, these are beats too, up to a usual tempo.
-        let half = best / 2;
-        let best = if half >= FASTEST_DOUBLED && near(half) > 0.75 * lags[best] { half } else { best };
-        // Between hops: the vertex of the parabola through the four-fold period is four times as fine.
-        let coarse = 4 * best;
-        let peak = (coarse - 4..=coarse + 4).max_by(|&a, &b| lags[a].total_cmp(&lags[b])).unwrap_or(coarse);
-        let period = if lags[peak] > 0.5 * lags[best] { peak as f64 / 4.0 } else { best as f64 };
-        (period, regular(best))
+        (heard(&placed, path), tempi)
     }
 }
 
@@ -192,8 +128,8 @@ fn strongest(strengths: &[f64], hop: usize) -> Option<usize> {
 /// The beats of `path`, which may have gone by what lies between them: in music that swings, the note at two thirds of
 /// a beat can be louder than the beat. It gives itself away by what follows, the beat after a third of a period and then
 /// nothing; what follows a beat comes later, at a half or at two thirds.
-fn unswung(strengths: &[f64], mut path: Vec<usize>, tempi: &[(f64, f64)]) -> Vec<usize> {
-    let later = |hop: usize, share: f64| strongest(strengths, hop + (share * tempi[hop / BLOCK].0 + 0.5) as usize);
+fn unswung(strengths: &[f64], mut path: Vec<usize>, tempi: &[Tempo]) -> Vec<usize> {
+    let later = |hop: usize, share: f64| strongest(strengths, hop + (share * tempi[hop / BLOCK].period + 0.5) as usize);
     let strength = |share: f64| {
         let onsets = path.iter().filter_map(|&hop| later(hop, share));
         onsets.map(|hop| strengths[hop]).sum::<f64>()
@@ -219,11 +155,11 @@ fn heard(strengths: &[f64], mut path: Vec<usize>) -> Vec<usize> {
 }
 
 /// The hops of the best path through `strengths`, block by block at the `tempi`; `logs` are of whole numbers.
-fn path(logs: &[f64], strengths: &[f64], tempi: &[(f64, f64)]) -> Vec<usize> {
+fn path(logs: &[f64], strengths: &[f64], tempi: &[Tempo]) -> Vec<usize> {
     let mut scores = Vec::with_capacity(strengths.len());
     let mut steps: Vec<u16> = Vec::with_capacity(strengths.len());
     for (hop, &strength) in strengths.iter().enumerate() {
-        let period = tempi[hop / BLOCK].0;
+        let period = tempi[hop / BLOCK].period;
         let log = libm::log2(period);
         let (shortest, longest) = ((period / 2.0) as usize, ((period * 2.0) as usize).min(hop));
         let mut best = (0.0, 0u16);
@@ -238,7 +174,7 @@ fn path(logs: &[f64], strengths: &[f64], tempi: &[(f64, f64)]) -> Vec<usize> {
         scores.push(strength + best.0);
         steps.push(best.1);
     }
-    let last = tempi.last().map_or(0, |tempo| (tempo.0 * 1.5) as usize);
+    let last = tempi.last().map_or(0, |tempo| (tempo.period * 1.5) as usize);
     let tail = strengths.len().saturating_sub(last)..strengths.len();
     let mut at = tail.max_by(|&a, &b| scores[a].total_cmp(&scores[b]));
     let mut path = Vec::new();
@@ -278,7 +214,7 @@ mod tests {
 
     fn track(strengths: impl IntoIterator<Item = f64>) -> Beats {
         let mut tracker = BeatTracker::default();
-        strengths.into_iter().for_each(|strength| tracker.push(strength));
+        strengths.into_iter().for_each(|strength| tracker.push(strength, 0.0));
         tracker.finish()
     }
 

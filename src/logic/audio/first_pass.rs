@@ -13,6 +13,7 @@ use super::envelope::EnvelopeFollower;
 use super::feature_extraction::Measured;
 use super::loudness::{self, MOMENTARY, momentary_db};
 use super::percentile::{BandLevels, Histogram};
+use super::rise::Rise;
 use super::scaling::{self, BandCeilings, Ceilings, Scale, Scaling};
 use super::{bands, record};
 
@@ -24,10 +25,17 @@ pub(super) struct FirstPass {
     rate: u32,
     statistics: Statistics,
     /// Where the analysis is causal, hops are finished here.
-    causal: Option<(EnvelopeFollower, BeatPredictor)>,
+    causal: Option<Causal>,
     file: File,
     written: u64,
     pending: Vec<u8>,
+}
+
+/// What finishes a hop without knowing the next.
+struct Causal {
+    envelope: EnvelopeFollower,
+    rise: Rise,
+    beats: BeatPredictor,
 }
 
 /// Numbers of the track as a whole.
@@ -50,7 +58,11 @@ impl FirstPass {
 
     /// Looks ahead no further than the measuring does.
     pub(super) fn make_causal(&mut self, scaling: Scaling) {
-        self.causal = Some((EnvelopeFollower::new(scaling), BeatPredictor::default()));
+        self.causal = Some(Causal {
+            envelope: EnvelopeFollower::new(scaling),
+            rise: Rise::default(),
+            beats: BeatPredictor::default(),
+        });
     }
 
     /// Takes the next hop.
@@ -60,9 +72,9 @@ impl FirstPass {
         let last = self.pending.len() - record::LEN;
         let bytes = &mut self.pending[last..];
         match &mut self.causal {
-            Some((envelope, beats)) => {
+            Some(Causal { envelope, rise, beats }) => {
                 let (hop, strength) = envelope.next(&measured.raw, momentary_db(measured.around, self.rate));
-                beats.push(strength);
+                beats.push(strength, rise.next(&measured.raw.bands));
                 record::write(&hop, bytes);
             }
             None => measured.raw.write(bytes),
@@ -73,7 +85,7 @@ impl FirstPass {
     /// The file with all records in it, the statistics, and the beats where the analysis is causal.
     pub(super) fn finish(mut self) -> io::Result<(File, Statistics, Option<Beats>)> {
         self.write_pending()?;
-        Ok((self.file, self.statistics, self.causal.map(|(_, beats)| beats.finish())))
+        Ok((self.file, self.statistics, self.causal.map(|causal| causal.beats.finish())))
     }
 
     fn write_pending(&mut self) -> io::Result<()> {

@@ -28,10 +28,12 @@ pub mod options;
 mod percentile;
 mod quantise;
 mod record;
+mod rise;
 mod scaling;
 pub mod scratch;
 mod second_pass;
 pub mod tags;
+mod tempo;
 #[cfg(test)]
 mod tests;
 pub mod timeline;

@@ -11,6 +11,7 @@ use super::features::Info;
 use super::loudness::{MOMENTARY, momentary_db};
 use super::novelty::Novelty;
 use super::record::{self, Raw};
+use super::rise::Rise;
 use super::scaling::Scaling;
 use super::timeline::{BLOCK, Digest};
 
@@ -27,7 +28,7 @@ pub(super) fn run(
     progress: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> io::Result<Option<(Beats, Vec<u32>, Digest)>> {
     let mut envelope = EnvelopeFollower::new(scaling);
-    let mut tracker = BeatTracker::default();
+    let (mut tracker, mut rise) = (BeatTracker::default(), Rise::default());
     let mut novelty = Novelty::default();
     let mut digest = Digest::default();
     // Energies of the hops in the window of momentary loudness; what is before the first hop is silence.
@@ -60,7 +61,7 @@ pub(super) fn run(
             let bytes = &mut bytes[i * record::LEN..(i + 1) * record::LEN];
             let raw = Raw::read(bytes);
             let (hop, strength) = envelope.next(&raw, loudness);
-            tracker.push(strength);
+            tracker.push(strength, rise.next(&raw.bands));
             novelty.push(&raw);
             record::write(&hop, bytes);
         }
