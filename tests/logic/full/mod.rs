@@ -1,5 +1,6 @@
-//! What takes minutes: music whose score is known, and what the analysis costs.
+//! What takes minutes: music whose score is known, recordings that other trackers have judged, and what the analysis costs.
 
 mod cost;
 mod music;
+mod recordings;
 mod score;

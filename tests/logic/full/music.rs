@@ -47,11 +47,15 @@ fn f_measure(found: &[f64], wanted: &[f64], tolerance: f64) -> f64 {
     2.0 * matches(&found, &wanted, tolerance) as f64 / (found.len() + wanted.len()).max(1) as f64
 }
 
-fn analyze(rate: u32, mono: &[i16]) -> Timeline {
-    let samples: Vec<f32> = mono.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
-    let mut analyzer = Analyzer::new(rate, 1, scratch::unlinked().unwrap()).unwrap();
-    analyzer.push(&samples).unwrap();
+pub(super) fn analyze(rate: u32, channels: u32, samples: &[f32]) -> Timeline {
+    let mut analyzer = Analyzer::new(rate, channels, scratch::unlinked().unwrap()).unwrap();
+    analyzer.push(samples).unwrap();
     analyzer.finish(&mut |_| ControlFlow::Continue(())).unwrap().unwrap()
+}
+
+fn analyze_mono(rate: u32, samples: &[i16]) -> Timeline {
+    let samples: Vec<f32> = samples.iter().map(|&sample| f32::from(sample) / 32_768.0).collect();
+    analyze(rate, 1, &samples)
 }
 
 /// Where the onsets of a range, or of several, jump up by an eighth of a full one, in seconds.
@@ -85,7 +89,7 @@ struct Judged {
 
 impl Judged {
     fn new(name: &str, wav: &Path, score: &Score) -> Self {
-        let timeline = analyze(sample_rate(wav), &mono_samples(wav));
+        let timeline = analyze_mono(sample_rate(wav), &mono_samples(wav));
         let beats: Vec<_> = timeline.beats().iter().map(|&hop| f64::from(hop) / 100.0).collect();
         let bars: Vec<_> = timeline
             .bars(&mut || ControlFlow::Continue(()))
@@ -213,7 +217,7 @@ fn of_a_recorded_voice_no_beats_are_claimed() {
     let seconds = voice.len() / 8000;
     assert!(seconds > 60, "{seconds} s");
     for part in [&voice[..20 * 8000], &voice[20 * 8000..40 * 8000], &voice] {
-        let timeline = analyze(8000, part);
+        let timeline = analyze_mono(8000, part);
         println!("{} s of voice: confidence {:.2}", part.len() / 8000, timeline.summary().confidence);
         assert!(timeline.beats().is_empty() && timeline.summary().tempo.is_none(), "{:?}", timeline.summary());
     }
