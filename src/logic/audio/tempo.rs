@@ -153,11 +153,12 @@ fn autocorrelation(strengths: &[f64]) -> Vec<f64> {
     (0..=LAGS).map(|lag| if energy > 0.0 { at(lag) / energy } else { 0.0 }).collect()
 }
 
-/// What the onsets of `hops` have to repeat themselves by: chance shrinks with the square root of how long they are.
+/// What the onsets of `hops` have to repeat themselves by. Over several blocks chance shrinks with the root of how long
+/// they are; below ten seconds it grows faster, since there are hardly four periods to compare.
 fn confident(hops: usize) -> f64 {
-    let least = CONFIDENT * (ENOUGH / hops.max(1) as f64).sqrt();
+    let share = ENOUGH / hops.max(1) as f64;
     // One block can be of one sentence that is said again and again.
-    if hops > BLOCK { least.clamp(LEAST, CONFIDENT) } else { least.max(CONFIDENT) }
+    if hops > BLOCK { (CONFIDENT * share.sqrt()).max(LEAST) } else { CONFIDENT * share.max(1.0) }
 }
 
 /// The highest of a lag and the two beside it.
