@@ -260,5 +260,11 @@ mod tests {
             let tempi = Model::default().tempi(&strengths(12_000, 0.1, seed, notes));
             assert!(tempi.iter().all(|tempo| !tempo.is_beat), "{seed}: {tempi:?}");
         }
+        // About the same tempo in each half minute is not a steady one.
+        let is_steady = |periods: [f64; 4]| {
+            let block = |period| autocorrelation(&strengths(BLOCK, 0.1, 3, even(period)));
+            Model::default().is_steady(&periods.map(block), 50)
+        };
+        assert!(is_steady([50.0, 50.0, 51.5, 50.25]) && !is_steady([50.0, 48.0, 51.5, 49.0]));
     }
 }
