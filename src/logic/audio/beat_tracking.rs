@@ -9,8 +9,6 @@ use super::tempo::{BLOCK, Model, Tempo};
 
 /// Blocks that a path is laid through at once.
 const PIECE: usize = 20 * BLOCK;
-/// What a decibel that a hop rises by counts beside its strength where beats are placed.
-const QUIET: f64 = 0.33;
 /// How much a path pays for an uneven step.
 const TIGHTNESS: f64 = 100.0;
 /// Beats weaker than this share of their neighbours lie between beats.
@@ -87,8 +85,8 @@ impl BeatTracker {
 
 impl Model {
     /// The beats of hops with these `strengths` and `rises`, and the tempo of each of their blocks. The tempo is that of
-    /// both together, since much of what keeps time is quiet; where the beats are, the strengths say more; and only these
-    /// tell beats from what lies between them, as a hi-hat between two drums rises from nothing.
+    /// both together, since much of what keeps time is quiet; where the beats are the strengths say alone: a hi-hat between
+    /// two drums rises from nothing, and a swung note would be taken for the beat.
     pub(super) fn lay(&self, strengths: &[f64], rises: &[f64]) -> (Vec<usize>, Vec<Tempo>) {
         let with = |share: f64| {
             let mut sums: Vec<_> =
@@ -96,16 +94,16 @@ impl Model {
             sharpen(&mut sums);
             sums
         };
-        let [strong, placed, both] = [0.0, QUIET, 1.0].map(with);
+        let [strong, both] = [0.0, 1.0].map(with);
         let mut tempi = self.tempi(&both);
-        let mut path = unswung(&placed, self::path(&self.logs, &placed, &tempi), &tempi);
+        let mut path = unswung(&strong, self::path(&self.logs, &strong, &tempi), &tempi);
         // Where every other beat is a weak one, as with a hi-hat in between, half the tempo is the one that is felt.
         let slower = tempi.iter().all(|tempo| 2.0 * tempo.period <= SLOWEST_HALVED);
         if slower && alternation(&strong, &path) < WEAK {
             tempi.iter_mut().for_each(|tempo| tempo.period *= 2.0);
-            path = unswung(&placed, self::path(&self.logs, &placed, &tempi), &tempi);
+            path = unswung(&strong, self::path(&self.logs, &strong, &tempi), &tempi);
         }
-        (heard(&placed, path), tempi)
+        (heard(&strong, path), tempi)
     }
 }
 
