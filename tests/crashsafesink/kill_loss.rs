@@ -40,7 +40,7 @@ fn left(muxer: &str, source: &str, kills: u64) -> Vec<(usize, usize)> {
             dir.path().join("ours").display()
         );
         // A tee serves one after the other.
-        let branches = if n % 2 == 0 { [filesink, ours_too] } else { [ours_too, filesink] };
+        let branches = if n.is_multiple_of(2) { [filesink, ours_too] } else { [ours_too, filesink] };
         let line = format!("{source} ! tee name=both {}", branches.join(" "));
         let recorder = Recorder::start(&line, &[]);
         wait_until(&format!("{muxer} records {source}"), || std::fs::metadata(&ours).is_ok_and(|m| m.len() > 2000));

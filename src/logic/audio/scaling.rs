@@ -102,6 +102,7 @@ pub fn flux_ceiling(loud: Option<u16>) -> u16 {
 
 /// Where the ceilings come from.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::large_enum_variant, reason = "there is one of it for a track")]
 pub enum Scaling {
     /// They stay as they are.
     Set(Ceilings),
