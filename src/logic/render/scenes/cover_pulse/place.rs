@@ -21,7 +21,7 @@ impl Place {
         }
         // Upright pictures have room below the ring; in others it moves up and is drawn a little smaller.
         let upright = h > 1.25 * w;
-        let (centre, scale) = if upright { (0.5 * h - 0.09 * unit, 1.0) } else { (0.455 * h, 0.88) };
+        let (centre, scale) = if upright { (0.5 * h - 0.09 * unit, 1.0) } else { (0.44 * h, 0.83) };
         let title = if upright { centre + 0.58 * unit } else { 0.885 * h };
         let text = TextLine::below(look, title, unit, look.palette.at(0.6));
         Self { unit: unit * scale, centre, text }
