@@ -23,8 +23,6 @@ const MOST_AT_ONCE: usize = 8;
 /// How often it is looked whether anything may still come, and how many looks must agree.
 const LOOK: Duration = Duration::from_millis(200);
 const LOOKS: u32 = 3;
-/// How long further streams are waited for once one has given data.
-const GRACE: Duration = Duration::from_millis(500);
 /// Between so many bits a second, on average, a duration may be true. Beyond them it is what a header was filled with for the time being.
 const BELIEVABLE: std::ops::RangeInclusive<u128> = 100..=20_000_000_000;
 
@@ -99,9 +97,8 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
         // The error that says why is among the events already, if there is one.
         let _ = sender.send(Event::Failed(Verdict::Unknown("it cannot be read".into())));
     }
-    let mut deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + PATIENCE;
     let (mut streams, mut others, mut ended, mut other, mut complete, mut at_rest) = (0, 0, 0, None, false, 0);
-    let mut playing: Vec<gst::Pad> = Vec::new();
     loop {
         match events.recv_timeout(LOOK) {
             Ok(Event::Stream(_, true)) => streams += 1,
@@ -109,27 +106,18 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
                 others += 1;
                 other = other.or(Some(kind));
             }
-            Ok(Event::Data(pad)) if playing.contains(&pad) => {}
-            Ok(Event::Data(pad)) => {
-                playing.push(pad);
-                // The other streams, of which one may be longer, come right behind it or, where one is only announced, never.
-                deadline = deadline.min(Instant::now() + GRACE);
+            Ok(Event::Data(_)) => {
+                return Verdict::Plays { container: reading.container(), duration: duration(reading, path) };
             }
             Ok(Event::End) => ended += 1,
             Ok(Event::NoMore) => complete = true,
-            // A torn file may have given data before.
-            Ok(Event::Failed(_)) if !playing.is_empty() => complete = true,
             Ok(Event::Failed(verdict)) => return verdict,
             Err(_) => at_rest = if reading.is_at_rest() { at_rest + 1 } else { 0 },
-        }
-        let late = Instant::now() >= deadline;
-        if !playing.is_empty() && (complete || ended > 0 || at_rest > 0 || late) {
-            return Verdict::Plays { container: reading.container(), duration: duration(&playing, path) };
         }
         if at_rest >= LOOKS {
             return Verdict::DoesNotPlay("no stream comes out of it".into());
         }
-        if late {
+        if Instant::now() >= deadline {
             return Verdict::Unknown(format!("reading it takes longer than {} s", PATIENCE.as_secs()));
         }
         if streams == 0 && (complete || ended > 0) {
@@ -142,10 +130,10 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
     }
 }
 
-/// How long it is, where it tells. Streams of one file tell different lengths, and the longest is that of the file, whichever was
-/// heard of first. One whose index comes in pieces tells the length of those that its demuxer happens to have read.
-fn duration(playing: &[gst::Pad], path: &Path) -> Option<gst::ClockTime> {
-    let longest = playing.iter().filter_map(|pad| pad.query_duration::<gst::ClockTime>()).max()?;
+/// How long it is, where it tells. Streams of one file tell different lengths, and the longest is that of the file, whichever gave
+/// data first. One whose index comes in pieces tells the length of those that its demuxer happens to have read.
+fn duration(reading: &Reading, path: &Path) -> Option<gst::ClockTime> {
+    let longest = reading.parse.src_pads().iter().filter_map(|pad| pad.query_duration::<gst::ClockTime>()).max()?;
     let bytes = path.metadata().map_or(0, |m| m.len());
     (believable(longest, bytes) && !Boxes::of(path).fragmented).then_some(longest)
 }
@@ -158,9 +146,14 @@ pub fn missing_streams(path: &Path, mut wanted: Vec<String>) -> Vec<String> {
     if reading.pipeline.set_state(gst::State::Paused).is_err() {
         return wanted;
     }
-    let (mut streams, mut ended, mut met) = (0, 0, HashSet::new());
-    while !wanted.is_empty() {
-        match events.recv_timeout(PATIENCE) {
+    let mut moved = Instant::now();
+    let (mut streams, mut ended, mut at_rest, mut met) = (0, 0, 0, HashSet::new());
+    while !wanted.is_empty() && at_rest < LOOKS {
+        let event = events.recv_timeout(LOOK);
+        if event.is_ok() {
+            moved = Instant::now();
+        }
+        match event {
             Ok(Event::Stream(..)) => streams += 1,
             Ok(Event::Data(pad)) if met.insert(pad.name()) => {
                 let kind = pad.current_caps().as_deref().map(media_type).unwrap_or_default().to_owned();
@@ -175,6 +168,7 @@ pub fn missing_streams(path: &Path, mut wanted: Vec<String>) -> Vec<String> {
                     break;
                 }
             }
+            Err(_) if moved.elapsed() < PATIENCE => at_rest = if reading.is_at_rest() { at_rest + 1 } else { 0 },
             Ok(Event::Failed(_)) | Err(_) => break,
         }
     }
