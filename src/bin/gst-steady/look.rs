@@ -92,7 +92,7 @@ pub fn look_at(path: &Path) -> Verdict {
 
 fn first_data(reading: &Reading, path: &Path) -> Verdict {
     let (sender, events) = mpsc::channel();
-    listen(reading, &sender);
+    listen(reading, &sender, true);
     if reading.pipeline.set_state(gst::State::Paused).is_err() {
         // The error that says why is among the events already, if there is one.
         let _ = sender.send(Event::Failed(Verdict::Unknown("it cannot be read".into())));
@@ -142,7 +142,7 @@ fn duration(reading: &Reading, path: &Path) -> Option<gst::ClockTime> {
 pub fn missing_streams(path: &Path, mut wanted: Vec<String>) -> Vec<String> {
     let Ok(reading) = Reading::new(path) else { return wanted };
     let (sender, events) = mpsc::channel();
-    listen(&reading, &sender);
+    listen(&reading, &sender, false);
     if reading.pipeline.set_state(gst::State::Paused).is_err() {
         return wanted;
     }
@@ -175,7 +175,9 @@ pub fn missing_streams(path: &Path, mut wanted: Vec<String>) -> Vec<String> {
     wanted
 }
 
-fn listen(reading: &Reading, sender: &Sender<Event>) {
+/// Tells of what comes out. With `hold`, the first data stops what brought it: what follows is not needed, and a demuxer that goes
+/// on in a torn file may do anything.
+fn listen(reading: &Reading, sender: &Sender<Event>, hold: bool) {
     let to_pads = sender.clone();
     reading.parse.connect_pad_added(move |_, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
@@ -184,20 +186,24 @@ fn listen(reading: &Reading, sender: &Sender<Event>) {
         // Nobody listens any more once the verdict is there.
         let _ = to_pads.send(Event::Stream(kind, media));
         let sender = to_pads.clone();
-        let mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;
+        let hold = hold && media;
+        let mut mask = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST | gst::PadProbeType::EVENT_DOWNSTREAM;
+        if hold {
+            mask |= gst::PadProbeType::BLOCK;
+        }
         pad.add_probe(mask, move |pad, info| {
             match &info.data {
                 Some(gst::PadProbeData::Event(event)) => {
                     if event.type_() == gst::EventType::Eos {
                         let _ = sender.send(Event::End);
                     }
-                    return gst::PadProbeReturn::Ok;
+                    return if hold { gst::PadProbeReturn::Pass } else { gst::PadProbeReturn::Ok };
                 }
                 _ if media => drop(sender.send(Event::Data(pad.clone()))),
                 _ => {}
             }
             // The pad leads nowhere.
-            gst::PadProbeReturn::Drop
+            if hold { gst::PadProbeReturn::Ok } else { gst::PadProbeReturn::Drop }
         });
     });
     let to_end = sender.clone();
