@@ -32,12 +32,16 @@ fn a_recording_tells_its_story_in_messages() {
 fn low_space_is_a_message_with_both_figures() {
     let dir = folder();
     let limit = u64::MAX / 2;
-    let pipeline = pushed_to(&dir.path().join("out.bin"), &format!("min-free-space={limit} flush-interval=1000000"));
-    pipeline.push([1; 1000]);
-    let low = pipeline.next_message("crashsafesink-low-space", PATIENCE).unwrap().structure().unwrap().to_owned();
-    assert_eq!(low.get::<u64>("min-free-space"), Ok(limit));
-    let available = low.get::<u64>("available").unwrap();
-    assert!(available > 0 && available < limit, "{available}");
+    // With the first window that is safe, and long before there is one.
+    for interval in [1_000_000, 0] {
+        let out = dir.path().join(format!("{interval}.bin"));
+        let pipeline = pushed_to(&out, &format!("min-free-space={limit} flush-interval={interval}"));
+        pipeline.push([1; 1000]);
+        let low = pipeline.next_message("crashsafesink-low-space", PATIENCE).unwrap().structure().unwrap().to_owned();
+        assert_eq!(low.get::<u64>("min-free-space"), Ok(limit));
+        let available = low.get::<u64>("available").unwrap();
+        assert!(available > 0 && available < limit, "{available}");
+    }
 }
 
 /// What a sink answers to the queries that muxers and applications put. Not asked: what `filesink` gets wrong, which answers a

@@ -8,6 +8,8 @@ mod application;
 mod bytes;
 mod disks;
 mod edge_cases;
+#[cfg(feature = "full")]
+mod endurance;
 mod faults;
 mod files;
 #[cfg(feature = "full")]

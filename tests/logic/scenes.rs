@@ -256,7 +256,7 @@ proptest! {
 }
 
 /// Sizes with each spacing of the nodes but the largest, odd ones among them.
-pub(crate) const GOLDEN_SIZES: [(u32, u32); 5] = [(64, 36), (640, 360), (361, 641), (960, 540), (2048, 1500)];
+const GOLDEN_SIZES: [(u32, u32); 5] = [(64, 36), (640, 360), (361, 641), (960, 540), (2048, 1500)];
 
 /// A look with everything that can be written and shown.
 pub(crate) fn dressed(width: u32, height: u32) -> Look {
@@ -293,18 +293,24 @@ fn a_title_an_artist_and_a_cover_change_the_default_scene() {
     }
 }
 
+/// A line for each golden size of a scene, with the digest of some frames as `paint` makes them.
+pub(crate) fn golden_lines(info: &scenes::SceneInfo, paint: impl Fn(&dyn Scene, &Look, u64) -> Vec<u8>) -> String {
+    let line = |(w, h)| {
+        let look = seeded(w, h, 7);
+        let scene = info.prepare(&look);
+        let mut hasher = blake3::Hasher::new();
+        for n in [0, 31, 32, 150] {
+            hasher.update(&paint(&*scene, &look, n));
+        }
+        format!("{} {w}x{h} {}\n", info.name, &hasher.finalize().to_hex()[..32])
+    };
+    GOLDEN_SIZES.into_iter().map(line).collect()
+}
+
 fn digests() -> String {
     let mut lines = String::new();
     for info in scenes::all() {
-        for (w, h) in GOLDEN_SIZES {
-            let look = seeded(w, h, 7);
-            let scene = info.prepare(&look);
-            let mut hasher = blake3::Hasher::new();
-            for n in [0, 31, 32, 150] {
-                hasher.update(&picture(&*scene, &look, n));
-            }
-            lines += &format!("{} {w}x{h} {}\n", info.name, &hasher.finalize().to_hex()[..32]);
-        }
+        lines += &golden_lines(info, picture);
         let look = dressed(640, 360);
         let digest = blake3::hash(&picture(&*info.prepare(&look), &look, 77));
         lines += &format!("{} 640x360 dressed {}\n", info.name, &digest.to_hex()[..32]);

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// More than a day has in fragments of a tenth of a second. What lies behind is taken for media data.
+/// More than a day has in fragments of a fifth of a second. What lies behind is not counted.
 const MOST: usize = 1 << 20;
 
 /// What a file is made of.

@@ -78,4 +78,10 @@ mod tests {
         assert_eq!(length(gst::ClockTime::from_mseconds(1999)), "0:00:01");
         assert_eq!(length(gst::ClockTime::from_seconds(90_061)), "25:01:01");
     }
+
+    #[test]
+    fn an_age_is_told_in_the_unit_that_says_enough() {
+        let told = [0, 119, 120, 7199, 7200, 172_799, 172_800].map(age);
+        assert_eq!(told, ["0 s", "119 s", "2 min", "119 min", "2 h", "47 h", "2 days"]);
+    }
 }

@@ -84,13 +84,17 @@ pub fn look_at(path: &Path) -> Verdict {
     if path.metadata().is_ok_and(|m| m.len() == 0) {
         return Verdict::DoesNotPlay("it is empty".into());
     }
+    // Before the file is opened for the rest, so that it is open once.
+    let in_pieces = Boxes::of(path).fragmented;
     match Reading::new(path) {
-        Ok(reading) => first_data(&reading, path),
+        Ok(reading) => first_data(&reading, path, in_pieces),
         Err(why) => Verdict::Unknown(why),
     }
 }
 
-fn first_data(reading: &Reading, path: &Path) -> Verdict {
+/// `in_pieces` says that no length which the demuxer tells is to be believed: it is that of the pieces of the index which it happens to
+/// have read.
+fn first_data(reading: &Reading, path: &Path, in_pieces: bool) -> Verdict {
     let (sender, events) = mpsc::channel();
     listen(reading, &sender, true);
     if reading.pipeline.set_state(gst::State::Paused).is_err() {
@@ -107,7 +111,8 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
                 other = other.or(Some(kind));
             }
             Ok(Event::Data(_)) => {
-                return Verdict::Plays { container: reading.container(), duration: duration(reading, path) };
+                let duration = if in_pieces { None } else { duration(reading, path) };
+                return Verdict::Plays { container: reading.container(), duration };
             }
             Ok(Event::End) => ended += 1,
             Ok(Event::NoMore) => complete = true,
@@ -131,11 +136,11 @@ fn first_data(reading: &Reading, path: &Path) -> Verdict {
 }
 
 /// How long it is, where it tells. Streams of one file tell different lengths, and the longest is that of the file, whichever gave
-/// data first. One whose index comes in pieces tells the length of those that its demuxer happens to have read.
+/// data first.
 fn duration(reading: &Reading, path: &Path) -> Option<gst::ClockTime> {
     let longest = reading.parse.src_pads().iter().filter_map(|pad| pad.query_duration::<gst::ClockTime>()).max()?;
     let bytes = path.metadata().map_or(0, |m| m.len());
-    (believable(longest, bytes) && !Boxes::of(path).fragmented).then_some(longest)
+    Some(longest).filter(|&longest| believable(longest, bytes))
 }
 
 /// Those of `wanted`, by media type, that a file has no stream with data of.

@@ -250,3 +250,16 @@ fn confirmed(unfinished: &[Unfinished], verdicts: &[Option<Verdict>], out: &mut 
     std::io::stdin().read_line(&mut answer).map_err(|e| Failure::new(Stage::Io, e.to_string()))?;
     Ok(answer.trim() == "yes")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_much_of_a_file_was_read_is_told_where_it_is_clearly_less_than_all() {
+        let of = |name: &str, read: u64| share(read << 10, 1000 << 10, Path::new(name));
+        assert_eq!(of("a.avi", 950), "");
+        assert_eq!(of("a.avi", 899), ", which holds 899 of its 1000 KiB");
+        assert_eq!((of("a.ts", 450), of("a.ts", 399)), (String::new(), ", which holds 399 of its 1000 KiB".into()));
+    }
+}

@@ -4,9 +4,8 @@ use super::features::BANDS;
 
 /// Lower edge of the lowest and upper edge of the highest band in Hz.
 const RANGE_HZ: (f64, f64) = (30.0, 16_000.0);
-/// The long window alone is used below, the short one alone above, a blend in between. As low as bands can be told apart at all by
-/// the short one, since in the long one a drum is as long as a beat.
-const CROSSFADE_HZ: (f64, f64) = (50.0, 80.0);
+/// The long window alone is used below, the short one alone above, a blend in between.
+const CROSSFADE_HZ: (f64, f64) = (150.0, 250.0);
 /// Music loses about this much per octave in equally wide (logarithmic) bands; the pictures give it back.
 const TILT_DB_PER_OCTAVE: f64 = 3.0;
 const TILT_PIVOT_HZ: f64 = 1000.0;

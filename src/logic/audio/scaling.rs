@@ -240,6 +240,21 @@ mod tests {
     }
 
     #[test]
+    fn a_band_is_drawn_by_its_own_ceiling_unless_there_is_hardly_anything_in_it() {
+        let mut loud = [quantise_db(-30.0); BANDS];
+        (loud[0], loud[1], loud[2]) = (quantise_db(-10.0), quantise_db(-45.0), quantise_db(-70.0));
+        let ceilings = BandCeilings::of(loud);
+        let level = |band: usize, db: f64| ceilings.level(band, quantise_db(db)) / f32::from(FULL);
+        assert_eq!((level(0, -10.0), level(3, -30.0), level(1, -45.0)), (1.0, 1.0, 1.0));
+        assert_eq!((level(3, -20.0), level(3, -90.1)), (1.0, 0.0), "neither above the top nor below the range");
+        assert!((level(3, -50.0) - 0.1).abs() < 1e-4);
+        // Its ceiling is 36 dB below the loudest one, not where its own noise reaches.
+        assert!((level(2, -66.0) - 0.1).abs() < 1e-4, "{}", level(2, -66.0));
+        let quiet = BandCeilings::of([quantise_db(-75.0); BANDS]);
+        assert!((quiet.level(5, quantise_db(-70.0)) / f32::from(FULL) - 0.1).abs() < 1e-4, "noise is not music");
+    }
+
+    #[test]
     fn a_running_ceiling_rises_within_a_second_falls_within_a_minute_and_stays_in_silence() {
         let db = |db: f64| quantise_db(db);
         let mut quantile = Quantile::from(db(-40.0));

@@ -11,14 +11,14 @@ use gststeady::logic::audio::timeline::Timeline;
 use super::music::analyze;
 use crate::common::media::{mono_samples, output_of, sample_rate};
 
-const RECORDINGS: &str = "/usr/share/games";
+pub const RECORDINGS: &str = "/usr/share/games";
 const TEMPI: &str = include_str!("tempi.tsv");
 /// Debian's asterisk-core-sounds-*-wav.
 const VOICES: [&str; 5] = ["en_US_f_Allison", "es_MX_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU"];
 const ALIKE: f64 = 0.04;
 
 /// What is found of a recording in stereo. Nearly all have that rate.
-fn analyze_stereo(path: &Path) -> Timeline {
+pub fn analyze_stereo(path: &Path) -> Timeline {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-nostdin", "-i"]).arg(path).args(["-ac", "2", "-ar", "44100", "-f", "f32le", "-"]);
     let bytes = command.output().unwrap().stdout;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gststeady::logic::clock::MILLISECOND;
 use gststeady::logic::recording::storage::fake::FakeDirectory;
 use gststeady::logic::recording::storage::faults::{Fault, Faults, FaultyDirectory};
 use gststeady::logic::recording::storage::{Directory, Errno};
@@ -160,5 +161,29 @@ fn an_overwrite_never_survives_a_power_cut_without_what_was_appended_after_it() 
         if total.load(Ordering::SeqCst) <= k {
             break;
         }
+    }
+}
+
+#[test]
+fn an_overwrite_is_with_the_kernel_as_soon_as_the_muxer_has_gone_on() {
+    // What follows it: two buffers in one go, or one after a pause.
+    for (times, last) in [(&[0, 0][..], "two"), (&[20], "one")] {
+        let disk = FakeDirectory::default();
+        let mut recording =
+            crate::recording::recording(Arc::new(disk.clone()), options(Durability::Sync, OnExists::Error));
+        let first = || content(&disk.live(), "out.recording.bin").unwrap().first().copied();
+        recording.write(&[&[b'o'; 3000]], 0, 0).unwrap();
+        recording.seek(0);
+        recording.write(&[b"N"], 0, 0).unwrap();
+        recording.seek(3000);
+        for (i, ms) in times.iter().enumerate() {
+            assert_ne!(first(), Some(b'N'), "before {last} after it, number {i}");
+            recording.write(&[&[b'i'; 100]], 0, ms * MILLISECOND).unwrap();
+        }
+        let live = content(&disk.live(), "out.recording.bin").unwrap();
+        assert!(live[0] == b'N' && live[1..3000].iter().all(|b| *b == b'o'), "after {last}");
+        // Behind it in the file, and before it on the way there.
+        assert!(live[3000..].iter().all(|b| *b == b'i') && live.len() == 3000 + 100 * times.len());
+        assert_eq!(recording.counters().syncs.load(Ordering::Relaxed), 0);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::{Session, Shared};
+use crate::logic::clock::SECOND;
 use crate::logic::recording::Notice;
 use crate::logic::recording::state_machine::Recording;
 use crate::logic::sync::unpoisoned;
@@ -12,7 +13,6 @@ use crate::logic::sync::unpoisoned;
 const LOOK: Duration = Duration::from_millis(10);
 
 /// After so many looks gathered bytes are handed over even if more are coming: the longest that they wait is a tenth of a second.
-/// Ten writes a second do not show beside any stream.
 const LOOKS: u32 = 10;
 
 impl Session {
@@ -23,9 +23,10 @@ impl Session {
     /// fragment at a time, and a kill soon after one should not cost its end. While nothing is gathered there are no looks.
     pub fn run_hand_over(&self, notify: &mut dyn FnMut(Notice)) {
         let bytes = || self.counters.bytes.load(Ordering::Relaxed);
+        let mut looked = None;
         let mut shared = self.lock();
         loop {
-            shared.idle = !shared.recording.as_ref().is_some_and(Recording::has_to_hand_over);
+            shared.idle = !shared.recording.as_ref().is_some_and(Recording::has_gathered);
             shared = unpoisoned(self.gathered.wait_while(shared, |shared| shared.idle && !shared.closing));
             let mut seen = bytes();
             for _ in 0..LOOKS {
@@ -45,16 +46,20 @@ impl Session {
             if let Err(failure) = recording.hand_over() {
                 return self.report_failure(shared, failure, notify);
             }
-            // A small disk may be full long before the first window is.
-            drop(shared);
-            self.check_space(notify);
-            shared = self.lock();
+            // A small disk may be full long before the first window is. Once a second, since a network disk has to be asked.
+            let now = self.clock.now();
+            if looked.is_none_or(|looked| now >= looked + SECOND) {
+                looked = Some(now);
+                drop(shared);
+                self.check_space(notify);
+                shared = self.lock();
+            }
         }
     }
 
     /// Tells the thread that hands bytes over if there are some and it is idle, as it is for the first of a burst.
     pub(super) fn wake_hand_over(&self, shared: &mut Shared) {
-        if shared.idle && shared.recording.as_ref().is_some_and(Recording::has_to_hand_over) {
+        if shared.idle && shared.recording.as_ref().is_some_and(Recording::has_gathered) {
             shared.idle = false;
             self.gathered.notify_one();
         }

@@ -157,7 +157,7 @@ impl Recording {
     }
 
     /// Whether accepted bytes wait for [`Self::hand_over`].
-    pub fn has_to_hand_over(&self) -> bool {
+    pub fn has_gathered(&self) -> bool {
         !self.buffer.is_empty()
     }
 
