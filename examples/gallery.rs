@@ -12,7 +12,7 @@ use std::sync::Arc;
 use gst::prelude::*;
 use gststeady::logic::audio::analyze::Analyzer;
 use gststeady::logic::audio::features::{HopWindow, Info};
-use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::moment::FrameTime;
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
 use gststeady::logic::render::canvas::Canvas;
@@ -151,7 +151,7 @@ impl<'a> Renderer<'a> {
 
     fn window(&self, n: u64) -> Result<HopWindow, Failure> {
         let mut window = HopWindow::default();
-        let (first, count) = self.scene.reach().span(HopTime::of_frame(n, FPS, 1));
+        let (first, count) = self.scene.reach().span(FrameTime::of_frame(n, (FPS, 1)));
         if let Some(timeline) = &self.song.timeline {
             timeline.read(first, count, &mut window, &mut Vec::new())?;
         }
@@ -162,8 +162,8 @@ impl<'a> Renderer<'a> {
         let begin = std::time::Instant::now();
         let (w, h) = self.size;
         let mut canvas = Canvas::new(data, w as usize * 4, w, h)?;
-        let frame =
-            Frame { n, total: Some(self.song.total()), at: HopTime::of_frame(n, FPS, 1), info: &self.song.info };
+        let at = FrameTime::of_frame(n, (FPS, 1)).moment(window);
+        let frame = Frame { n, total: Some(self.song.total()), at, info: &self.song.info };
         self.scene.render(&frame, window, &mut self.scratch, &mut canvas);
         Ok(begin.elapsed())
     }

@@ -6,6 +6,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gststeady::logic::audio::features::{HopWindow, Info};
 use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::moment::FrameTime;
 use gststeady::logic::queue::ring::Ring;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::look::Look;
@@ -68,7 +69,7 @@ fn pictures(c: &mut Criterion) {
         let mut group = c.benchmark_group(scene.name);
         let scene = scene.prepare(&look);
         let frame = Frame { n: 100, total: Some(300), at: HopTime::of_frame(100, 30, 1), info: &info };
-        let (first, count) = scene.reach().span(frame.at);
+        let (first, count) = scene.reach().span(FrameTime::of_frame(frame.n, (30, 1)));
         let mut window = HopWindow::default();
         let filled: Result<(), ()> = window.refill(first, count, |hops| {
             for (i, hop) in hops.iter_mut().enumerate() {

@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::properties::Settings;
 use crate::glue::painter::{self, FrameFailure, Painter};
 use crate::logic::audio::features::HopWindow;
-use crate::logic::audio::hops::HopTime;
+use crate::logic::audio::moment::FrameTime;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::programme::Programme;
@@ -44,14 +44,14 @@ impl FrameRenderer {
 
     /// Draws frame `n` and writes its times and number.
     pub(super) fn draw(&mut self, n: u64, buffer: &mut gst::BufferRef) -> Result<(), Failure> {
-        let (fps_n, fps_d) = self.grid.fps();
-        let at = HopTime::of_frame(n, fps_n, fps_d);
-        let (first, count) = self.painter.reach().span(at);
+        let time = FrameTime::of_frame(n, self.grid.fps());
+        let (first, count) = self.painter.reach().span(time);
         self.timeline.read(first, count, &mut self.window, &mut self.records).map_err(|error| {
             gst::error!(CAT, "frame {n}: {error}");
             Failure::Frame(FrameFailure::of_timeline(n, &error))
         })?;
         let total = self.timeline.frame_count(self.grid);
+        let at = time.moment(&self.window);
         let frame = Frame { n, total, at, info: self.timeline.info() };
         self.painter.paint(&frame, &self.window, buffer).map_err(Failure::Frame)?;
         painter::stamp(buffer, n, self.grid.pts(n), self.grid.duration(n));

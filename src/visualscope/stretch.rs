@@ -83,8 +83,8 @@ impl Stretch {
         window: &mut HopWindow,
         records: &mut Vec<u8>,
     ) -> io::Result<Frame<'_>> {
-        let at = self.schedule.moment(n);
-        let (first, count) = reach.span(at);
+        let time = self.schedule.time(n);
+        let (first, count) = reach.span(time);
         let (total, info) = match &mut self.source {
             Source::Live(live) => {
                 live.forget(first);
@@ -98,6 +98,6 @@ impl Stretch {
                 (grid.and_then(|grid| timeline.frame_count(grid)), timeline.info())
             }
         };
-        Ok(Frame { n, total, at, info })
+        Ok(Frame { n, total, at: time.moment(window), info })
     }
 }

@@ -65,6 +65,7 @@ fn compose(h: i64) -> Hop {
         peak: level(0.4 + 0.5 * kick),
         loudness: level(0.6 + 0.2 * kick),
         onsets: [kick, snare, hat].map(level),
+        attack: 0,
         travel: energy,
         hue: energy / 2,
         rotation: energy,

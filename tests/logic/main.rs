@@ -8,6 +8,7 @@ mod common;
 mod emulated;
 #[cfg(feature = "full")]
 mod full;
+mod hits;
 mod hops;
 #[cfg(feature = "fake-storage")]
 mod recording;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use gststeady::logic::audio::features::{Hop, HopWindow, Info};
 use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::moment::FrameTime;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::cover::Cover;
 use gststeady::logic::render::look::Look;
@@ -35,7 +36,8 @@ pub(crate) fn frame(n: u64) -> Frame<'static> {
 }
 
 pub(crate) fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
-    let (first, count) = scene.reach().span(frame.at);
+    // The made-up tune has no hits: the moment is the middle.
+    let (first, count) = scene.reach().span(FrameTime::of_frame(frame.n, (FPS, 1)));
     hops::window(first, count)
 }
 
@@ -214,6 +216,7 @@ fn extreme_hop() -> impl Strategy<Value = Hop> {
             peak,
             loudness: band,
             onsets,
+            attack: 0,
             travel,
             hue,
             rotation,
@@ -242,7 +245,8 @@ proptest! {
         for info in scenes::all() {
             let scene = info.prepare(&look);
             let frame = Frame { n: start.unsigned_abs(), total, at: HopTime { hop: start, fraction }, info: &INFO };
-            let (first, count) = scene.reach().span(frame.at);
+            // The made-up tune has no hits: the moment is the middle.
+    let (first, count) = scene.reach().span(FrameTime::of_frame(frame.n, (FPS, 1)));
             let mut window = HopWindow::default();
             let filled: Result<(), ()> = window.refill(first, count, |out| {
                 out.iter_mut().enumerate().for_each(|(i, out)| *out = hops[i % hops.len()]);

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use gststeady::logic::audio::analyze::Analyzer;
 use gststeady::logic::audio::features::HopWindow;
-use gststeady::logic::audio::hops::HopTime;
+use gststeady::logic::audio::moment::FrameTime;
 use gststeady::logic::audio::options::{Analysis, Normalize, Options};
 use gststeady::logic::audio::scratch;
 use gststeady::logic::audio::timeline::Timeline;
@@ -84,11 +84,11 @@ fn digests(timeline: &Timeline, scene: &SceneInfo, order: impl Iterator<Item = u
     let (mut window, mut records, mut scratch): (HopWindow, Vec<u8>, Scratch) = Default::default();
     let mut pixels = vec![0; (SIZE.0 * SIZE.1 * 4) as usize];
     let draw = |n| {
-        let at = HopTime::of_frame(n, 25, 1);
-        let (first, count) = scene.reach().span(at);
+        let time = FrameTime::of_frame(n, (25, 1));
+        let (first, count) = scene.reach().span(time);
         timeline.read(first, count, &mut window, &mut records).unwrap();
         let mut canvas = Canvas::new(&mut pixels, SIZE.0 as usize * 4, SIZE.0, SIZE.1).unwrap();
-        let frame = Frame { n, total: Some(FRAMES), at, info: timeline.info() };
+        let frame = Frame { n, total: Some(FRAMES), at: time.moment(&window), info: timeline.info() };
         scene.render(&frame, &window, &mut scratch, &mut canvas);
         (n, blake3::hash(&pixels))
     };

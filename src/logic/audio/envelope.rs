@@ -17,6 +17,12 @@ const HOLD_HOPS: u16 = 50;
 const FALL_HOPS: f32 = 70.0;
 /// Levels per hop by which a falling peak gets faster each hop.
 pub(super) const GRAVITY: f32 = 2.0 * FULL as f32 / (FALL_HOPS * FALL_HOPS);
+/// Hops by which the windows of the bands hear an attack before it is there: half their length, short and long.
+const EARLY: [u8; 2] = [5, 18];
+/// The same for the window of onsets.
+const ONSET_EARLY: u8 = 3;
+/// Bands below this are, at least in part, of the long window.
+const LONG_HZ: f64 = 250.0;
 const ONSET_DECAY_S: f64 = 0.08;
 /// An onset is measured against the mean flux of about the last second.
 const ONSET_MEAN_S: f64 = 1.0;
@@ -54,12 +60,18 @@ pub struct EnvelopeFollower {
     release: f32,
     decay: f32,
     forget: f32,
+    /// Levels as they would be without smoothing.
+    sharp: [f32; BANDS],
     bands: [f32; BANDS],
     peaks: [Peak; BANDS],
     onsets: [f32; 3],
+    /// Onsets that wait for their attack.
+    waiting: [f32; 3],
     flux_mean: [f32; 3],
     sums: [u32; 3],
     ranges: [std::ops::Range<usize>; 3],
+    /// The bands from here on are of the short window alone.
+    short: usize,
 }
 
 impl EnvelopeFollower {
@@ -71,12 +83,15 @@ impl EnvelopeFollower {
             release: keep(RELEASE_S),
             decay: keep(ONSET_DECAY_S),
             forget: keep(ONSET_MEAN_S),
+            sharp: [0.0; BANDS],
             bands: [0.0; BANDS],
             peaks: [Peak::default(); BANDS],
             onsets: [0.0; 3],
+            waiting: [0.0; 3],
             flux_mean: [0.0; 3],
             sums: [0; 3],
             ranges: [bands::bands_between(0.0..150.0), bands::bands_between(150.0..2000.0), 0..BANDS],
+            short: bands::bands_between(0.0..LONG_HZ).end,
         }
     }
 
@@ -86,8 +101,19 @@ impl EnvelopeFollower {
         let ceilings = self.scaling.next(raw, loudness);
         let round = |level: f32| (level + 0.5).clamp(0.0, f32::from(FULL)) as u16;
         for (band, (smooth, &db)) in self.bands.iter_mut().zip(&raw.bands).enumerate() {
-            let level = ceilings.bands.level(band, db);
-            let keep = if level > *smooth { self.attack } else { self.release };
+            // Only what has an attack of the bass ahead keeps the bass waiting: a hat does not.
+            let long = usize::from(band < self.short);
+            let opening = raw.opening[long];
+            let mut level = ceilings.bands.level(band, db);
+            if opening > 1 && opening <= EARLY[long] + 1 {
+                level = level.min(self.sharp[band]);
+            }
+            self.sharp[band] = level;
+            let keep = match level > *smooth {
+                true if opening == 1 => 0.0,
+                true => self.attack,
+                false => self.release,
+            };
             *smooth = level + (*smooth - level) * keep;
         }
         let bands = self.bands.map(|level| quantise::band(round(level)));
@@ -98,6 +124,13 @@ impl EnvelopeFollower {
         for range in 0..3 {
             let (flux, mean) = (f32::from(raw.flux[range]), &mut self.flux_mean[range]);
             let strength = ((flux - *mean) / f32::from(ceilings.flux[range])).clamp(0.0, 1.0);
+            let waiting = &mut self.waiting[range];
+            let strength = if raw.opening[0] > 1 && raw.opening[0] <= ONSET_EARLY + 1 {
+                *waiting = waiting.max(strength);
+                0.0
+            } else {
+                std::mem::take(waiting).max(strength)
+            };
             self.onsets[range] = (self.onsets[range] * self.decay).max(strength);
             *mean = flux + (*mean - flux) * self.forget;
         }
@@ -115,6 +148,7 @@ impl EnvelopeFollower {
             peak: raw.peak,
             loudness: round(ceilings.loudness.level(loudness)),
             onsets: self.onsets.map(|strength| round(strength * f32::from(FULL))),
+            attack: raw.attack,
             travel,
             hue,
             rotation,
@@ -132,7 +166,17 @@ mod tests {
 
     fn raw(level_db: f64) -> Raw {
         let bands = [quantise_db(level_db); BANDS];
-        Raw { bands, wave: [0; WAVE_POINTS], side: [0; WAVE_POINTS], rms: 0, peak: 0, flux: [0; 3], energy: 0 }
+        Raw {
+            bands,
+            wave: [0; WAVE_POINTS],
+            side: [0; WAVE_POINTS],
+            rms: 0,
+            peak: 0,
+            flux: [0; 3],
+            energy: 0,
+            attack: 0,
+            opening: [0; 2],
+        }
     }
 
     fn envelope(ceiling_db: f64) -> EnvelopeFollower {

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 
+use super::attack::{Attack, AttackFinder};
 use super::bands::{BandSums, Leveller};
 use super::decimate::Decimator;
 use super::features::{BANDS, FULL, HOPS_PER_SECOND, WAVE_POINTS};
@@ -45,6 +46,7 @@ pub struct FeatureExtractor {
     decimator: Decimator,
     flux: Flux,
     weighting: KWeighting,
+    finder: AttackFinder,
     channels: Vec<Channel>,
     /// Sample position of the first of `Channel::samples`.
     base: i64,
@@ -58,6 +60,8 @@ pub struct FeatureExtractor {
     /// Energies of the hops from `next_hop` + `ahead` + 1 − [`MOMENTARY`] to `next_energy`.
     energies: VecDeque<u64>,
     next_energy: u64,
+    /// Attacks of the hops from `next_hop` − 1 to `next_energy`.
+    attacks: VecDeque<Attack>,
     power: Vec<f32>,
 }
 
@@ -104,6 +108,7 @@ impl FeatureExtractor {
             decimator,
             flux: Flux::default(),
             weighting: KWeighting::new(rate, channels as usize),
+            finder: AttackFinder::new(rate, channels as usize),
             channels: vec![silent; channels as usize],
             base: -(before as i64),
             slow_base: -(slow_before as i64),
@@ -112,6 +117,7 @@ impl FeatureExtractor {
             ahead,
             energies: VecDeque::from(vec![0; MOMENTARY - 1 - ahead]),
             next_energy: 0,
+            attacks: VecDeque::from([Attack::default()]),
         })
     }
 
@@ -177,6 +183,11 @@ impl FeatureExtractor {
             let energy =
                 (0..self.channels.len()).map(|i| self.weighting.energy(i, &self.channels[i].samples[own.clone()]));
             self.energies.push_back((energy.sum::<f64>() * 4_294_967_296.0) as u64);
+            let samples = self.channels.iter().map(|channel| &channel.samples[own.clone()]);
+            if let Some(before) = self.attacks.back_mut() {
+                let attack = self.finder.next(samples, before);
+                self.attacks.push_back(attack);
+            }
             self.next_energy += 1;
         }
         let slow_end = self.slow_base + self.channels[0].slow.len() as i64;
@@ -233,8 +244,26 @@ impl FeatureExtractor {
         let energy = self.energies[MOMENTARY - 1 - self.ahead];
         let around = self.energies.iter().take(MOMENTARY).sum();
         self.energies.pop_front();
+        let (attack, opening) = (self.attacks[1].step, self.opening());
+        self.attacks.pop_front();
         let (bands, flux) = (self.leveller.levels(&short, &long), self.flux.next(&quick));
-        Measured { raw: Raw { bands, flux, energy, ..waveform }, around, peak }
+        Measured { raw: Raw { bands, flux, energy, attack, opening, ..waveform }, around, peak }
+    }
+
+    /// As in [`Raw`]. An attack is in the levels of the first hop whose centre is not before it.
+    fn opening(&self) -> [u8; 2] {
+        let mut opening = [0; 2];
+        // What strikes further ahead may not be known yet: the bass is told a hop late.
+        for ((before, own), hops) in self.attacks.iter().zip(self.attacks.range(1..)).zip(1..=self.ahead as u8) {
+            let opens = |attack: &Attack, opens: bool| [opens, opens && attack.bass];
+            let (late, early) = (opens(before, before.is_late()), opens(own, own.is_early()));
+            for (opening, opens) in opening.iter_mut().zip([late[0] || early[0], late[1] || early[1]]) {
+                if opens && *opening == 0 {
+                    *opening = hops;
+                }
+            }
+        }
+        opening
     }
 
     /// The place of a hop's own 10 ms in the channels.
@@ -280,6 +309,8 @@ impl FeatureExtractor {
             peak: level(f64::from(peak)),
             flux: [0; 3],
             energy: 0,
+            attack: 0,
+            opening: [0; 2],
         };
         (raw, peak)
     }

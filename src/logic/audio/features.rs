@@ -9,6 +9,8 @@ pub const BANDS: usize = 64;
 pub const HOPS_PER_SECOND: u32 = 100;
 /// Waveform points stored per hop.
 pub const WAVE_POINTS: usize = 80;
+/// Steps that a hop's own 10 ms are divided into to say where the sound strikes.
+pub const ATTACK_STEPS: u8 = 20;
 /// The largest value of a `u16` level: the track's ceiling, or full scale.
 pub const FULL: u16 = u16::MAX;
 
@@ -31,8 +33,10 @@ pub struct Hop {
     pub peak: u16,
     /// Loudness over about 0.4 s, linear in decibels between floor (0) and ceiling ([`FULL`]).
     pub loudness: u16,
-    /// Onset strength below 150 Hz, in between and above 2 kHz, with a fast attack and a decay of about 0.2 s.
+    /// Onset strength below 150 Hz, in between and above 2 kHz, from the attack on and with a decay of about 0.2 s.
     pub onsets: [u16; 3],
+    /// The step of [`ATTACK_STEPS`] of this hop's 10 ms in which the sound strikes, from 1 on; 0 where it does not.
+    pub attack: u8,
     /// Running sum of low-band energy: [`FULL`] for 100 hops adds 6 553 500. Wraps after 11 minutes of full scale: a phase of it
     /// is seamless where a turn is a power of two.
     pub travel: u32,
@@ -53,6 +57,7 @@ impl Hop {
         peak: 0,
         loudness: 0,
         onsets: [0; 3],
+        attack: 0,
         travel: 0,
         hue: 0,
         rotation: 0,

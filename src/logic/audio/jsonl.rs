@@ -15,6 +15,7 @@ use std::path::Path;
 use super::beat_grid::{BAR, FURTHEST};
 use super::features::{HOPS_PER_SECOND, Hop, HopWindow};
 use super::hops::HopTime;
+use super::moment::FrameTime;
 use super::options::{Analysis, Normalize};
 use super::timeline::{ANALYSIS_VERSION, Timeline};
 use crate::logic::clock::SECOND;
@@ -89,13 +90,14 @@ fn write(
         if n % ASKED_EVERY == 0 && go_on().is_break() {
             return Ok(false);
         }
-        let at = HopTime::of_frame(n, fps_n, fps_d);
-        timeline.read(at.hop, 2, &mut window, &mut records)?;
+        let time = FrameTime::of_frame(n, (fps_n, fps_d));
+        timeline.read(time.middle.hop, time.ahead() as usize + 2, &mut window, &mut records)?;
+        let at = time.moment(&window);
         let level = |read: &dyn Fn(&Hop) -> u16| at.level(&window, read);
         let list = |values: &[u16]| values.iter().map(u16::to_string).collect::<Vec<_>>().join(",");
         let bands: Vec<_> = (0..super::features::BANDS).map(|band| level(&|hop| hop.bands[band])).collect();
         let flux: Vec<_> = (0..3).map(|range| level(&|hop| hop.onsets[range])).collect();
-        let beat = beat_at(timeline.beats(), at);
+        let beat = beat_at(timeline.beats(), time.middle);
         let text = |value: Option<u64>| value.map_or("null".to_owned(), thousandths);
         line.clear();
         let written = writeln!(

@@ -5,6 +5,7 @@
 //! [`live::Live`] does the same for audio that is heard now, and keeps no more than is being drawn.
 
 pub mod analyze;
+mod attack;
 mod bands;
 mod bars;
 pub mod beat_grid;
@@ -22,6 +23,7 @@ pub mod hops;
 pub mod jsonl;
 pub mod live;
 mod loudness;
+pub mod moment;
 mod novelty;
 mod onset;
 pub mod options;

@@ -97,7 +97,8 @@ mod tests {
                     quantise_db(level + f64::from(x >> 24) / 20.0)
                 });
                 let (wave, side) = ([0; WAVE_POINTS], [0; WAVE_POINTS]);
-                let raw = Raw { bands, wave, side, rms: 0, peak: 0, flux: [0; 3], energy: 0 };
+                let raw =
+                    Raw { bands, wave, side, rms: 0, peak: 0, flux: [0; 3], energy: 0, attack: 0, opening: [0; 2] };
                 novelty.push(&raw);
             }
         }

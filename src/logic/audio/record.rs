@@ -8,7 +8,7 @@ const FOUR: usize = 4;
 const FOUR_BANDS: usize = FOUR * BAND_BITS as usize / 8;
 const FOUR_PEAKS: usize = FOUR * PEAK_BITS as usize / 8;
 /// Bytes of a record: 39 KB for a second of audio.
-pub const LEN: usize = BANDS / FOUR * (FOUR_BANDS + FOUR_PEAKS) + 2 * WAVE_POINTS + 2 * 6 + 4 * 3;
+pub const LEN: usize = BANDS / FOUR * (FOUR_BANDS + FOUR_PEAKS) + 2 * WAVE_POINTS + 2 * 6 + 1 + 4 * 3;
 
 /// A hop as the first pass measures it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,10 @@ pub struct Raw {
     pub flux: [u16; 3],
     /// K-weighted energy of the hop's samples, in 2^-32.
     pub energy: u64,
+    /// As in [`Hop`].
+    pub attack: u8,
+    /// In how many hops the next attack is in the levels, of anything and of the bass: 1 for this hop, 0 where none is near.
+    pub opening: [u8; 2],
 }
 
 struct Writer<'a>(&'a mut [u8]);
@@ -79,6 +83,10 @@ impl Reader<'_> {
         self.take::<WAVE_POINTS>().map(|point| point as i8)
     }
 
+    fn u8(&mut self) -> u8 {
+        u8::from_le_bytes(self.take())
+    }
+
     fn u16(&mut self) -> u16 {
         u16::from_le_bytes(self.take())
     }
@@ -97,6 +105,7 @@ impl Raw {
         [self.wave, self.side].iter().for_each(|wave| out.put(wave.map(|point| point as u8)));
         [self.rms, self.peak].iter().chain(&self.flux).for_each(|level| out.put(level.to_le_bytes()));
         out.put(self.energy.to_le_bytes());
+        out.put([self.attack, self.opening[0], self.opening[1]]);
     }
 
     /// Reads a record of [`LEN`] bytes.
@@ -110,6 +119,8 @@ impl Raw {
             peak: from.u16(),
             flux: std::array::from_fn(|_| from.u16()),
             energy: u64::from_le_bytes(from.take()),
+            attack: from.u8(),
+            opening: [from.u8(), from.u8()],
         }
     }
 }
@@ -121,6 +132,7 @@ pub fn write(hop: &Hop, bytes: &mut [u8]) {
     out.levels::<FOUR_PEAKS>(&hop.peaks);
     [hop.wave, hop.side].iter().for_each(|wave| out.put(wave.map(|point| point as u8)));
     [hop.rms, hop.peak, hop.loudness].iter().chain(&hop.onsets).for_each(|level| out.put(level.to_le_bytes()));
+    out.put([hop.attack]);
     [hop.travel, hop.hue, hop.rotation].iter().for_each(|sum| out.put(sum.to_le_bytes()));
 }
 
@@ -136,6 +148,7 @@ pub fn read(bytes: &[u8]) -> Hop {
         peak: from.u16(),
         loudness: from.u16(),
         onsets: std::array::from_fn(|_| from.u16()),
+        attack: from.u8(),
         travel: from.u32(),
         hue: from.u32(),
         rotation: from.u32(),
@@ -157,6 +170,7 @@ mod tests {
             peak: 2,
             loudness: 3,
             onsets: [4, 5, 6],
+            attack: 20,
             travel: 7 << 20,
             hue: 8 << 20,
             rotation: u32::MAX,
@@ -166,7 +180,17 @@ mod tests {
         assert_eq!(read(&bytes), hop);
 
         let (bands, wave, side) = (std::array::from_fn(|i| i as u16 * 1000), hop.wave, hop.side);
-        let raw = Raw { bands, wave, side, rms: 1, peak: 2, flux: [3, 4, 5], energy: u64::MAX - 1 };
+        let raw = Raw {
+            bands,
+            wave,
+            side,
+            rms: 1,
+            peak: 2,
+            flux: [3, 4, 5],
+            energy: u64::MAX - 1,
+            attack: 9,
+            opening: [17, 18],
+        };
         raw.write(&mut bytes);
         assert_eq!(Raw::read(&bytes), raw);
     }
@@ -175,6 +199,6 @@ mod tests {
     fn a_second_of_audio_takes_less_than_40_kb() {
         // A beat takes four bytes, and there are at most four a second.
         const { assert!(LEN * 100 + 4 * 4 < 40_000) };
-        const { assert!(LEN == 392) };
+        const { assert!(LEN == 393) };
     }
 }

@@ -4,6 +4,7 @@ use super::canvas::Canvas;
 use super::field::Rows;
 use crate::logic::audio::features::{HopWindow, Info};
 use crate::logic::audio::hops::HopTime;
+use crate::logic::audio::moment::FrameTime;
 
 /// A frame to draw.
 #[derive(Debug, Clone, Copy)]
@@ -12,7 +13,7 @@ pub struct Frame<'a> {
     pub n: u64,
     /// Frames in the video, where that is known.
     pub total: Option<u64>,
-    /// The moment it shows: the middle of its time on screen.
+    /// The moment it shows: [`FrameTime::moment`].
     pub at: HopTime,
     /// The timeline it is drawn from.
     pub info: &'a Info,
@@ -28,9 +29,9 @@ pub struct Reach {
 }
 
 impl Reach {
-    /// The hops that have to be in the window for a frame at `at`: the first one, and their number.
-    pub fn span(self, at: HopTime) -> (i64, usize) {
-        (at.hop - i64::from(self.before), (self.before + 1 + self.after) as usize)
+    /// The hops that have to be in the window for a frame: the first one, and their number.
+    pub fn span(self, time: FrameTime) -> (i64, usize) {
+        (time.middle.hop - i64::from(self.before), (self.before + 1 + self.after + time.ahead()) as usize)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::scene::Reach;
 use crate::logic::audio::features::HOPS_PER_SECOND;
 use crate::logic::audio::hops::HopTime;
+use crate::logic::audio::moment::FrameTime;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::frame_grid::FrameGrid;
 
@@ -53,8 +54,8 @@ impl Schedule {
         self.grid
     }
 
-    /// The moment frame `n` shows: of the stretch where hops are measured, of the whole where they are known.
-    pub fn moment(&self, n: u64) -> HopTime {
+    /// The time of frame `n`: in the stretch where hops are measured, in the whole where they are known.
+    pub fn time(&self, n: u64) -> FrameTime {
         let (fps_n, fps_d) = self.grid.fps();
         let shift = |numerator: i128, denominator: u64| HopTime::from_seconds(numerator, denominator).ticks();
         let origin = match self.hops {
@@ -62,7 +63,8 @@ impl Schedule {
             HopSource::Known => 0,
         };
         let ticks = HopTime::of_frame(n, fps_n, fps_d).ticks() - origin - shift(self.offset.into(), SECOND);
-        HopTime { hop: ticks.div_euclid(TICKS), fraction: ticks.rem_euclid(TICKS) as u16 }
+        let middle = HopTime { hop: ticks.div_euclid(TICKS), fraction: ticks.rem_euclid(TICKS) as u16 };
+        FrameTime::around(middle, (fps_n, fps_d))
     }
 
     /// The next frame, whether or not it can be drawn yet.
@@ -75,7 +77,10 @@ impl Schedule {
     pub fn take(&mut self, samples: u64, hops: Option<u64>) -> Option<u64> {
         let begun = self.next < self.grid.frame_count(self.origin + samples);
         let heard = match (self.hops, hops) {
-            (HopSource::Live { .. }, Some(hops)) => self.moment(self.next).hop + i64::from(self.after) < hops as i64,
+            (HopSource::Live { .. }, Some(hops)) => {
+                let time = self.time(self.next);
+                time.middle.hop + i64::from(time.ahead() + self.after) < hops as i64
+            }
             _ => true,
         };
         (begun && heard).then(|| {
@@ -90,7 +95,7 @@ impl Schedule {
         let (fps_n, fps_d) = self.grid.fps();
         let ns = |count: u64, per_second: u64| (u128::from(count) * u128::from(SECOND)).div_ceil(per_second.into());
         let heard = ns(lookahead, self.grid.rate().into())
-            + ns(self.after.into(), HOPS_PER_SECOND.into())
+            + ns((self.time(self.next).ahead() + self.after).into(), HOPS_PER_SECOND.into())
             + ns(fps_d.into(), 2 * u64::from(fps_n));
         (heard as i128 - i128::from(self.offset)).clamp(0, i64::MAX.into()) as Nanos
     }
@@ -121,7 +126,7 @@ mod tests {
     #[test]
     fn the_moment_is_that_of_the_export_where_nothing_is_shifted() {
         let schedule = schedule(48_000, (30_000, 1001), HopSource::Live { lookahead: 8000 }, 0, 0);
-        assert!((0..5000).all(|n| schedule.moment(n) == HopTime::of_frame(n, 30_000, 1001)));
+        assert!((0..5000).all(|n| schedule.time(n).middle == HopTime::of_frame(n, 30_000, 1001)));
     }
 
     #[test]
@@ -131,18 +136,18 @@ mod tests {
             assert_eq!(schedule.next(), first, "from sample {origin}");
         }
         let middle = schedule(44_100, (30, 1), HopSource::Live { lookahead: 0 }, 44_100, 0);
-        assert_eq!(middle.moment(30), HopTime::of_frame(0, 30, 1));
+        assert_eq!(middle.time(30).middle, HopTime::of_frame(0, 30, 1));
         let known = schedule(44_100, (30, 1), HopSource::Known, 44_100, 0);
-        assert_eq!(known.moment(30), HopTime::of_frame(30, 30, 1));
+        assert_eq!(known.time(30).middle, HopTime::of_frame(30, 30, 1));
     }
 
     #[test]
     fn an_offset_shows_what_was_heard_before_and_takes_from_the_latency() {
         let plain = schedule(48_000, (25, 1), HopSource::Live { lookahead: 9600 }, 0, 0);
         let shifted = schedule(48_000, (25, 1), HopSource::Live { lookahead: 9600 }, 0, 30_000_000);
-        assert_eq!(shifted.moment(10).ticks(), plain.moment(10).ticks() - 3 * TICKS);
-        assert_eq!(plain.latency(), 200_000_000 + 20_000_000 + 20_000_000);
-        assert_eq!(shifted.latency(), 210_000_000);
+        assert_eq!(shifted.time(10).middle.ticks(), plain.time(10).middle.ticks() - 3 * TICKS);
+        assert_eq!(plain.latency(), 200_000_000 + 20_000_000 + 20_000_000 + 40_000_000);
+        assert_eq!(shifted.latency(), 250_000_000);
         let later = schedule(48_000, (25, 1), HopSource::Live { lookahead: 9600 }, 0, 1_000_000_000);
         assert_eq!(later.latency(), 0);
     }
@@ -169,9 +174,9 @@ mod tests {
     #[test]
     fn a_frame_waits_for_the_last_hop_it_looks_at_and_no_longer() {
         let mut schedule = schedule(48_000, (50, 1), HopSource::Live { lookahead: 0 }, 0, 0);
-        // Frame 0 shows hop 1 and reaches two further, so that hops 0 to 3 are needed.
-        assert_eq!(schedule.take(48_000, Some(3)), None);
-        assert_eq!(schedule.take(48_000, Some(4)), Some(0));
+        // Frame 0 shows hop 1 or, if there is a hit, up to hop 4, and reaches two further.
+        assert_eq!(schedule.take(48_000, Some(6)), None);
+        assert_eq!(schedule.take(48_000, Some(7)), Some(0));
     }
 
     proptest! {

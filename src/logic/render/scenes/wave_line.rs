@@ -83,8 +83,9 @@ impl WaveLine {
             // Loud music bends instead of running into the edge.
             *value = 1.55 * v / (1.0 + 0.55 * v.abs());
         }
-        let loud = of_full(at.level(window, |hop| hop.loudness));
-        let idle = 0.05 * (1.0 - smoothstep(loud * 2.5));
+        // Peaks rise with the sound and not before it, and are held for a while after it.
+        let sounds = of_full(at.level(window, |hop| hop.peaks.into_iter().max().unwrap_or(0)));
+        let idle = 0.05 * (1.0 - smoothstep(sounds * 2.5));
         let per = (self.points - 1) as f32 / self.width as f32;
         for (c, height) in heights.iter_mut().enumerate() {
             let x = (c as f32 + 0.5 * f32::from(u8::from(step == 1.0))) * step;
