@@ -37,7 +37,7 @@ pub(crate) fn frame(n: u64) -> Frame<'static> {
 
 pub(crate) fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
     // The made-up tune has no hits: the moment is the middle.
-    let (first, count) = scene.reach().span(FrameTime::of_frame(frame.n, (FPS, 1)));
+    let (first, count) = scene.reach().span(FrameTime::around(frame.at, (FPS, 1)));
     hops::window(first, count)
 }
 
@@ -246,7 +246,7 @@ proptest! {
             let scene = info.prepare(&look);
             let frame = Frame { n: start.unsigned_abs(), total, at: HopTime { hop: start, fraction }, info: &INFO };
             // The made-up tune has no hits: the moment is the middle.
-    let (first, count) = scene.reach().span(FrameTime::of_frame(frame.n, (FPS, 1)));
+    let (first, count) = scene.reach().span(FrameTime::around(frame.at, (FPS, 1)));
             let mut window = HopWindow::default();
             let filled: Result<(), ()> = window.refill(first, count, |out| {
                 out.iter_mut().enumerate().for_each(|(i, out)| *out = hops[i % hops.len()]);
