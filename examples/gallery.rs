@@ -3,6 +3,7 @@
 //! `cargo run --release --example gallery -- frame cover-pulse 1920x1080 song.ogg 90 out.png` draws frame 90 at 30 frames a
 //! second. `sheet cover-pulse out.jpg song.ogg speech.wav -` puts frames of each song, in three formats, into one small
 //! picture; `strip out.jpg 42.5 song.ogg` puts twelve frames over the beat after that second, of each scene, side by side;
+//! `strips / docs/gallery/strips` draws such frames of known recordings, as far as they are installed, with the beat on any of them;
 //! `bench cover-pulse 1920x1080 song.ogg` draws ten seconds, says how long a frame takes and how many pixels
 //! change from one to the next. `-` in place of a song is silence. SEED, PALETTE, TITLE, ARTIST and COVER (a file) in the
 //! environment choose those.
@@ -23,6 +24,9 @@ use gststeady::logic::render::scene::{Frame, Scene, Scratch};
 use gststeady::logic::render::scenes;
 use image::{DynamicImage, RgbaImage, imageops};
 
+#[path = "gallery/strips.rs"]
+mod strips;
+
 type Failure = Box<dyn std::error::Error>;
 
 const FPS: u32 = 30;
@@ -32,6 +36,7 @@ fn main() -> Result<(), Failure> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["sheet", scene, out, ref songs @ ..] if !songs.is_empty() => Ok(sheet(scene, songs)?.save(out)?),
         ["strip", out, second, song] => Ok(strip(song, second.parse()?)?.save(out)?),
+        ["strips", folder, out] => strips::draw_all(folder.as_ref(), out.as_ref()),
         ["bench", scene, size, song] => {
             let (width, height) = size.split_once('x').ok_or("the size is WIDTHxHEIGHT")?;
             Renderer::new(&Song::new(song)?, scene, (width.parse()?, height.parse()?))?.bench()
@@ -42,9 +47,9 @@ fn main() -> Result<(), Failure> {
             let mut renderer = Renderer::new(&song, scene, (width.parse()?, height.parse()?))?;
             Ok(DynamicImage::from(renderer.picture(n.parse()?)?).to_rgb8().save(out)?)
         }
-        _ => {
-            Err("usage: gallery sheet SCENE OUT SONG|-… | strip OUT SECOND SONG | frame SCENE WxH SONG|- N OUT | bench SCENE WxH SONG|-".into())
-        }
+        _ => Err("usage: gallery sheet SCENE OUT SONG|-… | strip OUT SECOND SONG | strips FOLDER OUT \
+                 | frame SCENE WxH SONG|- N OUT | bench SCENE WxH SONG|-"
+            .into()),
     }
 }
 
@@ -149,44 +154,51 @@ impl<'a> Renderer<'a> {
         Ok(Self { song, scene, scratch: Scratch::default(), size })
     }
 
-    fn window(&self, n: u64) -> Result<HopWindow, Failure> {
+    fn window(&self, time: FrameTime) -> Result<HopWindow, Failure> {
         let mut window = HopWindow::default();
-        let (first, count) = self.scene.reach().span(FrameTime::of_frame(n, (FPS, 1)));
+        let (first, count) = self.scene.reach().span(time);
         if let Some(timeline) = &self.song.timeline {
             timeline.read(first, count, &mut window, &mut Vec::new())?;
         }
         Ok(window)
     }
 
-    fn draw(&mut self, n: u64, window: &HopWindow, data: &mut [u8]) -> Result<std::time::Duration, Failure> {
+    fn draw(&mut self, time: FrameTime, window: &HopWindow, data: &mut [u8]) -> Result<std::time::Duration, Failure> {
         let begin = std::time::Instant::now();
         let (w, h) = self.size;
         let mut canvas = Canvas::new(data, w as usize * 4, w, h)?;
-        let at = FrameTime::of_frame(n, (FPS, 1)).moment(window);
+        let at = time.moment(window);
+        // The frame that is on screen then.
+        let n = time.middle.ticks().max(0) as u64 * u64::from(FPS) / (65_536 * 100);
         let frame = Frame { n, total: Some(self.song.total()), at, info: &self.song.info };
         self.scene.render(&frame, window, &mut self.scratch, &mut canvas);
         Ok(begin.elapsed())
     }
 
     fn picture(&mut self, n: u64) -> Result<RgbaImage, Failure> {
+        self.picture_at(FrameTime::of_frame(n, (FPS, 1)))
+    }
+
+    fn picture_at(&mut self, time: FrameTime) -> Result<RgbaImage, Failure> {
         let mut picture = RgbaImage::new(self.size.0, self.size.1);
-        let window = self.window(n)?;
-        self.draw(n, &window, &mut picture)?;
+        let window = self.window(time)?;
+        self.draw(time, &window, &mut picture)?;
         Ok(picture)
     }
 
     fn bench(&mut self) -> Result<(), Failure> {
         let frames = 300.min(self.song.total());
-        let windows: Vec<_> = (0..frames).map(|n| self.window(n)).collect::<Result<_, _>>()?;
+        let time = |n| FrameTime::of_frame(n, (FPS, 1));
+        let windows: Vec<_> = (0..frames).map(|n| self.window(time(n))).collect::<Result<_, _>>()?;
         let mut data = vec![0; self.size.0 as usize * self.size.1 as usize * 4];
         let mut times = Vec::new();
         for (n, window) in windows.iter().enumerate() {
-            times.push(self.draw(n as u64, window, &mut data)?);
+            times.push(self.draw(time(n as u64), window, &mut data)?);
         }
         times.sort();
         let (mut previous, mut changed) = (data.clone(), 0);
         for (n, window) in windows.iter().enumerate() {
-            self.draw(n as u64, window, &mut data)?;
+            self.draw(time(n as u64), window, &mut data)?;
             if n > 0 {
                 changed += previous.chunks(4).zip(data.chunks(4)).filter(|(a, b)| a != b).count();
             }
