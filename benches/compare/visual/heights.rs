@@ -128,18 +128,18 @@ impl Samples {
         }
     }
 
-    /// The level of each bar at the middle of each of these 10 ms: the amplitude of what lies between its edges, in the shortest
-    /// window (a power of two, Hann) that still tells the bar from its neighbours, and in none that is longer than 93 ms. The
-    /// analysis has no part in it.
+    /// The level of each bar at the middle of each of these 10 ms: the amplitude of what lies between its edges, in a Hann window of
+    /// 46 ms, which weighs about as much as a frame of 30 a second lasts, or of 93 ms in the bass, where the shorter one cannot tell
+    /// a bar from its neighbours. The analysis has no part in it.
     pub fn levels(&self, moments: std::ops::Range<usize>) -> Vec<Bars> {
         let longest = 1 << (0.093 * self.rate).log2().round() as u32;
         // 1.5 bins are what a Hann window sees as one.
         let needed = |bar: usize| 1.5 * self.rate / (edge_hz(bar + 1) - edge_hz(bar));
         let window_of = |bar: usize| (needed(bar).log2().ceil() as u32).clamp(0, 30);
-        let size = |bar: usize| (1usize << window_of(bar)).clamp(longest / 4, longest);
+        let size = |bar: usize| (1usize << window_of(bar)).clamp(longest / 2, longest);
         let mut levels = vec![[0.0; BARS]; moments.len()];
         let mut planner = FftPlanner::<f32>::new();
-        for window in [longest / 4, longest / 2, longest] {
+        for window in [longest / 2, longest] {
             let bars: Vec<_> = (0..BARS).filter(|&bar| size(bar) == window).collect();
             let fft = planner.plan_fft_forward(window);
             let hann: Vec<_> =
