@@ -143,10 +143,12 @@ impl Scene for WaveLine {
             *span = [low, heights.iter().copied().fold(f32::MIN, f32::max) + reach];
         }
         let loud = of_full(frame.at.level(window, |hop| hop.loudness));
+        // A waveform is as tall between two beats as on them: what tells the beat is the light.
+        let hit = of_full(frame.at.level(window, |hop| hop.onsets.into_iter().max().unwrap_or(0)));
         let extent = spans.iter().fold((f32::MAX, f32::MIN), |(low, high), span| (low.min(span[0]), high.max(span[1])));
         let cells = &mut scratch.cells;
         let picture =
-            &mut Picture { scene: self, soft, bounds, spans, extent, light, heights, slants, lights, loud, cells };
+            &mut Picture { scene: self, soft, bounds, spans, extent, light, heights, slants, lights, loud, hit, cells };
         self.grid.paint(canvas, &mut scratch.rows, picture);
     }
 }
@@ -174,6 +176,8 @@ struct Picture<'a> {
     slants: &'a [f32],
     lights: [f32; AGES.len()],
     loud: f32,
+    /// How much of an onset there is.
+    hit: f32,
     /// The lowest and highest y of the line to the right of each column of nodes.
     spans: &'a [[f32; 2]],
     extent: (f32, f32),
@@ -200,7 +204,8 @@ impl Layer for Picture<'_> {
             let (line, slant) = curve.split_at(n);
             if k == 0 {
                 let body = (0.09 + 0.05 * self.loud) * ((y - scene.middle).abs() / (0.03 * scene.unit)).min(1.0);
-                add_line(y, scene.middle, [near, far, body], line, slant, self.light);
+                let shine = [0.55 + 0.6 * self.hit, 0.20 + 0.5 * self.hit];
+                add_line(y, scene.middle, [near, far, body], shine, line, slant, self.light);
             } else {
                 add_ghost(y, ghost, light, line, slant, self.light);
             }
@@ -238,11 +243,19 @@ impl Layer for Picture<'_> {
 }
 
 #[multiversion::multiversion(targets = "simd")]
-fn add_line(y: f32, middle: f32, [near, far, body]: [f32; 3], line: &[f32], slant: &[f32], light: &mut [f32]) {
+fn add_line(
+    y: f32,
+    middle: f32,
+    [near, far, body]: [f32; 3],
+    [sharp, wide]: [f32; 2],
+    line: &[f32],
+    slant: &[f32],
+    light: &mut [f32],
+) {
     for ((light, line), slant) in light.iter_mut().zip(line).zip(slant) {
         let d = (y - line).abs();
         // The wide glow takes no notice of slopes: it would throw rays from the steep ones.
-        let glow = 0.55 * fall(d * slant * near) + 0.20 * fall(d * far);
+        let glow = sharp * fall(d * slant * near) + wide * fall(d * far);
         let inside = (y - middle) * (y - line) <= 0.0;
         *light += glow + if inside { body } else { 0.0 };
     }
