@@ -16,7 +16,7 @@ use super::{Failure, Renderer, Song};
 /// anywhere between two, in the bass as well. Packages of Debian have it.
 const RECORDINGS: [(&str, &str, u32); 5] = [
     ("supertuxkart-data", "games/supertuxkart/data/music/Snowy.ogg", 37),
-    ("widelands-data", "games/widelands/data/music/ingame_16.ogg", 110),
+    ("supertuxkart-data", "games/supertuxkart/data/music/klabauter_dance.ogg", 60),
     ("hedgewars-data", "games/hedgewars/Data/Music/Castle.ogg", 159),
     ("redeclipse-data", "games/redeclipse/data/sounds/theme.ogg", 104),
     ("supertux-data", "games/supertux2/music/retro/ice_music.ogg", 75),
