@@ -132,15 +132,13 @@ impl Samples {
     /// 46 ms, which weighs about as much as a frame of 30 a second lasts, or of 93 ms in the bass, where the shorter one cannot tell
     /// a bar from its neighbours. The analysis has no part in it.
     pub fn levels(&self, moments: std::ops::Range<usize>) -> Vec<Bars> {
-        let longest = 1 << (0.093 * self.rate).log2().round() as u32;
-        // 1.5 bins are what a Hann window sees as one.
-        let needed = |bar: usize| 1.5 * self.rate / (edge_hz(bar + 1) - edge_hz(bar));
-        let window_of = |bar: usize| (needed(bar).log2().ceil() as u32).clamp(0, 30);
-        let size = |bar: usize| (1usize << window_of(bar)).clamp(longest / 2, longest);
+        let long = 1usize << (0.093 * self.rate).log2().round() as u32;
         let mut levels = vec![[0.0; BARS]; moments.len()];
         let mut planner = FftPlanner::<f32>::new();
-        for window in [longest / 2, longest] {
-            let bars: Vec<_> = (0..BARS).filter(|&bar| size(bar) == window).collect();
+        for window in [long / 2, long] {
+            // A Hann window sees one and a half of its bins as one.
+            let is_told_apart = |bar: usize| edge_hz(bar + 1) - edge_hz(bar) >= 1.5 * self.rate / (long / 2) as f64;
+            let bars: Vec<_> = (0..BARS).filter(|&bar| is_told_apart(bar) == (window < long)).collect();
             let fft = planner.plan_fft_forward(window);
             let hann: Vec<_> =
                 (0..window).map(|i| (std::f64::consts::PI * i as f64 / window as f64).sin().powi(2) as f32).collect();
