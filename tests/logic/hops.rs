@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use gststeady::logic::audio::features::{BANDS, FULL, Hop, HopWindow, WAVE_POINTS};
 
-fn noise(seed: u64) -> f32 {
+/// A number in 0.0 ..< 1.0 that is the same for the same seed.
+pub fn noise(seed: u64) -> f32 {
     let mut x = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -19,7 +20,8 @@ fn hit(h: i64, period: i64, offset: i64, length: f32) -> f32 {
     left * left
 }
 
-fn level(v: f32) -> u16 {
+/// A level from a part of the full one.
+pub fn level(v: f32) -> u16 {
     (v.clamp(0.0, 1.0) * f32::from(FULL)) as u16
 }
 

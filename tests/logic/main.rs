@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod composition;
 #[cfg(feature = "full")]
 mod emulated;
 #[cfg(feature = "full")]

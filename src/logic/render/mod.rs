@@ -7,6 +7,7 @@ mod backdrop;
 pub mod canvas;
 mod capsule;
 mod colour;
+mod composition;
 pub mod cover;
 mod cover_colours;
 pub mod cuts;

@@ -5,6 +5,7 @@ use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Bars, Glow, shine};
 use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::composition::{Shape, abreast, fitted};
 use crate::logic::render::field::{Grid, Layer, Node};
 use crate::logic::render::look::Look;
 use crate::logic::render::math::{fall, of_full, sine, smoothstep};
@@ -27,6 +28,8 @@ pub(super) struct BarsMirror {
     line: f32,
     tallest: f32,
     unit: f32,
+    /// The scale of what silence shows.
+    calm: f32,
     /// Colour of bar b at distance d from the line: `[d * count + b]`, and how much of it the glass shows, of 256.
     lengths: usize,
     lit: Vec<Pixel>,
@@ -51,13 +54,14 @@ impl BarsMirror {
         let (w, h) = (look.width() as f32, look.height() as f32);
         let unit = w.min(h);
         let grid = Grid::of(look);
-        let count = match w / h {
-            r if r > 1.25 => BARS,
-            r if r > 0.8 => 32,
-            _ => 24,
+        // Bars of a tall picture are few and broad, or they would be strokes.
+        let across = w - 0.1 * unit;
+        let ((count, pitch), thick) = match Shape::of(look) {
+            Shape::Wide => ((BARS, (across / BARS as f32).floor().max(1.0) as i32), 62),
+            Shape::Square => (fitted(across, 30, 1, 0.36), 64),
+            Shape::Tall => (fitted(across, abreast(look, 20.0), 1, 0.34), 66),
         };
-        let pitch = ((w - 0.1 * unit) / count as f32).floor().max(1.0) as i32;
-        let width = (pitch * 62 / 100).max(1);
+        let width = (pitch * thick / 100).max(1);
         let bars = Bars::new(look.width(), count, pitch, width);
         let line = (h * 0.6).floor();
         let tallest = (line - 0.09 * h).max(4.0);
@@ -91,6 +95,7 @@ impl BarsMirror {
             line,
             tallest,
             unit,
+            calm: if Shape::of(look) == Shape::Tall { 3.0 * unit } else { unit },
             lengths,
             lit,
             glass,
@@ -116,7 +121,7 @@ impl BarsMirror {
             // What silence shows: a slow swell that louder sound outgrows.
             let x = b as f32 / self.count as f32;
             let swell = 1.0 + 0.6 * sine(x * 1.5 - seconds * 0.11) + 0.4 * sine(x * 2.6 + seconds * 0.07);
-            let idle = resting + self.unit * 0.009 * swell;
+            let idle = resting + self.calm * 0.009 * swell;
             let height = |level: f32| idle + (self.tallest - idle) * level;
             let peak = level(b, true);
             let shown = (256.0 * smoothstep(peak * 9.0)) as u32;

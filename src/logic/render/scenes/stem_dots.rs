@@ -5,6 +5,7 @@ use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::composition::{Shape, abreast, fitted};
 use crate::logic::render::field::{Grid, Layer, Node, pack, split_planes};
 use crate::logic::render::look::Look;
 use crate::logic::render::math::{fall, of_full, sine, smoothstep};
@@ -20,6 +21,10 @@ pub(super) struct StemDots {
     grid: Grid,
     backdrop: Backdrop,
     unit: f32,
+    /// Size of heads and of their light, 1 in wide pictures.
+    size: f32,
+    /// The scale of what silence shows.
+    calm: f32,
     stems: usize,
     left: f32,
     pitch: f32,
@@ -51,14 +56,21 @@ impl StemDots {
         let (w, h) = (look.width() as f32, look.height() as f32);
         let unit = w.min(h);
         let grid = Grid::of(look);
-        let stems = match w / h {
-            r if r > 1.25 => BANDS,
-            r if r > 0.8 => 48,
-            _ => 32,
+        // The fewer stems, the larger their heads: in each shape they fill about as much of the picture.
+        let (about, size, floor, top) = match Shape::of(look) {
+            Shape::Wide => (BANDS, 1.0, 0.80, 0.12),
+            Shape::Square => (44, 1.3, 0.84, 0.10),
+            Shape::Tall => (abreast(look, 24.0), 48.0 / abreast(look, 24.0) as f32, 0.84, 0.09),
         };
-        let pitch = ((w - 0.13 * unit) / stems as f32).floor().max(1.0);
+        // Room for the outermost heads is kept.
+        let across = w - (0.1 + 2.0 * 0.0086 * size) * unit;
+        let (stems, pitch) = match Shape::of(look) {
+            Shape::Wide => (about, ((w - 0.13 * unit) / BANDS as f32).floor().max(1.0) as i32),
+            Shape::Square | Shape::Tall => fitted(across, about, 1, 1.0),
+        };
+        let pitch = pitch as f32;
         let left = (0.5 * (w - pitch * (stems - 1) as f32)).floor();
-        let floor = (h * 0.80).floor();
+        let floor = (h * floor).floor();
         let hue = |t: f32| look.palette.at(0.14 + 0.82 * t);
         let part = |s: usize| s as f32 / (stems - 1) as f32;
         let across = pitch * (stems - 1) as f32;
@@ -76,9 +88,11 @@ impl StemDots {
             left,
             pitch,
             floor,
-            tallest: (floor - 0.12 * h).min(1.1 * w).max(4.0),
-            stem: ((unit * 0.0026) as i32).max(1),
-            head: (unit * 0.0086).min(0.42 * pitch).max(1.0),
+            tallest: (floor - top * h).max(4.0),
+            stem: ((unit * 0.0026 * size) as i32).max(1),
+            head: (unit * 0.0086 * size).min(0.42 * pitch).max(1.0),
+            size,
+            calm: if Shape::of(look) == Shape::Tall { 3.0 * unit } else { unit },
             colours: (0..stems).map(|s| pixel(mix(dark, hue(part(s)), 0.72))).collect(),
             shaded: (0..stems * PARTS)
                 .map(|i| {
@@ -98,7 +112,7 @@ impl StemDots {
         let level = bands.map(|band| at.level(window, |hop| hop.bands[band])).max().unwrap_or(0);
         let x = s as f32 / self.stems as f32;
         let swell = 1.2 + 0.7 * sine(x * 1.3 - seconds * 0.10) + 0.5 * sine(x * 2.7 + seconds * 0.06);
-        let idle = self.unit * 0.014 * swell + self.head;
+        let idle = self.calm * 0.014 * swell + self.head;
         idle + (self.tallest - idle - self.head) * of_full(level)
     }
 
@@ -148,7 +162,8 @@ impl Picture<'_> {
     fn add_heads(&mut self, y: f32) {
         let scene = self.scene;
         let cell = scene.grid.cell() as f32;
-        let (near, far) = (1.0 / (scene.unit * 0.0050).max(0.7 * cell), 1.0 / (scene.unit * 0.0135));
+        let unit = scene.unit * scene.size;
+        let (near, far) = (1.0 / (unit * 0.0050).max(0.7 * cell), 1.0 / (unit * 0.0135));
         let reach = 8.0 / far;
         for (s, (stem, colour)) in self.stems[..scene.stems].iter().zip(&scene.lights).enumerate() {
             let dy = y - (scene.floor - stem.height);

@@ -5,6 +5,7 @@ use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
+use crate::logic::render::composition::{Shape, TALL_TEXT, TALL_TITLE};
 use crate::logic::render::field::{Grid, Layer, Node, node};
 use crate::logic::render::glyphs::TextLine;
 use crate::logic::render::look::Look;
@@ -35,6 +36,10 @@ pub(super) struct WaveLine {
     points: usize,
     /// Half the width of the line in pixels.
     thick: f32,
+    /// Light between the line and its middle, 1 in wide pictures, and units from the middle at which it is all there.
+    body: (f32, f32),
+    /// A value v of the waveform is shown as b₀v / (1 + b₁|v|), where b₀ = 1 + b₁.
+    bend: [f32; 2],
     glow: [Vec<f32>; 3],
     /// Colour of the line in each column of pixels.
     line: Vec<Pixel>,
@@ -48,17 +53,38 @@ impl WaveLine {
         let grid = Grid::of(look);
         let hue = |x: f32| look.palette.at(0.2 + 0.7 * x / w);
         let white = from_hex(0xffffff);
-        let text = TextLine::below(look, 0.885 * h, unit, look.palette.at(0.6));
+        let shape = Shape::of(look);
+        let (title, size) = if shape == Shape::Tall { (TALL_TITLE, TALL_TEXT) } else { (0.885, 1.0) };
+        let text = TextLine::below(look, title * h, size * unit, look.palette.at(0.6));
+        // Middle and swing as parts of the height, points of the waveform, and how thick the line is. Taller pictures
+        // show less of the time: the same points would stand so steep that nothing but strokes is left of the line.
+        let few = 84.0 * (w / h / 0.5625).sqrt().max(0.25);
+        let (middle, swing, points, thick) = match (shape, text.is_empty()) {
+            (Shape::Wide, true) => (0.5, 0.36, 150.0 * w / unit, 1.0),
+            (Shape::Wide, false) => (0.45, 0.36, 150.0 * w / unit, 1.0),
+            (Shape::Square, true) => (0.5, 0.42, 120.0, 1.3),
+            (Shape::Square, false) => (0.44, 0.37, 120.0, 1.3),
+            (Shape::Tall, true) => (0.5, 0.45, few, 1.8),
+            (Shape::Tall, false) => (0.40, 0.345, few, 1.8),
+        };
         Self {
             grid,
             backdrop: Backdrop::new(grid, look.background),
             unit,
             width: look.width(),
             tall: h,
-            middle: if text.is_empty() { 0.5 * h } else { 0.45 * h },
-            swing: (0.36 * h).min(0.66 * w),
-            points: ((150.0 * w / unit) as usize).clamp(96, POINTS),
-            thick: (unit * 0.0024).max(0.7),
+            middle: middle * h,
+            // Very tall pictures would tear the line apart.
+            swing: (swing * h).min(1.5 * w),
+            points: (points as usize).min(POINTS),
+            thick: (unit * 0.0024 * thick).max(0.7),
+            body: if shape == Shape::Tall { (1.6, 0.09) } else { (1.0, 0.03) },
+            // The more height there is, the more of a swing what is not loud is given.
+            bend: match shape {
+                Shape::Wide => [1.55, 0.55],
+                Shape::Square => [1.9, 0.9],
+                Shape::Tall => [2.3, 1.3],
+            },
             glow: grid.planes(|x| light(grid, hue(x))),
             line: (0..look.width()).map(|x| pixel(mix(hue(x as f32), white, 0.62))).collect(),
             text,
@@ -81,7 +107,7 @@ impl WaveLine {
         for (i, value) in wave[..self.points + 6].iter_mut().enumerate() {
             let v = read(first + i as i64) as f32 / 127.0;
             // Loud music bends instead of running into the edge.
-            *value = 1.55 * v / (1.0 + 0.55 * v.abs());
+            *value = self.bend[0] * v / (1.0 + self.bend[1] * v.abs());
         }
         // Peaks rise with the sound and not before it, and are held for a while after it.
         let sounds = of_full(at.level(window, |hop| hop.peaks.into_iter().max().unwrap_or(0)));
@@ -203,7 +229,9 @@ impl Layer for Picture<'_> {
             }
             let (line, slant) = curve.split_at(n);
             if k == 0 {
-                let body = (0.09 + 0.05 * self.loud) * ((y - scene.middle).abs() / (0.03 * scene.unit)).min(1.0);
+                let (light, ramp) = scene.body;
+                let shown = ((y - scene.middle).abs() / (ramp * scene.unit)).min(1.0);
+                let body = light * (0.09 + 0.05 * self.loud) * shown;
                 let shine = [0.55 + 0.6 * self.hit, 0.20 + 0.5 * self.hit];
                 add_line(y, scene.middle, [near, far, body], shine, line, slant, self.light);
             } else {

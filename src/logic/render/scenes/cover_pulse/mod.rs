@@ -25,13 +25,12 @@ use haze::Blob;
 use orb::Orb;
 use picture::Picture;
 use place::Place;
-use ring::{Ring, STEPS};
+use ring::{Ring, STEPS, Size};
 
-/// Radii in units of the shorter side: the disc, the rail around it, where the ring starts and the most it grows.
+/// Radii in units, which are the shorter side or near it: the disc, the rail around it, and where the ring starts.
 const DISC: f32 = 0.205;
 const RAIL: f32 = 0.232;
 const RING: f32 = 0.232;
-const GROWTH: f32 = 0.185;
 /// Hops from one echo of the ring to the next, and how far each one travels.
 const ECHO_EVERY: i64 = 36;
 const ECHO_TRAVEL: f32 = 0.11;
@@ -41,10 +40,13 @@ pub(super) struct CoverPulse {
     backdrop: Backdrop,
     seed: u64,
     unit: f32,
+    growth: f32,
+    lift: f32,
     /// The centre, on a node: in columns and rows of nodes, and in pixels.
     centre: (usize, usize),
     /// Columns and rows of nodes from the centre that the ring can reach.
     half: usize,
+    half_rows: usize,
     /// Distance (in pixels) and angle (in [`STEPS`] of half a turn from straight down) of the nodes of a quarter.
     radii: Vec<f32>,
     angles: Vec<u32>,
@@ -71,8 +73,11 @@ impl CoverPulse {
         let node = |at: f32| (at / cell as f32 + 0.5) as usize;
         let centre = (node(0.5 * w as f32), node(place.centre));
         let half = ((0.55 * unit / cell as f32) as usize).min(centre.0).min(grid.columns() - 1 - centre.0);
-        let quarter =
-            || (0..=half).flat_map(|r| (0..=half).map(move |c| ((c as u32 * cell) as f32, (r as u32 * cell) as f32)));
+        // A ring that is lifted reaches so much further up and down.
+        let half_rows = ((0.55 + place.growth * place.lift) * unit / cell as f32) as usize;
+        let quarter = || {
+            (0..=half_rows).flat_map(|r| (0..=half).map(move |c| ((c as u32 * cell) as f32, (r as u32 * cell) as f32)))
+        };
         let radii = quarter().map(|(x, y)| (x * x + y * y).sqrt()).collect();
         let angle = |(x, y)| (libm::atan2f(x, y) / std::f32::consts::PI * (STEPS - 1) as f32 + 0.5) as u32;
         let angles = quarter().map(angle).collect();
@@ -93,8 +98,11 @@ impl CoverPulse {
             backdrop: Backdrop::new(grid, look.background),
             seed: look.seed,
             unit,
+            growth: place.growth,
+            lift: place.lift,
             centre,
             half,
+            half_rows,
             radii,
             angles,
             orb: Orb::new(look, grid),
@@ -115,7 +123,13 @@ impl CoverPulse {
     }
 
     fn outline(&self, at: HopTime, window: &HopWindow, breath: f32, slow: f32) -> Ring {
-        Ring::new(at, window, self.unit * RING * breath, self.unit * GROWTH, self.unit * 0.016, slow)
+        let size = Size {
+            inner: self.unit * RING * breath,
+            growth: self.unit * self.growth,
+            lift: self.lift,
+            thin: self.unit * 0.016,
+        };
+        Ring::new(at, window, size, slow)
     }
 }
 

@@ -43,7 +43,7 @@ impl Picture<'_> {
         let scene = self.scene;
         let dy = r.abs_diff(scene.centre.1);
         std::mem::swap(&mut self.above, &mut self.below);
-        if dy > scene.half {
+        if dy > scene.half_rows {
             self.below.fill(FAR);
             return;
         }
@@ -145,7 +145,7 @@ impl Picture<'_> {
         let r = (y / cell) as usize;
         let lower = r >= scene.centre.1;
         let dy = if lower { r - scene.centre.1 } else { scene.centre.1 - 1 - r };
-        let angles = &scene.angles[dy.min(scene.half) * (scene.half + 1)..];
+        let angles = &scene.angles[dy.min(scene.half_rows) * (scene.half + 1)..];
         let limit = self.line + 0.5;
         for &i in self.cells.iter() {
             let at = i as usize;

@@ -18,9 +18,23 @@ pub struct Ring {
     pub furthest: f32,
 }
 
+/// Of a ring, in pixels.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// Radius from which it grows.
+    pub inner: f32,
+    /// How much thicker it gets to the sides, where the sound is loudest.
+    pub growth: f32,
+    /// How many times more, less one, it grows up and down.
+    pub lift: f32,
+    /// How thick it is in silence.
+    pub thin: f32,
+}
+
 impl Ring {
-    /// The ring at a moment: from radius `inner`, `thin` thick in silence, up to `growth` thicker.
-    pub fn new(at: HopTime, window: &HopWindow, inner: f32, growth: f32, thin: f32, slow: f32) -> Self {
+    /// The ring at a moment.
+    pub fn new(at: HopTime, window: &HopWindow, size: Size, slow: f32) -> Self {
+        let Size { inner, growth, lift, thin } = size;
         let read = |b: usize| of_full(at.level(window, |hop| hop.bands[b]));
         let raw: [f32; BANDS] = std::array::from_fn(|i| {
             // The outermost bands are often empty and would cut a notch into the outline.
@@ -47,7 +61,9 @@ impl Ring {
             // What silence shows: waves that stand, rise and sink. Even in the angle, so that both halves meet smoothly.
             let turn = i as f32 / STEPS as f32;
             let swell = 1.0 + three * cosine(turn * 1.5) + five * cosine(turn * 2.5);
-            thin * swell + growth * (sum / 6.0)
+            // 1 straight up and down, 0 to the sides: the square of the cosine.
+            let upright = 0.5 + 0.5 * cosine(turn);
+            thin * swell + growth * (1.0 + lift * upright) * (sum / 6.0)
         });
         let step = std::f32::consts::PI / STEPS as f32;
         let radius = grown.map(|v| inner + v);
