@@ -35,7 +35,7 @@ const LOUD: [&str; 19] = [
     "games/redeclipse/data/sounds/original.ogg",
     "games/supertuxkart/data/music/SkyVibe-HighFrequency.ogg",
 ];
-/// Music below −24 LUFS.
+/// Quiet music, and quiet parts of louder music: what is measured of each is below −24 LUFS.
 const QUIET: [&str; 5] = [
     "games/hedgewars/Data/Music/Nature.ogg",
     "games/megaglest/techs/megapack/factions/magic/music/music_magic.ogg",

@@ -53,7 +53,7 @@ pub fn figures(heights: &[Bars], own: &[Bars], beats: &[std::ops::Range<usize>])
     let all_moves = beats.iter().flat_map(|beat| heard.iter().map(move |&bar| moves(bar, beat))).collect();
     let deviation = |bars: &Bars| {
         let mean = heard.iter().map(|&bar| bars[bar]).sum::<f64>() / heard.len() as f64;
-        (heard.iter().map(|&bar| (bars[bar] - mean).powi(2)).sum::<f64>() / heard.len() as f64).sqrt()
+        (heard.iter().map(|&bar| square(bars[bar] - mean)).sum::<f64>() / heard.len() as f64).sqrt()
     };
     let high =
         heights.iter().flat_map(|bars| heard.iter().map(|&bar| bars[bar])).filter(|height| *height >= 0.9).count();
@@ -63,7 +63,7 @@ pub fn figures(heights: &[Bars], own: &[Bars], beats: &[std::ops::Range<usize>])
     for &bar in &heard {
         let column = |of: &[Bars]| of.iter().map(|bars| bars[bar]).collect::<Vec<_>>();
         let (drawn, level) = (column(heights), column(own));
-        let others = own.iter().map(|bars| bars.iter().map(|level| level * level).sum::<f64>() - bars[bar] * bars[bar]);
+        let others = own.iter().map(|bars| bars.iter().copied().map(square).sum::<f64>() - square(bars[bar]));
         let [height, itself, others] = [ranks(&drawn), ranks(&level), ranks(&others.collect::<Vec<_>>())];
         let (true_to, to_others) = (correlation(&height, &itself), correlation(&height, &others));
         let between = correlation(&itself, &others);
@@ -125,7 +125,11 @@ pub fn plain_decibels(own: &[Bars]) -> Vec<Bars> {
 }
 
 pub fn decibels(ratio: f64) -> f64 {
-    20.0 * ratio.log10()
+    20.0 * libm::log10(ratio)
+}
+
+fn square(value: f64) -> f64 {
+    value * value
 }
 
 /// The middle value, NaN of none.
@@ -145,7 +149,7 @@ fn smoothed(level: &[f64]) -> Vec<f64> {
     (0..level.len())
         .map(|at| {
             let over = &level[at.saturating_sub(STILL_MEAN)..(at + STILL_MEAN + 1).min(level.len())];
-            (over.iter().map(|level| level * level).sum::<f64>() / over.len() as f64).sqrt().max(1e-12)
+            (over.iter().copied().map(square).sum::<f64>() / over.len() as f64).sqrt().max(1e-12)
         })
         .collect()
 }
@@ -155,12 +159,11 @@ fn turns_of(values: &[f64]) -> Vec<(usize, bool)> {
     let (mut turns, mut rising, mut extreme) = (Vec::new(), true, 0);
     for (at, &value) in values.iter().enumerate() {
         let on = (value - values[extreme]) * if rising { 1.0 } else { -1.0 };
-        if on < -TURN {
-            turns.push((extreme, rising));
-            rising = !rising;
-        }
-        if on > 0.0 || on < -TURN {
+        if on > 0.0 {
             extreme = at;
+        } else if on < -TURN {
+            turns.push((extreme, rising));
+            (rising, extreme) = (!rising, at);
         }
     }
     turns
@@ -201,8 +204,8 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
     let [mut both, mut of_a, mut of_b] = [0.0; 3];
     for (a, b) in a.iter().zip(b) {
         both += (a - mean_a) * (b - mean_b);
-        of_a += (a - mean_a).powi(2);
-        of_b += (b - mean_b).powi(2);
+        of_a += square(a - mean_a);
+        of_b += square(b - mean_b);
     }
     if of_a > 0.0 && of_b > 0.0 { both / (of_a * of_b).sqrt() } else { 0.0 }
 }

@@ -18,7 +18,7 @@ const PICTURE: (usize, usize) = (1024, 128);
 const TRANSFORMED: usize = 2 * PICTURE.0 - 2;
 
 fn edge_hz(bar: usize) -> f64 {
-    RANGE_HZ.0 * (RANGE_HZ.1 / RANGE_HZ.0).powf(bar as f64 / BARS as f64)
+    RANGE_HZ.0 * libm::pow(RANGE_HZ.1 / RANGE_HZ.0, bar as f64 / BARS as f64)
 }
 
 /// A timeline as `visualrender` wrote it.
@@ -132,7 +132,7 @@ impl Samples {
     /// 46 ms, which weighs about as much as a frame of 30 a second lasts, or of 93 ms in the bass, where the shorter one cannot tell
     /// a bar from its neighbours. The analysis has no part in it.
     pub fn levels(&self, moments: std::ops::Range<usize>) -> Vec<Bars> {
-        let long = 1usize << (0.093 * self.rate).log2().round() as u32;
+        let long = 1usize << libm::log2(0.093 * self.rate).round() as u32;
         let mut levels = vec![[0.0; BARS]; moments.len()];
         let mut planner = FftPlanner::<f32>::new();
         for window in [long / 2, long] {
@@ -140,8 +140,12 @@ impl Samples {
             let is_told_apart = |bar: usize| edge_hz(bar + 1) - edge_hz(bar) >= 1.5 * self.rate / (long / 2) as f64;
             let bars: Vec<_> = (0..BARS).filter(|&bar| is_told_apart(bar) == (window < long)).collect();
             let fft = planner.plan_fft_forward(window);
-            let hann: Vec<_> =
-                (0..window).map(|i| (std::f64::consts::PI * i as f64 / window as f64).sin().powi(2) as f32).collect();
+            let hann: Vec<_> = (0..window)
+                .map(|i| {
+                    let wave = libm::sin(std::f64::consts::PI * i as f64 / window as f64);
+                    (wave * wave) as f32
+                })
+                .collect();
             let bin_hz = self.rate / window as f64;
             for (levels, moment) in levels.iter_mut().zip(moments.clone()) {
                 let first = ((moment as f64 + 0.5) / HOPS_PER_SECOND as f64 * self.rate) as isize - window as isize / 2;
