@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
+use gststeady::logic::audio::features::{ATTACK_STEPS, HopWindow};
 use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::audio::moment::FrameTime;
 use gststeady::logic::audio::timeline::Timeline;
@@ -68,15 +69,16 @@ fn place(strip: &str) -> u32 {
     1 + u32::from(blake3::hash(strip.as_bytes()).as_bytes()[0]) % (FRAMES - 2)
 }
 
-/// As many frames as make up the time to the next beat, the beat in the middle of frame `place`.
+/// As many frames as make up the time to the next beat, the drum struck in the middle of frame `place`.
 fn draw(song: &Song, scene: &str, (beat, after): (u32, u32), place: u32) -> Result<RgbImage, Failure> {
     let size = |count: u32, each: u32| count * (each + GAP) - GAP;
     let mut strip =
         RgbImage::from_pixel(size(ACROSS, TILE.0), size(FRAMES / ACROSS, TILE.1 + NUMBER), Rgb([24, 26, 30]));
     let mut renderer = Renderer::new(song, scene, (1280, 720))?;
+    let strike = strike(song, beat)?;
     for i in 0..FRAMES {
         // In twelfths of a hop.
-        let ticks = i128::from(beat * FRAMES) + (i128::from(i) - i128::from(place)) * i128::from(after - beat);
+        let ticks = strike + (i128::from(i) - i128::from(place)) * i128::from(after - beat);
         let middle = HopTime::from_seconds(ticks, u64::from(FRAMES * 100));
         let picture = renderer.picture_at(FrameTime::around(middle, (FRAMES * 100, after - beat)))?;
         let small =
@@ -86,6 +88,21 @@ fn draw(song: &Song, scene: &str, (beat, after): (u32, u32), place: u32) -> Resu
         write_number(&mut strip, i + 1, (x + TILE.0 / 2, y + TILE.1 + NUMBER - 5))?;
     }
     Ok(strip)
+}
+
+/// When the drum of `beat` is struck, in twelfths of a hop: a beat is known to a few hops, an attack to half a millisecond.
+fn strike(song: &Song, beat: u32) -> Result<i128, Failure> {
+    const AROUND: i64 = 5;
+    let (mut window, beat) = (HopWindow::default(), i64::from(beat));
+    if let Some(timeline) = &song.timeline {
+        timeline.read(beat - AROUND, 2 * AROUND as usize + 2, &mut window, &mut Vec::new())?;
+    }
+    let attacks = (beat - AROUND..=beat + AROUND).filter(|&hop| window.hop(hop).attack > 0);
+    let strongest = attacks.max_by_key(|&hop| window.hop(hop + 1).hit());
+    let hop = strongest.unwrap_or(beat);
+    let steps = i64::from(ATTACK_STEPS);
+    let within = strongest.map_or(0, |hop| 2 * i64::from(window.hop(hop).attack) - 1 - steps);
+    Ok(i128::from(hop * i64::from(FRAMES) + within * i64::from(FRAMES) / (2 * steps)))
 }
 
 /// Writes `number` around the column `middle`, on `baseline`.

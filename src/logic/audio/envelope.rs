@@ -11,7 +11,7 @@ use super::scaling::Scaling;
 
 const ATTACK_S: f64 = 0.015;
 /// Within a beat a band falls as far as the music does; slower, and dense music stands still.
-const RELEASE_S: f64 = 0.05;
+const RELEASE_S: f64 = 0.04;
 const HOLD_HOPS: u16 = 50;
 /// A peak marker that is let go falls from the ceiling to the floor in 0.7 s.
 const FALL_HOPS: f32 = 70.0;

@@ -62,6 +62,12 @@ impl Hop {
         hue: 0,
         rotation: 0,
     };
+
+    /// The strongest onset of the three.
+    pub fn hit(&self) -> u16 {
+        let [low, mid, high] = self.onsets;
+        low.max(mid).max(high)
+    }
 }
 
 /// What holds for a whole timeline.

@@ -1,6 +1,6 @@
 //! Spectrum as capsules that stand on a line and are mirrored in it, as in dark glass.
 
-use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::features::{BANDS, Hop, HopWindow};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Bars, Glow, shine};
@@ -148,7 +148,7 @@ impl Scene for BarsMirror {
 
     fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
         let bars = self.heights(frame, window);
-        let pulse = of_full(frame.at.level(window, |hop| hop.onsets[0]));
+        let pulse = of_full(frame.at.level(window, Hop::hit));
         let soft = Self::softened(&bars[..self.count]);
         let tips = &mut scratch.values;
         self.bars.outline(self.grid, &soft[..self.count], tips);

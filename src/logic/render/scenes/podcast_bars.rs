@@ -1,6 +1,6 @@
 //! Rounded bars that a voice moves, the voice in the middle, with room for a title.
 
-use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::features::{BANDS, Hop, HopWindow};
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
 use crate::logic::render::capsule::{Bars, Glow, shine};
@@ -137,7 +137,8 @@ impl Scene for PodcastBars {
         self.bars.outline(self.grid, &soft[..=last], tips);
         let highest = heights.iter().copied().fold(0.0, f32::max);
         let loud = of_full(frame.at.level(window, |hop| hop.loudness));
-        self.grid.paint(canvas, &mut scratch.rows, &mut Picture { scene: self, heights, highest, loud, tips });
+        let hit = of_full(frame.at.level(window, Hop::hit));
+        self.grid.paint(canvas, &mut scratch.rows, &mut Picture { scene: self, heights, highest, loud, hit, tips });
     }
 }
 
@@ -146,6 +147,8 @@ struct Picture<'a> {
     heights: [f32; BARS],
     highest: f32,
     loud: f32,
+    /// How much of an onset there is: a drum below the voice is seen as light.
+    hit: f32,
     tips: &'a [f32],
 }
 
@@ -153,9 +156,9 @@ impl Layer for Picture<'_> {
     fn field(&mut self, r: usize, nodes: &mut [Node]) {
         let scene = self.scene;
         let d = ((r as u32 * scene.grid.cell()) as f32 - scene.middle).abs();
-        let haze = (0.06 + 0.05 * self.loud) * fall(d / (scene.unit * 0.16));
+        let haze = (0.06 + 0.05 * self.loud + 0.10 * self.hit) * fall(d / (scene.unit * 0.16));
         let base = scene.backdrop.row(r);
-        let (light, per) = (0.11 + 0.09 * self.loud, 1.0 / (scene.unit * 0.042));
+        let (light, per) = (0.11 + 0.09 * self.loud + 0.14 * self.hit, 1.0 / (scene.unit * 0.042));
         let glow = Glow { one: scene.grid.one(), base, d, stretch: 1.0, light, floor: haze, per };
         shine(glow, self.tips, &scene.glow, nodes);
     }

@@ -1,6 +1,6 @@
 //! Spectrum as glowing dots on thin stems; a dot that falls leaves a wedge of light behind.
 
-use crate::logic::audio::features::{BANDS, HopWindow};
+use crate::logic::audio::features::{BANDS, Hop, HopWindow};
 use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
@@ -142,9 +142,9 @@ impl Scene for StemDots {
         let stems = self.stems(frame, window);
         scratch.values.resize(3 * self.grid.columns(), 0.0);
         let planes = split_planes(&mut scratch.values);
-        let kick = of_full(frame.at.level(window, |hop| hop.onsets[0]));
+        let hit = of_full(frame.at.level(window, Hop::hit));
         let highest = stems.iter().map(|stem| stem.tail).fold(0.0, f32::max) + self.head + 1.0;
-        let picture = &mut Picture { scene: self, stems, highest, kick, planes };
+        let picture = &mut Picture { scene: self, stems, highest, hit, planes };
         self.grid.paint(canvas, &mut scratch.rows, picture);
     }
 }
@@ -153,7 +153,7 @@ struct Picture<'a> {
     scene: &'a StemDots,
     stems: [Stem; BANDS],
     highest: f32,
-    kick: f32,
+    hit: f32,
     planes: [&'a mut [f32]; 3],
 }
 
@@ -206,8 +206,10 @@ impl Layer for Picture<'_> {
         let d = (y - scene.floor).abs();
         let (near, far) = (scene.unit * 0.010, scene.unit * 0.05);
         let below = if y > scene.floor { 0.7 } else { 1.0 };
-        let g =
-            below * (0.26 * fall(d / near) + (0.10 + 0.05 * self.kick) * fall(d / far) + 0.06 * fall(d / (4.0 * far)));
+        let g = below
+            * (0.26 * fall(d / near)
+                + (0.10 + 0.24 * self.hit) * fall(d / far)
+                + (0.06 + 0.10 * self.hit) * fall(d / (4.0 * far)));
         let base = scene.backdrop.row(r);
         lay(base, g, &scene.glow, &mut self.planes);
         self.add_heads(y);

@@ -1,6 +1,6 @@
 //! The waveform as one glowing line, held still by a trigger, with the lines of a moment ago fading behind it.
 
-use crate::logic::audio::features::{HopWindow, WAVE_POINTS};
+use crate::logic::audio::features::{Hop, HopWindow, WAVE_POINTS};
 use crate::logic::audio::hops::HopTime;
 use crate::logic::render::backdrop::{Backdrop, light};
 use crate::logic::render::canvas::Canvas;
@@ -170,7 +170,7 @@ impl Scene for WaveLine {
         }
         let loud = of_full(frame.at.level(window, |hop| hop.loudness));
         // A waveform is as tall between two beats as on them: what tells the beat is the light.
-        let hit = of_full(frame.at.level(window, |hop| hop.onsets.into_iter().max().unwrap_or(0)));
+        let hit = of_full(frame.at.level(window, Hop::hit));
         let extent = spans.iter().fold((f32::MAX, f32::MIN), |(low, high), span| (low.min(span[0]), high.max(span[1])));
         let cells = &mut scratch.cells;
         let picture =
