@@ -4,6 +4,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(feature = "full")]
+mod browser;
 mod frames;
 #[cfg(feature = "full")]
 mod full;

@@ -163,6 +163,9 @@ fn buffers_are_laid_out_as_gstreamer_has_them_and_the_same_each_time() {
     }
 }
 
+/// Colours that are told apart from what another matrix, another range or swapped channels make of them.
+pub(crate) const COLOURS: [[u8; 3]; 4] = [[224, 32, 16], [16, 192, 64], [32, 64, 240], [255, 255, 255]];
+
 /// Encoders and muxers, with what the file is called.
 const FILES: [(&str, &str); 9] = [
     ("x264enc pass=qual quantizer=10 ! h264parse ! mp4mux", "h264.mp4"),
@@ -198,7 +201,7 @@ fn known_colours_come_out_of_every_codec_and_container_as_they_were_drawn() {
         if gst::ElementFactory::find(factory).is_none() {
             continue;
         }
-        for colour in [[224u8, 32, 16], [16, 192, 64], [32, 64, 240], [255, 255, 255]] {
+        for colour in COLOURS {
             let film = files.path(name);
             let hex: String = colour.iter().map(|v| format!("{v:02x}")).collect();
             TestPipeline::parse(&format!(
