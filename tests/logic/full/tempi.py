@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Writes tempi.tsv: the tempo of each recording by two trackers that are not ours and never shipped.
 
-usage: tempi.py FOLDER >tempi.tsv
+usage: /usr/bin/python3 -m venv --system-site-packages VENV && VENV/bin/pip install librosa 'numpy<2'
+       VENV/bin/python tempi.py FOLDER >tempi.tsv
 
 FOLDER is where supertux-data, neverball-common, lincity-ng-data, extremetuxracer-data and frozen-bubble-data are
 installed: /usr/share/games, or the same within a folder into which they were unpacked. Needs ffmpeg, aubio
-(python3-aubio) and librosa (from PyPI). Both trackers give beats; the tempo is that of the mean step between these,
+(Debian's python3-aubio, which only Debian's Python finds and which in Debian 12 crashes with NumPy 2) and librosa (from PyPI).
+It takes some ten seconds a recording. Both trackers give beats; the tempo is that of the mean step between these,
 steps that are a tenth off the median left out, since either rounds its own tempo to a grid.
 """
 
