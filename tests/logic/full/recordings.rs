@@ -12,9 +12,10 @@ use super::music::analyze;
 use crate::common::media::{mono_samples, output_of, sample_rate};
 
 pub const RECORDINGS: &str = "/usr/share/games";
-const TEMPI: &str = include_str!("tempi.tsv");
+pub const TEMPI: &str = include_str!("tempi.tsv");
 /// Debian's asterisk-core-sounds-*-wav.
-const VOICES: [&str; 5] = ["en_US_f_Allison", "es_MX_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU"];
+pub const VOICES: [&str; 5] =
+    ["en_US_f_Allison", "es_MX_f_Allison", "fr_CA_f_June", "it_IT_m_Carlo", "ru_RU_f_IvrvoiceRU"];
 const ALIKE: f64 = 0.04;
 
 /// What is found of a recording in stereo. Nearly all have that rate.
@@ -61,7 +62,7 @@ fn where_two_other_trackers_agree_there_are_beats_and_nearly_always_that_tempo()
 }
 
 /// The sound files of `folder` that are longer than a second, one after another.
-fn joined(folder: &Path) -> Vec<f32> {
+pub fn joined(folder: &Path) -> Vec<f32> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
         .map(|entry| entry.unwrap().path())
