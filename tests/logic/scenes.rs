@@ -259,8 +259,8 @@ proptest! {
     }
 }
 
-/// Sizes with each spacing of the nodes but the largest, odd ones among them.
-const GOLDEN_SIZES: [(u32, u32); 5] = [(64, 36), (640, 360), (361, 641), (960, 540), (2048, 1500)];
+/// Sizes of each shape and with each spacing of the nodes but the largest, odd ones among them.
+const GOLDEN_SIZES: [(u32, u32); 6] = [(64, 36), (640, 360), (361, 641), (401, 400), (960, 540), (2048, 1500)];
 
 /// A look with everything that can be written and shown.
 pub(crate) fn dressed(width: u32, height: u32) -> Look {

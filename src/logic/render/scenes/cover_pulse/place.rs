@@ -9,7 +9,7 @@ use crate::logic::render::look::Look;
 const GROWTH: f32 = 0.185;
 /// How much larger the disc is in a tall picture, of the same width.
 const TALL: f32 = 1.22;
-/// How far the ring reaches up and down at 9:16, in parts of the width: further, it would be a spike.
+/// How far the ring reaches up and down at most, in parts of the width: lifted further, it would be too wide between.
 const TALLEST: f32 = 0.68;
 
 /// The place of the disc, and the text if there is any.
@@ -37,7 +37,8 @@ impl Place {
         let (centre, scale) = match (shape, titled) {
             (Shape::Wide, false) => (0.5, 1.0),
             (Shape::Square, false) => (0.5, 1.06),
-            (Shape::Wide | Shape::Square, true) => (0.44, 0.83),
+            (Shape::Wide, true) => (0.44, 0.83),
+            (Shape::Square, true) => (0.44, (0.83 * h / w).clamp(0.83, 1.06)),
             (Shape::Tall, false) => (0.5, TALL),
             (Shape::Tall, true) => (0.415, TALL),
         };
@@ -48,8 +49,7 @@ impl Place {
             // Sideways the ring ends before the margin, whatever the sound; up and down it has the room that is left.
             place.growth = 0.445 / TALL - 1.05 * RING;
             let room = if titled { 0.315 * h } else { 0.41 * h };
-            let tallest = TALLEST * unit * (0.5625 * h / w).sqrt();
-            let reach = room.min(tallest);
+            let reach = room.min(TALLEST * unit);
             place.lift = (reach / place.unit - 1.05 * RING) / place.growth - 1.0;
             title = (TALL_TITLE * h).min(centre + reach + 0.2 * unit);
         }

@@ -62,7 +62,7 @@ impl Ring {
             let turn = i as f32 / STEPS as f32;
             let swell = 1.0 + three * cosine(turn * 1.5) + five * cosine(turn * 2.5);
             // 1 straight up and down, 0 to the sides: the square of the cosine.
-            let upright = 0.5 + 0.5 * cosine(turn);
+            let upright = if lift == 0.0 { 0.0 } else { 0.5 + 0.5 * cosine(turn) };
             thin * swell + growth * (1.0 + lift * upright) * (sum / 6.0)
         });
         let step = std::f32::consts::PI / STEPS as f32;
