@@ -9,7 +9,7 @@ use gststeady::logic::render::scene::{Scene, Scratch};
 use gststeady::logic::render::scenes::{self, SceneInfo};
 
 use crate::hops::{level, noise};
-use crate::scenes::{dressed, frame};
+use crate::scenes::{dressed, frame, time};
 
 /// Frames of which the subject is the union.
 const FRAMES: [u64; 5] = [60, 67, 75, 82, 90];
@@ -36,7 +36,7 @@ fn dense(h: i64) -> Hop {
 }
 
 fn window(scene: &dyn Scene, n: u64) -> HopWindow {
-    let (first, count) = scene.reach().span(frame(n).at);
+    let (first, count) = scene.reach().span(time(n));
     let mut window = HopWindow::default();
     let filled: Result<(), ()> = window.refill(first, count, |hops| {
         hops.iter_mut().zip(first..).for_each(|(hop, h)| *hop = dense(h));

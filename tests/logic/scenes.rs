@@ -35,6 +35,10 @@ pub(crate) fn frame(n: u64) -> Frame<'static> {
     Frame { n, total: Some(TOTAL), at: HopTime::of_frame(n, FPS, 1), info: &INFO }
 }
 
+pub(crate) fn time(n: u64) -> FrameTime {
+    FrameTime::of_frame(n, (FPS, 1))
+}
+
 pub(crate) fn window(scene: &dyn Scene, frame: &Frame<'_>) -> HopWindow {
     // The made-up tune has no hits: the moment is the middle.
     let (first, count) = scene.reach().span(FrameTime::around(frame.at, (FPS, 1)));
