@@ -13,8 +13,12 @@ use super::canvas::{BPP, Canvas, CanvasError, Pairs};
 use super::scene::{Frame, Scene, Scratch};
 use crate::logic::audio::features::HopWindow;
 
-/// Pixels that are converted at a time, so that what lies between the steps stays in the nearest cache.
-const TILE: usize = 128;
+/// Pixels that are converted at a time: so few that what lies between the steps stays in the registers of the widest
+/// vector units.
+const TILE: usize = 32;
+/// Bytes of the two pixels before a tile: the first chroma sample looks at one of them, and samples are made from
+/// pixels two by two.
+const LEAD: usize = 2 * BPP;
 
 /// Parts of red, green and blue in luma, of 65536: those of BT.709, scaled from 0 ..= 255 to 219 levels.
 const LUMA: [u16; 3] = [11_966, 40_254, 4_064];
@@ -141,15 +145,17 @@ fn part(value: u16, of_65536: u16) -> u16 {
     ((u32::from(value) * u32::from(of_65536)) >> 16) as u16
 }
 
-/// The mean of two bytes, halves rounded up: an instruction of every vector unit.
+/// The mean of two bytes, halves rounded up: an instruction of every vector unit. Spelled without words of 16 bits, for
+/// which the compiler would take half of a register.
 #[inline(always)]
 fn mean(a: u8, b: u8) -> u8 {
-    ((u16::from(a) + u16::from(b) + 1) >> 1) as u8
+    (a | b) - ((a ^ b) >> 1)
 }
 
 type Pixel = [u8; BPP];
-type Tile = [Pixel; TILE];
 type Half = [u8; TILE / 2];
+/// The bytes of a tile and of what leads to it.
+type Led = [u8; LEAD + BPP * TILE];
 
 /// What becomes of red and green, in the lower half of a word for each pixel, and of blue in its upper half.
 #[inline(always)]
@@ -192,91 +198,124 @@ fn red_difference(pixels: &[Pixel; 16]) -> [u8; 16] {
 /// Converts two rows of RGBA, each kind of chroma to a row of its own. The lower row of luma may be left out.
 #[multiversion::multiversion(targets = "simd")]
 fn planar(rgba: [&[u8]; 2], lumas: [&mut [u8]; 2], [cb, cr]: [&mut [u8]; 2]) {
-    let ((cbs, cb_end), (crs, cr_end)) = (cb.as_chunks_mut(), cr.as_chunks_mut());
-    convert(rgba, lumas, |i, cb: &Half, cr: &Half| match (cbs.get_mut(i), crs.get_mut(i)) {
-        (Some(to_cb), Some(to_cr)) => (*to_cb, *to_cr) = (*cb, *cr),
-        _ => {
-            cb_end.copy_from_slice(&cb[..cb_end.len()]);
-            cr_end.copy_from_slice(&cr[..cr_end.len()]);
+    let whole = whole_tiles(rgba[0]) * TILE / 2;
+    let ((cbs, cb_end), (crs, cr_end)) = (cb.split_at_mut(whole), cr.split_at_mut(whole));
+    let mut tiles = cbs.as_chunks_mut().0.iter_mut().zip(crs.as_chunks_mut().0);
+    let put = |cb: Half, cr: Half| {
+        if let Some((to_cb, to_cr)) = tiles.next() {
+            (*to_cb, *to_cr) = (cb, cr);
         }
+    };
+    convert(rgba, lumas, put, |cb, cr| {
+        cb_end.copy_from_slice(&cb[..cb_end.len()]);
+        cr_end.copy_from_slice(&cr[..cr_end.len()]);
     });
 }
 
 /// Converts two rows of RGBA, their chroma to one row of pairs. The lower row of luma may be left out.
 #[multiversion::multiversion(targets = "simd")]
 fn in_pairs(rgba: [&[u8]; 2], lumas: [&mut [u8]; 2], pairs: &mut [u8]) {
-    let pairs = pairs.as_chunks_mut::<2>().0;
-    convert(rgba, lumas, |i, cb, cr| {
-        for ((pair, cb), cr) in pairs[i * TILE / 2..].iter_mut().zip(cb).zip(cr) {
-            *pair = [*cb, *cr];
+    let (tiles, end) = pairs.split_at_mut(whole_tiles(rgba[0]) * TILE);
+    let mut tiles = tiles.as_chunks_mut::<TILE>().0.iter_mut();
+    let pair = |to: &mut [u8], cb: Half, cr: Half| {
+        for ((to, cb), cr) in to.as_chunks_mut().0.iter_mut().zip(cb).zip(cr) {
+            *to = [cb, cr];
         }
-    });
+    };
+    let put = |cb, cr| {
+        if let Some(tile) = tiles.next() {
+            pair(tile, cb, cr);
+        }
+    };
+    convert(rgba, lumas, put, |cb, cr| pair(end, cb, cr));
 }
 
-/// Converts two rows; `put` is handed the chroma of each tile with its number.
+/// The tiles that a row fills. With an odd pixel at its end it may have chroma for one more.
+fn whole_tiles(row: &[u8]) -> usize {
+    row.len() / BPP / TILE
+}
+
+/// Converts two rows. `put` is handed the chroma of each whole tile, `end` that of what is left after the last of them:
+/// two closures, since one for both would copy an unknown number of bytes each time.
 #[inline(always)]
-fn convert([top, bottom]: [&[u8]; 2], [upper, lower]: [&mut [u8]; 2], mut put: impl FnMut(usize, &Half, &Half)) {
-    let (top, bottom) = (top.as_chunks().0, bottom.as_chunks().0);
-    let ((tops, top_end), (bottoms, bottom_end)) = (top.as_chunks(), bottom.as_chunks());
+fn convert(
+    [top, bottom]: [&[u8]; 2],
+    [upper, lower]: [&mut [u8]; 2],
+    mut put: impl FnMut(Half, Half),
+    end: impl FnOnce(Half, Half),
+) {
     let ((uppers, upper_end), (lowers, lower_end)) = (upper.as_chunks_mut(), lower.as_chunks_mut());
-    let Some(mut left) = top.first().zip(bottom.first()).map(|(a, b)| std::array::from_fn(|c| mean(a[c], b[c]))) else {
-        return;
-    };
-    for (i, ((top, bottom), upper)) in tops.iter().zip(bottoms).zip(uppers).enumerate() {
-        brightness(top, upper);
-        if let Some(lower) = lowers.get_mut(i) {
-            brightness(bottom, lower);
+    let (whole, mut lowers) = (uppers.len(), lowers.iter_mut());
+    for (i, upper) in uppers.iter_mut().enumerate() {
+        let edge;
+        let rows = match in_place(top, i).zip(in_place(bottom, i)) {
+            Some(rows) => rows,
+            None => {
+                edge = (filled(top, i), filled(bottom, i));
+                (&edge.0, &edge.1)
+            }
+        };
+        *upper = brightness(rows.0);
+        if let Some(lower) = lowers.next() {
+            *lower = brightness(rows.1);
         }
-        colours(&halved(top, bottom, &mut left), |cb, cr| put(i, cb, cr));
+        let (cb, cr) = colours(rows.0, rows.1);
+        put(cb, cr);
     }
-    // The end of the rows is a tile that is filled up with its last pixel.
-    let whole = |end: &[Pixel]| std::array::from_fn(|i| end[i.min(end.len() - 1)]);
-    if !top_end.is_empty() {
-        let (top, bottom, mut lumas) = (whole(top_end), whole(bottom_end), [0; TILE]);
-        brightness(&top, &mut lumas);
-        upper_end.copy_from_slice(&lumas[..upper_end.len()]);
-        brightness(&bottom, &mut lumas);
-        lower_end.copy_from_slice(&lumas[..lower_end.len()]);
-        colours(&halved(&top, &bottom, &mut left), |cb, cr| put(tops.len(), cb, cr));
+    if !upper_end.is_empty() {
+        let (top, bottom) = (filled(top, whole), filled(bottom, whole));
+        upper_end.copy_from_slice(&brightness(&top)[..upper_end.len()]);
+        lower_end.copy_from_slice(&brightness(&bottom)[..lower_end.len()]);
+        let (cb, cr) = colours(&top, &bottom);
+        end(cb, cr);
     }
+}
+
+/// Tile `i` of a row where it lies, if there are two pixels before it.
+#[inline(always)]
+fn in_place(row: &[u8], i: usize) -> Option<&Led> {
+    row.get((BPP * TILE * i).checked_sub(LEAD)?..)?.first_chunk()
+}
+
+/// Tile `i` of a row that has at least one pixel: the first stands for what is missing before it, the last for what is
+/// missing after it.
+#[inline(always)]
+fn filled(row: &[u8], i: usize) -> Led {
+    let pixels: &[Pixel] = row.as_chunks().0;
+    let mut led = [0; LEAD + BPP * TILE];
+    for (x, pixel) in led.as_chunks_mut::<BPP>().0.iter_mut().enumerate() {
+        *pixel = pixels[(TILE * i + x).saturating_sub(LEAD / BPP).min(pixels.len() - 1)];
+    }
+    led
 }
 
 /// The luma of a tile.
 #[inline(always)]
-fn brightness(tile: &Tile, out: &mut [u8; TILE]) {
-    for (pixels, out) in tile.as_chunks::<16>().0.iter().zip(out.as_chunks_mut::<16>().0) {
-        *out = luma(pixels);
-    }
+fn brightness(tile: &Led) -> [u8; TILE] {
+    let pixels = tile[LEAD..].as_chunks().0.as_chunks().0;
+    bytemuck::cast([luma(&pixels[0]), luma(&pixels[1])])
 }
 
-/// The chroma of a tile.
+/// The chroma of two tiles, one above the other.
 #[inline(always)]
-fn colours(pixels: &[Pixel; TILE / 2], put: impl FnOnce(&Half, &Half)) {
-    let (mut cb, mut cr) = ([0; TILE / 2], [0; TILE / 2]);
-    let out = cb.as_chunks_mut::<16>().0.iter_mut().zip(cr.as_chunks_mut::<16>().0);
-    for (pixels, (cb, cr)) in pixels.as_chunks::<16>().0.iter().zip(out) {
-        (*cb, *cr) = (blue_difference(pixels), red_difference(pixels));
-    }
-    put(&cb, &cr);
+fn colours(top: &Led, bottom: &Led) -> (Half, Half) {
+    let pixels = halved(top, bottom);
+    (blue_difference(&pixels), red_difference(&pixels))
 }
 
-/// The pixels that a tile's chroma is made from. `left` is the mean of those before the tile, and then of its last.
+/// The pixels that chroma is made from. What is wanted are the even ones of the filtered rows, so bytes are taken in
+/// eights: an even pixel and the odd one after it.
 #[inline(always)]
-fn halved(top: &Tile, bottom: &Tile, left: &mut Pixel) -> [Pixel; TILE / 2] {
-    let (top, bottom) = (top.as_flattened(), bottom.as_flattened());
-    // One pixel more at either side; that at the right is not read where the tile ends with an odd column.
-    let mut means = [0; BPP * (TILE + 2)];
-    means[..BPP].copy_from_slice(left);
-    for i in 0..BPP * TILE {
-        means[BPP + i] = mean(top[i], bottom[i]);
-    }
-    left.copy_from_slice(&means[BPP * TILE..BPP * (TILE + 1)]);
-    let mut filtered = [0; BPP * TILE];
-    for i in 0..BPP * TILE {
-        filtered[i] = mean(means[BPP + i], mean(means[i], means[2 * BPP + i]));
-    }
-    let pairs: [[u8; 2 * BPP]; TILE / 2] = bytemuck::cast(filtered);
-    std::array::from_fn(|i| (u64::from_le_bytes(pairs[i]) as u32).to_le_bytes())
+fn halved(top: &Led, bottom: &Led) -> [Pixel; TILE / 2] {
+    let means: [u8; BPP * TILE] = std::array::from_fn(|i| mean(top[LEAD + i], bottom[LEAD + i]));
+    let before: [u8; BPP * TILE] = std::array::from_fn(|i| mean(top[i], bottom[i]));
+    let outer: [u8; BPP * TILE] = std::array::from_fn(|i| mean(before[i], means[i]));
+    let outer: [[u8; 2 * BPP]; TILE / 2] = bytemuck::cast(outer);
+    let outer: [[u8; 2 * BPP]; TILE / 2] = outer.map(|pair| (u64::from_le_bytes(pair) >> 32).to_le_bytes());
+    let outer: [u8; BPP * TILE] = bytemuck::cast(outer);
+    let filtered: [u8; BPP * TILE] = std::array::from_fn(|i| mean(means[i], outer[i]));
+    let filtered: [[u8; 2 * BPP]; TILE / 2] = bytemuck::cast(filtered);
+    filtered.map(|pair| (u64::from_le_bytes(pair) as u32).to_le_bytes())
 }
 
 #[cfg(test)]
@@ -346,6 +385,14 @@ mod tests {
                 state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 if extreme { [0, 255][(state >> 31) as usize] } else { (state >> 24) as u8 }
             }).take(width * height * 4).collect();
+            is_as_defined(&rgba, width);
+        }
+    }
+
+    #[test]
+    fn rows_end_anywhere_in_a_tile() {
+        for width in 1..=2 * TILE + 1 {
+            let rgba: Vec<u8> = (0..3 * width * 4).map(|i| (i * i + i / 7) as u8).collect();
             is_as_defined(&rgba, width);
         }
     }
