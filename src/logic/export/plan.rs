@@ -95,6 +95,11 @@ pub struct Plan {
     pub audio_codec: AudioCodec,
 }
 
+/// Pictures between the renderer and the encoder: enough for both to be at work all the time. More room would not make
+/// the slower of them faster, and costs memory that counts beside the encoder's, which keeps a dozen pictures and more
+/// of its own until their packets are out.
+const DRAWN_AHEAD: u32 = 4;
+
 /// Elements every export uses besides the encoders, with Debian's and Ubuntu's package of each.
 const ALWAYS: [(&str, &str); 3] = [
     ("decodebin", "gstreamer1.0-plugins-base"),
@@ -137,7 +142,7 @@ impl Request {
             self.look.iter().fold(render, |render, (property, value)| render.with(property, value)),
             Node::Caps(format!("video/x-raw,format={format},width={width},height={height},framerate={n}/{d}")),
             health("render"),
-            queue(),
+            queue().with("max-size-buffers", DRAWN_AHEAD),
         ];
         video.extend(codec.encoder(&size, installed)?);
         video.extend([
