@@ -103,9 +103,8 @@ pub fn remux(path: &Path, target: &Path) -> Result<(PathBuf, u64), String> {
     match result.and_then(|written| remux.check(path, &written).map(|()| written)) {
         Ok(written) => Ok((written, remux.progress.read.load(Ordering::Relaxed))),
         Err(why) => {
-            // What was refused may have come to its end all the same, and got its name, before that was heard of.
-            let finished = finished_file(&remux.sink);
-            for file in [temporary, finished].into_iter().flatten() {
+            // What was refused may have come to its end all the same, and got its name, or failed, before that was heard of.
+            for file in [temporary, left_file(&remux.sink)].into_iter().flatten() {
                 let _ = std::fs::remove_file(file);
             }
             Err(why)
@@ -122,11 +121,9 @@ fn let_flow(streams: &Mutex<Streams>) {
     }
 }
 
-/// The file that the sink has given its name, if it has.
-fn finished_file(sink: &gst::Element) -> Option<PathBuf> {
-    let stats = sink.property::<gst::Structure>("stats");
-    let finished = stats.get::<&str>("state").is_ok_and(|state| state == "finished");
-    stats.get::<String>("path").ok().filter(|_| finished).map(PathBuf::from)
+/// The file that a stopped sink has left, under whatever name.
+fn left_file(sink: &gst::Element) -> Option<PathBuf> {
+    sink.property::<gst::Structure>("stats").get::<String>("path").ok().map(PathBuf::from)
 }
 
 impl Remux {

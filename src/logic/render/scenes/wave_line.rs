@@ -232,7 +232,7 @@ impl Layer for Picture<'_> {
                 let (light, ramp) = scene.body;
                 let shown = ((y - scene.middle).abs() / (ramp * scene.unit)).min(1.0);
                 let body = light * (0.09 + 0.05 * self.loud) * shown;
-                let shine = [0.55 + 0.6 * self.hit, 0.20 + 0.5 * self.hit];
+                let shine = [0.55 + 0.25 * self.hit, 0.20 + 0.6 * self.hit];
                 add_line(y, scene.middle, [near, far, body], shine, line, slant, self.light);
             } else {
                 add_ghost(y, ghost, light, line, slant, self.light);
