@@ -226,6 +226,28 @@ fn the_pasted_dry_run_makes_the_same_video_whatever_the_files_are_called() {
 }
 
 #[test]
+fn an_export_goes_on_when_nobody_reads_what_it_says() {
+    common::plugin_folder();
+    let folder = tempfile::tempdir().unwrap();
+    let [audio, ..] = media::four_containers(folder.path(), SAMPLES);
+    let video = folder.path().join("a.mkv");
+    let closed = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        writer
+    };
+    for progress in ["--dry-run", "--progress=json", "--progress=auto"] {
+        let mut command = gst_steady();
+        command.args(["export", "--size", SIZE, "--overwrite", progress]).arg(&audio).arg(&video);
+        let status = command.stdout(closed()).stderr(closed()).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{progress}");
+        if progress != "--dry-run" {
+            assert_exact(&video, SAMPLES, (30, 1));
+        }
+    }
+}
+
+#[test]
 fn the_renderer_is_told_of_scenes_and_when_to_switch() {
     common::plugin_folder();
     let folder = tempfile::tempdir().unwrap();

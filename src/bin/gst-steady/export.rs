@@ -15,6 +15,7 @@ use gststeady::logic::render::{programme, scenes};
 
 use super::args::Export;
 use super::failure::{Failure, Stage};
+use super::out::say;
 use super::preflight::{self, AudioFacts};
 use super::progress::{Ended, Reporter};
 use super::run::{self, Job};
@@ -61,7 +62,7 @@ pub fn run(args: &Export) -> Result<(), Failure> {
         ));
     }
     reporter.finished(&ended);
-    println!("{}", request.video.display());
+    say(request.video.display());
     Ok(())
 }
 
@@ -132,7 +133,7 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
         let grid = FrameGrid::new(1_000_000_000, n, d).ok()?;
         Some(format!("about {} frames, ", grid.frame_count(duration.nseconds())))
     });
-    println!(
+    say(format_args!(
         "# {} Hz, {} channels → {}{}×{} at {n}/{d} frames a second, {} and {} in .{}",
         facts.rate,
         facts.channels,
@@ -142,14 +143,14 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
         plan.codec,
         plan.audio_codec,
         plan.container.extension()
-    );
+    ));
     // GStreamer's own parser cuts what LAME has tagged.
     let left_to_us = |found: &Gapless| found.skipped_by == SkippedBy::Taker { lame: false };
     if let Some(found) = facts.gapless.filter(left_to_us).filter(|_| plan.audio_codec != AudioCodec::None) {
-        println!(
+        say(format_args!(
             "# the MP3 begins with {} ms of silence from its encoder; the command cuts it off the sound too, for which gst-launch-1.0 has no element",
             found.skip * 1000 / u64::from(found.rate)
-        );
+        ));
     }
     let quoted = tokens.iter().map(|word| match word.as_str() {
         "!" => "!".into(),
@@ -157,14 +158,16 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
     });
     let line = quoted.collect::<Vec<_>>().join(" ");
     match registry::plugin_folder().filter(|_| !plugin_is_installed) {
-        Some(folder) => println!("GST_PLUGIN_PATH={} gst-launch-1.0 -e {line}", shell_quote(&folder.to_string_lossy())),
+        Some(folder) => {
+            say(format_args!("GST_PLUGIN_PATH={} gst-launch-1.0 -e {line}", shell_quote(&folder.to_string_lossy())))
+        }
         None => {
             if !plugin_is_installed {
-                println!(
+                say(format_args!(
                     "# gst-launch-1.0 finds the steady elements when GST_PLUGIN_PATH names the folder of libgststeady.so"
-                );
+                ));
             }
-            println!("gst-launch-1.0 -e {line}");
+            say(format_args!("gst-launch-1.0 -e {line}"));
         }
     }
 }

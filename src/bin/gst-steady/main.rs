@@ -37,7 +37,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("gst-steady: {failure}");
+            out::tell(format_args!("gst-steady: {failure}"));
             failure.exit_code()
         }
     }

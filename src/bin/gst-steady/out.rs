@@ -35,6 +35,16 @@ impl Out {
     }
 }
 
+/// Prints a line where that is all it is for: that nobody reads it, or that it cannot be printed, ends nothing.
+pub fn say(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// The same on standard error.
+pub fn tell(text: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// A path as one line that a terminal shows as it is: what would move the cursor, end the line or turn the direction of
 /// writing is escaped, and so are bytes that are no text.
 pub fn printable(path: &Path) -> String {

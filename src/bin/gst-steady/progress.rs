@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::args::Progress;
+use super::out::{say, tell};
 
 /// The steps of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,17 +104,14 @@ impl Reporter {
         let eta = (rate > 0.0 && status.total > 0).then(|| Duration::from_secs_f64(left as f64 / rate));
         match &self.how {
             How::Nothing => {}
-            How::Json => println!(
-                "{}",
-                json!({
-                    "stage": status.step.name(),
-                    "frame": status.frame,
-                    "total": status.total,
-                    "fps": (rate * 10.0).round() / 10.0,
-                    "eta": eta.map(|eta| eta.as_secs()),
-                    "bytes": status.bytes,
-                })
-            ),
+            How::Json => say(json!({
+                "stage": status.step.name(),
+                "frame": status.frame,
+                "total": status.total,
+                "fps": (rate * 10.0).round() / 10.0,
+                "eta": eta.map(|eta| eta.as_secs()),
+                "bytes": status.bytes,
+            })),
             How::Bar(bar) => {
                 bar.set_length(status.total.max(1));
                 bar.set_position(status.frame);
@@ -126,7 +124,7 @@ impl Reporter {
             How::Lines => {
                 let eta = eta.map_or_else(String::new, |eta| format!(", {} left", HumanDuration(eta)));
                 let done = format!("{}/{} frames", status.frame, status.total);
-                eprintln!("{}: {done}, {rate:.0} fps{eta}, {}", status.step.name(), HumanBytes(status.bytes));
+                tell(format_args!("{}: {done}, {rate:.0} fps{eta}, {}", status.step.name(), HumanBytes(status.bytes)));
             }
         }
     }
@@ -135,7 +133,7 @@ impl Reporter {
     pub fn warn(&self, text: &str) {
         match &self.how {
             How::Bar(bar) => bar.println(format!("gst-steady: {text}")),
-            _ => eprintln!("gst-steady: {text}"),
+            _ => tell(format_args!("gst-steady: {text}")),
         }
     }
 
@@ -146,28 +144,25 @@ impl Reporter {
         let dropped = dropped(&ended.health);
         match &self.how {
             How::Nothing => {}
-            How::Json => println!(
-                "{}",
-                json!({
-                    "stage": "done",
-                    "frame": ended.rendered,
-                    "total": ended.rendered,
-                    "fps": (ended.rendered as f64 / took * 10.0).round() / 10.0,
-                    "eta": 0,
-                    "bytes": ended.bytes,
-                    "dropped": dropped,
-                })
-            ),
+            How::Json => say(json!({
+                "stage": "done",
+                "frame": ended.rendered,
+                "total": ended.rendered,
+                "fps": (ended.rendered as f64 / took * 10.0).round() / 10.0,
+                "eta": 0,
+                "bytes": ended.bytes,
+                "dropped": dropped,
+            })),
             How::Bar(_) | How::Lines => {
                 if let How::Bar(bar) = &self.how {
                     bar.finish_and_clear();
                 }
-                eprintln!(
+                tell(format_args!(
                     "{} frames in {took:.1} s ({:.1}× real time), {dropped} dropped, {}, checked",
                     ended.rendered,
                     seconds / took,
                     HumanBytes(ended.bytes)
-                );
+                ));
             }
         }
     }

@@ -10,7 +10,7 @@ use gststeady::logic::recording::recover::{FindError, Found, Outcome, Unfinished
 use super::failure::{Failure, Stage};
 use super::leftovers::{as_json, line};
 use super::look::{Verdict, look_at_all};
-use super::out::{Out, printable};
+use super::out::{Out, printable, tell};
 use super::remux::remux;
 use super::{interrupt, registry};
 
@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     for (path, error) in &unseen {
-        eprintln!("gst-steady: {} cannot be looked at: {}", printable(path), reason(error));
+        tell(format_args!("gst-steady: {} cannot be looked at: {}", printable(path), reason(error)));
     }
     let acts = args.finish || args.remux || args.delete;
     if args.delete && !args.yes && !unfinished.is_empty() && !confirmed(&unfinished, &verdicts, &mut out)? {
