@@ -7,7 +7,11 @@ use std::time::Duration;
 
 const MARK: &str = "STEADY_TEST_IN_OWN_PROCESS";
 /// A process that hangs ends itself after this time, so that the test fails.
-const LIMIT: Duration = Duration::from_secs(if cfg!(feature = "full") { 1200 } else { 180 });
+const LIMIT: Duration = Duration::from_secs(match (cfg!(feature = "soak"), cfg!(feature = "full")) {
+    (true, _) => 7200,
+    (false, true) => 1200,
+    (false, false) => 180,
+});
 
 /// Lets the rest of the calling test run in a process of its own, and ends the test here once it has passed there.
 /// Variables for its environment: `alone!("NAME" = "value")`.

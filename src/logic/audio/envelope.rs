@@ -21,6 +21,8 @@ pub(super) const GRAVITY: f32 = 2.0 * FULL as f32 / (FALL_HOPS * FALL_HOPS);
 const EARLY: [u8; 2] = [5, 18];
 /// The same for the window of onsets.
 const ONSET_EARLY: u8 = 3;
+/// How fast a band may go on rising while it waits for an attack, if it rose before, in heights per hop: a swell is no attack.
+const SWELL: [f32; 2] = [FULL as f32 / 50.0, FULL as f32 / 100.0];
 /// Bands below this are, at least in part, of the long window.
 const LONG_HZ: f64 = 250.0;
 const ONSET_DECAY_S: f64 = 0.08;
@@ -62,6 +64,8 @@ pub struct EnvelopeFollower {
     forget: f32,
     /// Levels as they would be without smoothing.
     sharp: [f32; BANDS],
+    /// By how much they rose when they last were free to.
+    swell: [f32; BANDS],
     bands: [f32; BANDS],
     peaks: [Peak; BANDS],
     onsets: [f32; 3],
@@ -84,6 +88,7 @@ impl EnvelopeFollower {
             decay: keep(ONSET_DECAY_S),
             forget: keep(ONSET_MEAN_S),
             sharp: [0.0; BANDS],
+            swell: [0.0; BANDS],
             bands: [0.0; BANDS],
             peaks: [Peak::default(); BANDS],
             onsets: [0.0; 3],
@@ -105,8 +110,11 @@ impl EnvelopeFollower {
             let long = usize::from(band < self.short);
             let opening = raw.opening[long];
             let mut level = ceilings.bands.level(band, db);
+            let swell = &mut self.swell[band];
             if opening > 1 && opening <= EARLY[long] + 1 {
-                level = level.min(self.sharp[band]);
+                level = level.min(self.sharp[band] + *swell);
+            } else if opening != 1 {
+                *swell = (level - self.sharp[band]).clamp(0.0, SWELL[long]);
             }
             self.sharp[band] = level;
             let keep = match level > *smooth {
