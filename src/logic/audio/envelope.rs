@@ -203,6 +203,40 @@ mod tests {
     }
 
     #[test]
+    fn a_band_waits_for_the_attack_that_its_window_hears_early() {
+        let mut envelope = envelope(-10.0);
+        let mut next = |opening: [u8; 2], db: f64| {
+            let bands = envelope.next(&Raw { opening, ..raw(db) }, 0).0.bands;
+            [bands[0], bands[60]]
+        };
+        for hops in [5, 4, 3, 2] {
+            assert_eq!(next([hops; 2], -10.0), [0, 0]);
+        }
+        assert!(next([1; 2], -10.0).iter().all(|&level| level > FULL / 10 * 9));
+        for _ in 0..50 {
+            next([0; 2], -120.0);
+        }
+        // A hat makes nobody wait in the bass.
+        let [bass, treble] = next([3, 0], -10.0);
+        assert!(bass > FULL / 2 && treble < FULL / 100, "{bass} {treble}");
+    }
+
+    #[test]
+    fn a_swell_goes_on_while_an_attack_is_near() {
+        let mut envelope = envelope(-10.0);
+        let mut level = 0.0;
+        let mut next = |opening: u8| {
+            level += 0.01;
+            let db = -10.0 + 20.0 * libm::log10(level);
+            envelope.next(&Raw { opening: [opening, 0], ..raw(db) }, 0).0.bands[60]
+        };
+        let free: Vec<_> = (0..20).map(|_| next(0)).collect();
+        let near: Vec<_> = [5, 4, 3, 2].map(&mut next).into();
+        assert!(free.is_sorted_by(|a, b| a < b) && near.is_sorted_by(|a, b| a < b), "{free:?} {near:?}");
+        assert!(near[0] > free[19], "{free:?} {near:?}");
+    }
+
+    #[test]
     fn a_peak_stays_half_a_second_and_is_never_below_its_band() {
         let mut envelope = envelope(-10.0);
         for _ in 0..30 {
