@@ -177,6 +177,24 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// How many values it holds.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Their sum.
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
+    /// How many of them are below 2^`bits`, exactly: a power of two is where a bucket begins.
+    pub fn below(&self, bits: u32) -> u64 {
+        if bits >= u64::BITS {
+            return self.count();
+        }
+        self.counts[..bucket(1 << bits)].iter().sum()
+    }
+
     /// The figures people read.
     pub fn summary(&self) -> Option<Summary> {
         let count: u64 = self.counts.iter().sum();
@@ -249,6 +267,18 @@ mod tests {
         }
         let sum = values.iter().fold(0u64, |sum, &v| sum.saturating_add(v));
         assert_eq!(summary.avg, (sum / summary.count).clamp(summary.min, summary.max));
+    }
+
+    #[test]
+    fn values_below_a_power_of_two_are_counted_exactly() {
+        let values = [0, 1, 2, 63, 64, 65, 127, 128, 1 << 20, (1 << 20) - 1, (1 << 39) - 1, 1 << 39];
+        let histogram = recorded(&values).read();
+        for bits in 0..=40 {
+            let want = values.iter().filter(|&&v| v < 1 << bits).count() as u64;
+            assert_eq!(histogram.below(bits), want, "2^{bits}");
+        }
+        assert_eq!((histogram.below(64), histogram.count()), (12, 12));
+        assert_eq!(histogram.sum(), values.iter().sum::<u64>());
     }
 
     #[test]

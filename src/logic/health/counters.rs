@@ -186,6 +186,18 @@ impl Counts {
             .sum()
     }
 
+    /// Buffers that are missing, or were refused with an error: what flushing and end of stream refuse is not missed. Exact for
+    /// single buffers; a refused list counts as one.
+    pub fn lost(&self) -> u64 {
+        use Count::*;
+        [Missing, FlowNotLinked, FlowNotNegotiated, FlowError].iter().map(|&c| self[c]).sum()
+    }
+
+    /// Buffers that arrived or should have.
+    pub fn offered(&self) -> u64 {
+        self[Count::In] + self[Count::Missing]
+    }
+
     /// Whether every buffer that came in is accounted for.
     pub fn balanced(&self) -> bool {
         self[Count::In] == self[Count::Out] + self[Count::Dropped] + self[Count::Held]

@@ -7,4 +7,5 @@ pub mod counters;
 pub mod gaps;
 pub mod jitter;
 pub mod probe;
+pub mod reading;
 pub mod verdict;

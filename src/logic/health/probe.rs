@@ -6,7 +6,7 @@ use super::counters::{COUNTS, Cells, Count, Counts};
 use super::gaps::{Gaps, Unit};
 use super::jitter::Jitter;
 use crate::logic::clock::Nanos;
-use crate::logic::histogram::{Mark, Recorder, Summary};
+use crate::logic::histogram::{Histogram, Mark, Recorder, Summary};
 use crate::logic::sync::AtomicTime;
 use crate::logic::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -224,6 +224,11 @@ impl Probe {
     /// A distribution since the start.
     pub fn summary(&self, quantity: Quantity) -> Option<Summary> {
         self.settled_while(|| self.recorders[quantity as usize].read().summary())?
+    }
+
+    /// A distribution since the start, whole.
+    pub fn distribution(&self, quantity: Quantity) -> Histogram {
+        self.settled_while(|| self.recorders[quantity as usize].read()).unwrap_or_default()
     }
 
     /// The last push times, oldest first.

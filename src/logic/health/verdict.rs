@@ -236,9 +236,7 @@ impl Judge {
         let n = interval.counts;
         let mut found = Reasons::default();
 
-        let lost = n[Count::Missing] + refused(n);
-        let offered = n[Count::In] + n[Count::Missing];
-        found.set(Reason::Dropping, lost as f64 > tolerance.max_drop_ratio * offered as f64);
+        found.set(Reason::Dropping, n.lost() as f64 > tolerance.max_drop_ratio * n.offered() as f64);
 
         let flags = [Count::DiscontFlag, Count::DiscontGap, Count::DiscontBackwards, Count::DiscontOverlap];
         let jumps: u64 = flags.iter().map(|&count| n[count]).sum();
@@ -314,12 +312,6 @@ impl Judge {
         (self.state, self.reasons) = (state, reasons);
         Some(Change { old, new: state, reasons, since: self.since })
     }
-}
-
-/// Buffers refused with an error: what flushing and end of stream refuse is not missed. Exact for single buffers; a refused list
-/// counts as one.
-fn refused(n: &Counts) -> u64 {
-    n[Count::FlowNotLinked] + n[Count::FlowNotNegotiated] + n[Count::FlowError]
 }
 
 #[cfg(all(test, not(loom)))]
