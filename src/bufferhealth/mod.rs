@@ -13,14 +13,11 @@ use gst::prelude::*;
 mod element;
 mod imp;
 mod neighbours;
-mod observer;
 mod pads;
 mod properties;
 mod sampler;
-mod scheduler;
 mod settings;
 mod stats;
-mod topology;
 
 glib::wrapper! {
     pub(crate) struct BufferHealth(ObjectSubclass<element::BufferHealth>) @extends gst::Element, gst::Object;

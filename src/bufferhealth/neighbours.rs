@@ -9,7 +9,7 @@ use gst::subclass::prelude::*;
 
 use super::element::{BufferHealth, CAT};
 use super::settings::Settings;
-use super::topology;
+use crate::glue::health::queues;
 use crate::logic::clock::{Nanos, SECOND, monotonic};
 
 /// How often elements around are looked for: pipelines change seldom.
@@ -77,11 +77,11 @@ impl BufferHealth {
     pub(super) fn search(&self, settings: &Settings) {
         let obj = self.obj();
         let queue = match settings.watch.as_deref().filter(|name| !name.is_empty()) {
-            Some(name) => topology::queue_called(name, &*obj),
-            None => topology::queue_upstream(&self.sinkpad),
+            Some(name) => queues::queue_called(name, &*obj),
+            None => queues::queue_upstream(&self.sinkpad),
         };
         let missing = settings.watch.clone().filter(|name| !name.is_empty() && queue.is_none());
-        let synced = topology::synced_downstream(&self.srcpad);
+        let synced = queues::synced_downstream(&self.srcpad);
 
         let mut neighbours = self.neighbours();
         neighbours.synced = synced;

@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::element::BufferHealth;
 use super::settings::{HealthState, Settings};
-use super::stats;
+use crate::glue::health::figures;
 
 pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let default = Settings::default();
@@ -123,7 +123,7 @@ impl BufferHealth {
         settings.set(value, pspec);
         let late_threshold = settings.late_threshold;
         drop(settings);
-        self.observer().probe.set_late_threshold(late_threshold);
+        self.meter.probe().set_late_threshold(late_threshold);
     }
 
     pub(super) fn get(&self, name: &str) -> glib::Value {
@@ -132,9 +132,9 @@ impl BufferHealth {
         }
         match name {
             "stats" => self.stats().to_value(),
-            "healthy" => self.observer().judge.reasons().is_empty().to_value(),
-            "state" => HealthState::from(self.observer().judge.state()).to_value(),
-            "reasons" => stats::reasons(self.observer().judge.reasons()).to_value(),
+            "healthy" => self.meter.verdict().1.is_empty().to_value(),
+            "state" => HealthState::from(self.meter.verdict().0).to_value(),
+            "reasons" => figures::reasons(self.meter.verdict().1).to_value(),
             other => unreachable!("no property {other}"),
         }
     }

@@ -2,18 +2,17 @@
 
 use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::element::{BufferHealth, CAT};
-use super::observer::{Observer, Surroundings};
-use super::pads::{Pace, Stream};
-use super::scheduler::{self, Job};
 use super::settings::{PostMessages, Settings};
-use super::{stats, topology};
+use crate::glue::health::meter::Around;
+use crate::glue::health::stream::Pace;
+use crate::glue::health::{figures, queues};
+use crate::glue::scheduler::{self, Job};
 use crate::logic::clock::{MILLISECOND, Nanos, monotonic};
 use crate::logic::health::verdict::{Change, Health};
 
@@ -40,9 +39,8 @@ impl BufferHealth {
     pub(super) fn reset(&self) -> gst::Structure {
         gst::info!(CAT, imp = self, "Reset");
         let figures = self.stats();
-        self.qos_events.store(0, Ordering::Relaxed);
         self.neighbours().runs.reset();
-        self.observer().reset(monotonic());
+        self.meter.reset();
         figures
     }
 
@@ -52,14 +50,8 @@ impl BufferHealth {
             gst::element_imp_error!(self, gst::LibraryError::Settings, ("{contradiction}"));
             return Err(gst::StateChangeError);
         }
-        self.live.store(false, Ordering::Relaxed);
-        self.ended_at.set(None);
-        self.qos_events.store(0, Ordering::Relaxed);
-        let observer = Observer::new(monotonic(), settings.latency_samples as usize);
-        observer.probe.set_late_threshold(settings.late_threshold);
-        *self.stream.borrow_mut() = Stream::new(observer.probe.clone());
-        let old = std::mem::replace(&mut *self.observer(), observer);
-        if !matches!(old.judge.state(), Health::Starting) {
+        let before = self.meter.start(settings.latency_samples as usize, settings.late_threshold);
+        if before != Health::Starting {
             ["state", "reasons", "healthy"].iter().for_each(|name| self.obj().notify(name));
         }
         self.start_sampling()
@@ -67,7 +59,9 @@ impl BufferHealth {
 
     pub(super) fn stop(&self) {
         self.stop_sampling();
-        self.observer().stop(monotonic());
+        self.meter.stop();
+        let unread = self.last_stats().take();
+        drop(unread);
     }
 
     /// Has this element sampled from now on.
@@ -97,53 +91,42 @@ impl BufferHealth {
     pub(super) fn play(&self) {
         let settings = self.settings().clone();
         self.search(&settings);
-        self.set_pace(self.find_pace());
-        let seen = self.surroundings();
-        self.observer().play(monotonic(), seen);
+        self.meter.set_pace(self.find_pace());
+        self.meter.play(self.around());
     }
 
     /// The stream is halted.
     pub(super) fn pause(&self) {
-        self.set_pace(None);
-        self.observer().probe.set_playing(None);
+        self.meter.pause();
     }
 
     /// Looks at everything once, and says when to do so again.
     fn sample(&self) -> Nanos {
         let settings = self.usable_settings();
         self.search_now_and_then(&settings);
-        let playing = self.observer().probe.playing_since().is_some();
-        self.set_pace(if playing { self.find_pace() } else { None });
-        let seen = self.surroundings();
-        let time = monotonic();
-        let mut observer = self.observer();
-        let interval_ended = observer.look(time, &settings, seen);
-        let next = observer.next_interval(&settings).min(time + PERIOD);
-        drop(observer);
+        let pace = if self.meter.is_playing() { self.find_pace() } else { None };
+        self.meter.set_pace(pace);
+        let (interval_ended, next_interval) = self.meter.look(&settings.limits(), self.around());
         self.tell(&settings);
         if interval_ended && settings.post_messages == PostMessages::Interval {
             self.post_stats();
         }
-        next
+        next_interval.min(monotonic() + PERIOD)
     }
 
     /// Judges at once instead of at the next sample: the stream ends.
     pub(super) fn conclude(&self) {
         let settings = self.usable_settings();
-        let seen = self.surroundings();
-        self.observer().look(monotonic(), &settings, seen);
+        self.meter.look(&settings.limits(), self.around());
         self.tell(&settings);
     }
 
-    fn surroundings(&self) -> Surroundings {
-        let queue = self.neighbours().queue();
-        Surroundings {
-            fill: queue.as_ref().and_then(topology::fill),
-            leaky: queue.as_ref().is_some_and(topology::leaks),
-            live: self.live.load(Ordering::Relaxed),
-            paced: self.pace().is_some(),
-            ended: self.ended_at.get(),
-        }
+    pub(super) fn around(&self) -> Around {
+        let (queue, synced) = {
+            let neighbours = self.neighbours();
+            (neighbours.queue(), neighbours.synced())
+        };
+        Around { fill: queue.as_ref().and_then(queues::fill), leaky: queue.as_ref().is_some_and(queues::leaks), synced }
     }
 
     /// The settings; watermarks that contradict each other since they were changed in flight are refused, with a warning.
@@ -167,7 +150,7 @@ impl BufferHealth {
     /// The pace to compare arrivals with: the pipeline's clock, where something follows it.
     fn find_pace(&self) -> Option<Pace> {
         let obj = self.obj();
-        if !self.live.load(Ordering::Relaxed) && !self.neighbours().synced() {
+        if !self.meter.is_live() && !self.neighbours().synced() {
             return None;
         }
         Some(Pace { clock: obj.clock()?, base_time: obj.base_time()? })
@@ -176,12 +159,7 @@ impl BufferHealth {
     /// Tells of the verdicts that have not been told yet.
     fn tell(&self, settings: &Settings) {
         let mut telling = false;
-        loop {
-            let (change, started) = {
-                let mut observer = self.observer();
-                (observer.next_untold(telling), observer.started)
-            };
-            let Some(change) = change else { return };
+        while let Some((change, started)) = self.meter.next_untold(telling) {
             telling = true;
             self.tell_change(&change, started, settings);
         }
@@ -196,14 +174,14 @@ impl BufferHealth {
         obj.notify("reasons");
         obj.notify("healthy");
         if settings.post_messages != PostMessages::None {
-            let structure = stats::state_message(change, started);
+            let structure = figures::state_message("bufferhealth-state", change, started);
             let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
         }
     }
 
     /// Posts the figures, unless nobody has read the last ones: a bus that nobody empties must not fill up.
     fn post_stats(&self) {
-        let unread = self.observer().last_stats.as_mut().is_some_and(|last| last.get_mut().is_none());
+        let unread = self.last_stats().as_mut().is_some_and(|last| last.get_mut().is_none());
         if unread {
             gst::log!(CAT, imp = self, "The last figures are unread");
             return;
@@ -212,7 +190,7 @@ impl BufferHealth {
         let mut figures = self.stats();
         figures.set_name("bufferhealth-stats");
         let message = gst::message::Element::builder(figures).src(&*obj).build();
-        self.observer().last_stats = Some(message.clone());
+        *self.last_stats() = Some(message.clone());
         let _ = obj.post_message(message);
     }
 }

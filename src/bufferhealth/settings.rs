@@ -3,6 +3,7 @@
 use gst::glib;
 
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
+use crate::logic::health::observer::Limits;
 use crate::logic::health::verdict::{Health, Tolerance};
 
 /// Which messages are posted.
@@ -82,13 +83,13 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The length of intervals. The verdict needs them even when they are switched off for everybody else.
-    pub fn interval_length(&self) -> Nanos {
-        if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
-    }
-
-    pub fn tolerance(&self) -> Tolerance {
-        Tolerance { stall_timeout: self.stall_timeout, max_drop_ratio: self.max_drop_ratio }
+    pub fn limits(&self) -> Limits {
+        Limits {
+            interval: self.interval,
+            high_watermark: self.high_watermark,
+            low_watermark: self.low_watermark,
+            tolerance: Tolerance { stall_timeout: self.stall_timeout, max_drop_ratio: self.max_drop_ratio },
+        }
     }
 
     /// Why these values cannot work together, if they cannot.

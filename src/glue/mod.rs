@@ -3,8 +3,10 @@
 pub(crate) mod analysis;
 pub mod decoding;
 pub mod encoded;
+pub(crate) mod health;
 pub(crate) mod look;
 pub(crate) mod painter;
+pub(crate) mod scheduler;
 pub(crate) mod stall;
 pub(crate) mod tags;
 pub(crate) mod text;

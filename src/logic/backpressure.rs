@@ -79,6 +79,11 @@ impl Episodes {
         Some(Transition { active: false, duration, episode: self.count })
     }
 
+    /// How long the one under way lasts.
+    pub fn current(&self, now: Nanos) -> Option<Nanos> {
+        self.began.map(|began| now.saturating_sub(began))
+    }
+
     /// Whether one is under way.
     pub fn active(&self) -> bool {
         self.began.is_some()
@@ -91,22 +96,18 @@ impl Episodes {
 
     /// How long they took together, the one under way included.
     pub fn total(&self, now: Nanos) -> Nanos {
-        self.ended + self.current(now)
+        self.ended + self.current(now).unwrap_or(0)
     }
 
     /// How long the longest took, the one under way included.
     pub fn longest(&self, now: Nanos) -> Nanos {
-        self.longest.max(self.current(now))
+        self.longest.max(self.current(now).unwrap_or(0))
     }
 
     /// Starts counting anew. An episode under way counts from `now`.
     pub fn reset(&mut self, now: Nanos) {
         let began = self.began.map(|_| now);
         *self = Self { began, last_began: began, count: u64::from(began.is_some()), ..Self::spaced(self.spacing) };
-    }
-
-    fn current(&self, now: Nanos) -> Nanos {
-        self.began.map_or(0, |began| now.saturating_sub(began))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::logic::clock::{Nanos, monotonic};
 use crate::logic::sync::{lock, wait_timeout};
 
 /// Something to be done again and again.
-pub(super) trait Job: Send + Sync {
+pub(crate) trait Job: Send + Sync {
     /// Does it, and says when to do it next; nothing if there is nobody left to do it for.
     fn run(&self) -> Option<Nanos>;
 
@@ -40,7 +40,7 @@ fn jobs() -> MutexGuard<'static, Jobs> {
 
 /// Keeps a job going until it is dropped. A run under way then is not waited for: it may be what drops the guard.
 #[derive(Debug)]
-pub(super) struct JobGuard(u64);
+pub(crate) struct JobGuard(u64);
 
 impl Drop for JobGuard {
     fn drop(&mut self) {
@@ -50,10 +50,10 @@ impl Drop for JobGuard {
 }
 
 /// Starts doing `job`, at once for the first time.
-pub(super) fn start(job: Arc<dyn Job>) -> std::io::Result<JobGuard> {
+pub(crate) fn start(job: Arc<dyn Job>) -> std::io::Result<JobGuard> {
     let mut jobs = jobs();
     if !jobs.running {
-        std::thread::Builder::new().name("bufferhealth".into()).spawn(work)?;
+        std::thread::Builder::new().name("steady-health".into()).spawn(work)?;
         jobs.running = true;
     }
     let id = jobs.next_id;

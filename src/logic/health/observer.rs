@@ -3,16 +3,36 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::settings::Settings;
+use super::counters::Count;
+use super::probe::{Marks, Probe, Quantity, Recent, Snapshot};
+use super::reading::{Fill, Place, Reading};
+use super::verdict::{Change, Interval, Judge, Present, Tolerance};
 use crate::logic::backpressure::{Episodes, Zone};
-use crate::logic::clock::Nanos;
-use crate::logic::health::counters::Count;
-use crate::logic::health::probe::{Marks, Probe, Recent, Snapshot};
-use crate::logic::health::verdict::{Change, Interval, Judge, Present};
+use crate::logic::clock::{MILLISECOND, Nanos, SECOND};
+
+/// What the user sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Length of the intervals whose figures are kept; 0 = none are.
+    pub interval: Nanos,
+    /// Fill of the watched queue at which back-pressure begins, and below it that at which it ends.
+    pub high_watermark: f64,
+    /// As `high_watermark`.
+    pub low_watermark: f64,
+    /// For the verdict.
+    pub tolerance: Tolerance,
+}
+
+impl Limits {
+    /// The length of intervals. The verdict needs them even when they are switched off for everybody else.
+    fn interval_length(&self) -> Nanos {
+        if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
+    }
+}
 
 /// The stream's surroundings, as seen just now.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Surroundings {
+pub struct Surroundings {
     /// Fill of the watched queue.
     pub fill: Option<f64>,
     /// It throws buffers away when it is full.
@@ -21,20 +41,24 @@ pub(super) struct Surroundings {
     pub paced: bool,
     /// The source cannot wait.
     pub live: bool,
+    /// A sink downstream waits for the clock.
+    pub synced: bool,
     /// When end of stream went through.
     pub ended: Option<Nanos>,
 }
 
-pub(super) struct Observer {
-    pub probe: Arc<Probe>,
-    pub judge: Judge,
-    pub episodes: Episodes,
+/// Draws conclusions from one probe. Its owner lets one thread at a time do so.
+#[derive(Debug)]
+pub struct Observer {
+    probe: Arc<Probe>,
+    judge: Judge,
+    episodes: Episodes,
     /// Fill of the watched queue: now, and the greatest seen.
-    pub fill: Option<(f64, f64)>,
+    fill: Option<(f64, f64)>,
     /// Length and figures of the last interval.
-    pub recent: Option<(Nanos, Recent)>,
+    recent: Option<(Nanos, Recent)>,
     /// When counting began.
-    pub started: Nanos,
+    started: Nanos,
     stopped: Option<Nanos>,
     marks: Marks,
     /// When the interval began, and the running time then.
@@ -43,11 +67,10 @@ pub(super) struct Observer {
     /// Verdicts not told of yet, and whether a thread is telling: that keeps them in order without a lock held.
     untold: VecDeque<Change>,
     telling: bool,
-    /// The last interval message: as long as somebody else has it, it is unread. Refers to the element, so it must not stay.
-    pub last_stats: Option<gst::Message>,
 }
 
 impl Observer {
+    /// Of a new probe that keeps its last `samples` push times.
     pub fn new(now: Nanos, samples: usize) -> Self {
         Self {
             probe: Arc::new(Probe::new(samples)),
@@ -62,17 +85,58 @@ impl Observer {
             interval_position: 0,
             untold: VecDeque::new(),
             telling: false,
-            last_stats: None,
+        }
+    }
+
+    /// What the streaming thread writes to.
+    pub fn probe(&self) -> &Arc<Probe> {
+        &self.probe
+    }
+
+    /// The verdict.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
+    /// When counting began.
+    pub fn started(&self) -> Nanos {
+        self.started
+    }
+
+    /// All figures. What the observer does not know is empty in the result: the place, QoS, and the queue's name and runs.
+    pub fn reading(&self, now: Nanos, seen: Surroundings) -> Reading {
+        let time = self.time(now);
+        Reading {
+            place: Place::default(),
+            state: self.judge.state(),
+            reasons: self.judge.reasons(),
+            since: self.judge.since().saturating_sub(self.started),
+            uptime: time.saturating_sub(self.started),
+            stalled: self.judge.stalled(time),
+            live: seen.live,
+            synced: seen.synced,
+            snapshot: self.read(time, seen.ended),
+            distributions: Quantity::ALL.map(|quantity| self.probe.distribution(quantity)),
+            recent: self.recent.clone(),
+            qos_events: 0,
+            fill: self.fill.map(|level| Fill {
+                level: Some(level),
+                episodes: self.episodes.count(),
+                backpressure: self.episodes.total(time),
+                longest: self.episodes.longest(time),
+                current: self.episodes.current(time),
+                ..Fill::default()
+            }),
         }
     }
 
     /// The time that figures are of: it stands still once the stream has stopped.
-    pub fn time(&self, now: Nanos) -> Nanos {
+    fn time(&self, now: Nanos) -> Nanos {
         self.stopped.unwrap_or(now)
     }
 
     /// The figures: waiting ends with the stream.
-    pub fn read(&self, now: Nanos, ended: Option<Nanos>) -> Snapshot {
+    fn read(&self, now: Nanos, ended: Option<Nanos>) -> Snapshot {
         self.probe.read(ended.unwrap_or(self.time(now)))
     }
 
@@ -87,7 +151,7 @@ impl Observer {
     }
 
     /// Looks at everything. Whether an interval ended.
-    pub fn look(&mut self, now: Nanos, settings: &Settings, seen: Surroundings) -> bool {
+    pub fn look(&mut self, now: Nanos, limits: &Limits, seen: Surroundings) -> bool {
         if self.stopped.is_some() {
             return false;
         }
@@ -95,7 +159,7 @@ impl Observer {
         let snapshot = self.read(now, seen.ended);
         match seen.fill {
             Some(fill) => {
-                self.episodes.update(now, Zone::of(fill, settings.high_watermark, settings.low_watermark));
+                self.episodes.update(now, Zone::of(fill, limits.high_watermark, limits.low_watermark));
                 self.fill = Some((fill, self.fill.map_or(fill, |(_, most)| most.max(fill))));
             }
             None => {
@@ -103,9 +167,9 @@ impl Observer {
                 self.fill = None;
             }
         }
-        let ended = now >= self.next_interval(settings);
+        let ended = now >= self.next_interval(limits);
         if ended {
-            self.end_interval(now, settings, &snapshot, seen);
+            self.end_interval(now, limits, &snapshot, seen);
         }
         let present = Present {
             now,
@@ -117,16 +181,16 @@ impl Observer {
             failed: snapshot.failed,
             overrunning: seen.live && self.episodes.active(),
         };
-        self.untold.extend(self.judge.look(&present, &settings.tolerance()));
-        ended && settings.interval > 0
+        self.untold.extend(self.judge.look(&present, &limits.tolerance));
+        ended && limits.interval > 0
     }
 
     /// When the interval under way ends.
-    pub fn next_interval(&self, settings: &Settings) -> Nanos {
-        self.interval_began.saturating_add(settings.interval_length())
+    pub fn next_interval(&self, limits: &Limits) -> Nanos {
+        self.interval_began.saturating_add(limits.interval_length())
     }
 
-    fn end_interval(&mut self, now: Nanos, settings: &Settings, snapshot: &Snapshot, seen: Surroundings) {
+    fn end_interval(&mut self, now: Nanos, limits: &Limits, snapshot: &Snapshot, seen: Surroundings) {
         let recent = self.marks.roll(&self.probe, snapshot);
         let span = now.saturating_sub(self.interval_began);
         let played = self.probe.playing_since().is_some_and(|since| since <= self.interval_began);
@@ -137,9 +201,9 @@ impl Observer {
             let fine = snapshot.duration <= span / 4;
             let advance =
                 (seen.paced && went_on && fine).then(|| snapshot.position.saturating_sub(self.interval_position));
-            self.judge.interval(&Interval { counts: n, span, advance }, &settings.tolerance());
+            self.judge.interval(&Interval { counts: n, span, advance }, &limits.tolerance);
         }
-        self.recent = (settings.interval > 0).then_some((span, recent));
+        self.recent = (limits.interval > 0).then_some((span, recent));
         self.interval_began = now;
         self.interval_position = snapshot.position;
     }
@@ -170,6 +234,5 @@ impl Observer {
         self.probe.set_playing(None);
         self.episodes.end(now);
         self.stopped = Some(now);
-        self.last_stats = None;
     }
 }

@@ -1,0 +1,157 @@
+//! What a streaming thread tells a probe of its stream: buffers and events become what the logic measures.
+
+use std::sync::Arc;
+
+use gst::prelude::*;
+
+use crate::logic::clock::{Nanos, monotonic};
+use crate::logic::health::gaps::{Order, Unit, frame_duration};
+use crate::logic::health::probe::{Flow, Probe, Tap};
+
+/// The writer of the figures, and what it needs to know of the stream.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    tap: Tap,
+    probe: Arc<Probe>,
+    segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    /// The pace, and which version of it this is.
+    pacer: Option<Pacer>,
+    pace_version: u64,
+}
+
+/// The pace to compare arrivals with, in pipelines that follow a clock.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Pace {
+    pub clock: gst::Clock,
+    pub base_time: gst::ClockTime,
+}
+
+/// For how long a reading of the pipeline's clock is carried on with our own: at ordinary rates each buffer gets its own reading, and
+/// streams of a million buffers a second do not pay for theirs.
+const CARRY: Nanos = 100_000;
+
+/// The pace, and the last reading of its clock: when, and which running time it was.
+#[derive(Debug)]
+struct Pacer {
+    pace: Pace,
+    reading: Option<(Nanos, i64)>,
+}
+
+impl Pacer {
+    #[inline]
+    fn running_time(&mut self, now: Nanos) -> i64 {
+        let carried = self.reading.and_then(|(at, running_time)| {
+            let since = now.saturating_sub(at);
+            (since < CARRY).then(|| running_time.saturating_add_unsigned(since))
+        });
+        carried.unwrap_or_else(|| {
+            // Negative before the start, which is in the future of a clock that was just chosen.
+            let running_time = self.pace.clock.time().nseconds().wrapping_sub(self.pace.base_time.nseconds()) as i64;
+            self.reading = Some((now, running_time));
+            running_time
+        })
+    }
+}
+
+impl Stream {
+    pub fn new(probe: Arc<Probe>) -> Self {
+        Self { tap: Tap::default(), probe, segment: None, pacer: None, pace_version: 0 }
+    }
+
+    /// Takes over the pace `current`, if this version of it is another one than before.
+    #[inline]
+    pub fn set_pace(&mut self, version: u64, current: impl FnOnce() -> Option<Pace>) {
+        if version != self.pace_version {
+            self.pacer = current().map(|pace| Pacer { pace, reading: None });
+            self.pace_version = version;
+        }
+    }
+
+    /// Buffers arrived, together, at `now`.
+    #[inline]
+    pub fn arrive<'a>(&mut self, now: Nanos, buffers: impl Iterator<Item = &'a gst::BufferRef>) {
+        let running_now = self.pacer.as_mut().map(|pacer| pacer.running_time(now));
+        // The buffers' is worth nothing without it.
+        let segment = self.segment.as_ref().filter(|_| running_now.is_some());
+        self.tap.arrive(&self.probe, now, running_now, buffers.map(|buffer| unit(buffer, segment)));
+    }
+
+    /// The push of what arrived last ended at `now`.
+    #[inline]
+    pub fn depart(&mut self, now: Nanos, flow: Flow) {
+        self.tap.depart(&self.probe, now, flow);
+    }
+
+    /// Takes in a serialized event.
+    pub fn event(&mut self, event: &gst::EventRef) {
+        match event.view() {
+            gst::EventView::Caps(caps) => {
+                let (order, nominal) = timing(caps.caps());
+                self.tap.gaps().format(order, nominal);
+            }
+            gst::EventView::Segment(event) => {
+                self.segment = event.segment().downcast_ref::<gst::ClockTime>().cloned();
+                let tricks = gst::SegmentFlags::SKIP
+                    | gst::SegmentFlags::TRICKMODE_KEY_UNITS
+                    | gst::SegmentFlags::TRICKMODE_FORWARD_PREDICTED;
+                // In reverse and with frames skipped on purpose, timestamps do not follow each other.
+                let follows = event.segment().rate() > 0.0 && !event.segment().flags().intersects(tricks);
+                self.tap.segment(self.segment.is_some() && follows);
+            }
+            gst::EventView::FlushStop(_) => {
+                self.segment = None;
+                self.tap.flush(&self.probe);
+            }
+            gst::EventView::Gap(gap) => {
+                let (start, duration) = gap.get();
+                self.tap.gap(&self.probe, monotonic(), start.nseconds(), duration.map(gst::ClockTime::nseconds));
+            }
+            _ => {}
+        }
+    }
+}
+
+#[inline]
+fn unit(buffer: &gst::BufferRef, segment: Option<&gst::FormattedSegment<gst::ClockTime>>) -> Unit {
+    let (pts, flags) = (buffer.pts(), buffer.flags());
+    let running_time = segment.and_then(|segment| segment.to_running_time(pts.or(buffer.dts())?));
+    Unit {
+        pts: pts.map(gst::ClockTime::nseconds),
+        dts: buffer.dts().map(gst::ClockTime::nseconds),
+        duration: buffer.duration().map(gst::ClockTime::nseconds),
+        bytes: buffer.size() as u64,
+        discont: flags.contains(gst::BufferFlags::DISCONT),
+        delta: flags.contains(gst::BufferFlags::DELTA_UNIT),
+        corrupted: flags.contains(gst::BufferFlags::CORRUPTED),
+        running_time: running_time.map(gst::ClockTime::nseconds),
+    }
+}
+
+/// Which timestamps follow each other in a format, and how long a buffer lasts that does not say it.
+fn timing(caps: &gst::CapsRef) -> (Order, Option<Nanos>) {
+    let Some(structure) = caps.structure(0) else { return (Order::Unordered, None) };
+    let rate = structure.get::<gst::Fraction>("framerate").ok();
+    let nominal = rate.and_then(|rate| frame_duration(rate.numer().try_into().ok()?, rate.denom().try_into().ok()?));
+    let (class, format) = structure.name().split_once('/').unwrap_or((structure.name(), ""));
+    let order = match class {
+        // A rate of zero means a variable one.
+        "video" | "image" if rate.is_some() && nominal.is_none() => Order::Unordered,
+        "video" if format != "x-raw" => Order::Decoding,
+        "video" | "image" | "audio" => Order::Presentation,
+        _ => Order::Unordered,
+    };
+    (order, nominal)
+}
+
+/// How a push ended.
+#[inline]
+pub(crate) fn flow(result: &Result<gst::FlowSuccess, gst::FlowError>) -> Flow {
+    match result {
+        Ok(_) => Flow::Ok,
+        Err(gst::FlowError::Flushing) => Flow::Flushing,
+        Err(gst::FlowError::Eos) => Flow::Eos,
+        Err(gst::FlowError::NotLinked) => Flow::NotLinked,
+        Err(gst::FlowError::NotNegotiated) => Flow::NotNegotiated,
+        Err(_) => Flow::Error,
+    }
+}
