@@ -20,8 +20,9 @@ const TILE: usize = 32;
 /// pixels two by two.
 const LEAD: usize = 2 * BPP;
 
-/// Parts of red, green and blue in luma, of 65536: those of BT.709, scaled from 0 ..= 255 to 219 levels.
-const LUMA: [u16; 3] = [11_966, 40_254, 4_064];
+/// Parts of red, green and blue in luma, of 65536: those of BT.709, scaled from 0 ..= 255 to 219 levels. Green is multiplied
+/// with red below it in its word, which spares a mask for every pixel; what of red is in its product, red's own part lacks.
+const LUMA: [u16; 3] = [11_966 - (40_254 >> 8), 40_254, 4_064];
 /// Parts in chroma: what is taken from the colour the sample is named after, and what the other two take away. They
 /// add up, so that greys have exactly no chroma.
 const OWN: u16 = 28_784;
@@ -157,9 +158,15 @@ type Half = [u8; TILE / 2];
 /// The bytes of a tile and of what leads to it.
 type Led = [u8; LEAD + BPP * TILE];
 
-/// What becomes of red and green, in the lower half of a word for each pixel, and of blue in its upper half.
+/// What becomes of red and green, in the lower half of a word for each pixel, and of blue in its upper half. `kept` of green
+/// and what is below it is multiplied.
 #[inline(always)]
-fn products(pixels: &[Pixel; 16], [red, green, blue]: [u16; 3], combine: impl Fn(u16, u16) -> u16) -> [u32; 16] {
+fn products(
+    pixels: &[Pixel; 16],
+    [red, green, blue]: [u16; 3],
+    kept: u16,
+    combine: impl Fn(u16, u16) -> u16,
+) -> [u32; 16] {
     // A pixel is two words of 16 bits: red below green, and blue below alpha.
     let below: [u16; 32] = std::array::from_fn(|i| [red, blue][i % 2]);
     let above: [u16; 32] = std::array::from_fn(|i| [green, 0][i % 2]);
@@ -167,14 +174,14 @@ fn products(pixels: &[Pixel; 16], [red, green, blue]: [u16; 3], combine: impl Fn
     let mut halves = [0; 32];
     for i in 0..32 {
         let word = u16::from_le_bytes(words[i]);
-        halves[i] = combine(part(word << 8, below[i]), part(word & 0xff00, above[i]));
+        halves[i] = combine(part(word << 8, below[i]), part(word & kept, above[i]));
     }
     std::array::from_fn(|i| u32::from(halves[2 * i]) | u32::from(halves[2 * i + 1]) << 16)
 }
 
 #[inline(always)]
 fn luma(pixels: &[Pixel; 16]) -> [u8; 16] {
-    let products = products(pixels, LUMA, |red, green| red + green);
+    let products = products(pixels, LUMA, 0xffff, |red, green| red + green);
     std::array::from_fn(|i| {
         let sum = products[i].wrapping_add(products[i] >> 16).wrapping_add(BLACK);
         (sum >> 8) as u8
@@ -184,14 +191,14 @@ fn luma(pixels: &[Pixel; 16]) -> [u8; 16] {
 #[inline(always)]
 fn blue_difference(pixels: &[Pixel; 16]) -> [u8; 16] {
     let [red, green] = BLUE_LESS;
-    let products = products(pixels, [red, green, OWN], |red, green| red + green);
+    let products = products(pixels, [red, green, OWN], 0xff00, |red, green| red + green);
     std::array::from_fn(|i| ((products[i] >> 16).wrapping_sub(products[i]).wrapping_add(NEUTRAL) >> 8) as u8)
 }
 
 #[inline(always)]
 fn red_difference(pixels: &[Pixel; 16]) -> [u8; 16] {
     let [green, blue] = RED_LESS;
-    let products = products(pixels, [OWN, green, blue], u16::wrapping_sub);
+    let products = products(pixels, [OWN, green, blue], 0xff00, u16::wrapping_sub);
     std::array::from_fn(|i| (products[i].wrapping_sub(products[i] >> 16).wrapping_add(NEUTRAL) >> 8) as u8)
 }
 
@@ -283,6 +290,13 @@ fn in_place(row: &[u8], i: usize) -> Option<&Led> {
 fn filled(row: &[u8], i: usize) -> Led {
     let pixels: &[Pixel] = row.as_chunks().0;
     let mut led = [0; LEAD + BPP * TILE];
+    if let (0, Some(tile)) = (i, row.first_chunk::<{ BPP * TILE }>()) {
+        // The first tile of nearly every row.
+        let (lead, rest) = led.split_at_mut(LEAD);
+        lead.as_chunks_mut().0.fill(pixels[0]);
+        rest.copy_from_slice(tile);
+        return led;
+    }
     for (x, pixel) in led.as_chunks_mut::<BPP>().0.iter_mut().enumerate() {
         *pixel = pixels[(TILE * i + x).saturating_sub(LEAD / BPP).min(pixels.len() - 1)];
     }
@@ -330,7 +344,9 @@ mod tests {
         let at = |x: usize, y: usize| &rgba[(y.min(height - 1) * width + x.min(width - 1)) * 4..][..3];
         let scaled = |v: u32, parts: u16| (v * u32::from(parts)) >> 16;
         let luma = |x, y| {
-            let sum: u32 = at(x, y).iter().zip(LUMA).map(|(&v, parts)| scaled(u32::from(v) << 8, parts)).sum();
+            let [r, g, b] = [0, 1, 2].map(|c| u32::from(at(x, y)[c]));
+            let [red, green, blue] = LUMA;
+            let sum = scaled(r << 8, red) + scaled(g << 8 | r, green) + scaled(b << 8, blue);
             ((BLACK + sum) >> 8) as u8
         };
         let chroma = |x: usize, y: usize| {
