@@ -84,6 +84,8 @@ mod crashsafesink;
 #[cfg(feature = "plugin")]
 pub mod glue;
 #[cfg(feature = "plugin")]
+mod pipelinehealth;
+#[cfg(feature = "plugin")]
 mod visualrender;
 #[cfg(feature = "plugin")]
 mod visualscope;
@@ -108,6 +110,7 @@ mod plugin {
         crate::adaptivequeue::register(plugin)?;
         crate::bufferhealth::register(plugin)?;
         crate::crashsafesink::register(plugin)?;
+        crate::pipelinehealth::register(plugin)?;
         crate::visualrender::register(plugin)?;
         crate::visualscope::register(plugin)
     }

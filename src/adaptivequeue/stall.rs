@@ -10,9 +10,10 @@ use super::AdaptiveQueue;
 use super::element::CAT;
 use super::settings::OnTimeout;
 use super::stall_answer::Answer;
-use super::stall_report::StallReport;
-use crate::glue::stall::{Finding, Reason, Survey, Threads, Traffic, is_prerolling, is_running};
-use crate::glue::topology::top_level;
+use crate::glue::stall::{
+    Evidence, Finding, Halted, Kind, Reason, StallReport, Survey, Traffic, Waiting, is_prerolling, is_running,
+};
+use crate::glue::topology::{real_peer, top_level};
 use crate::logic::clock::{Nanos, SECOND, monotonic};
 use crate::logic::queue::handoff::OPEN;
 use crate::logic::stall::detector::{GROWTH_INTERVAL, Observation, PATIENCE, Rules, StallDetector, Verdict};
@@ -92,44 +93,6 @@ const FIRST_LOOKS: Nanos = SECOND / 2;
 const LET_GO: u32 = 10;
 /// Pads and threads are watched once nothing has moved for this long.
 const WATCH_AFTER: Nanos = SECOND / 4;
-
-/// What the threads are told apart by, and the halts that were told of.
-#[derive(Debug, Default)]
-pub(super) struct Evidence {
-    threads: Threads,
-    told: Vec<Told>,
-}
-
-/// A halt that was told of: those whose threads wait there, or for the same, need not be told of as well.
-#[derive(Debug)]
-struct Told {
-    until: Nanos,
-    of: Vec<glib::WeakRef<gst::Object>>,
-}
-
-impl Evidence {
-    /// Looks at the threads of the process, which costs a few system calls for each, if somebody has stood still for a while.
-    pub fn follow_threads(&mut self, somebody_stands_still: bool) {
-        match somebody_stands_still {
-            true => self.threads.sample(),
-            false => self.threads = Threads::default(),
-        }
-    }
-
-    /// Whether a halt that has something in common with this one was told of already; if not, it is from now on.
-    fn is_told(&mut self, survey: &Survey, finding: &Finding, now: Nanos, patience: Nanos) -> bool {
-        self.told.retain(|told| told.until > now);
-        let mut of: Vec<gst::Object> = survey.tasks().map(|task| task.clone().upcast()).collect();
-        of.extend(finding.reason.as_ref().and_then(Reason::object));
-        let known = self.told.iter().flat_map(|told| &told.of).filter_map(glib::WeakRef::upgrade);
-        if known.into_iter().any(|known| of.contains(&known)) {
-            return true;
-        }
-        let of = of.iter().map(|object| object.downgrade()).collect();
-        self.told.push(Told { until: now.saturating_add(patience), of });
-        false
-    }
-}
 
 /// What a queue waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,7 +182,8 @@ impl Suspect {
                 (class, Answer::from(on_timeout))
             }
         };
-        let report = StallReport::new(queue, &top, &finding, (class, answer == Answer::Fail), self.detector.still());
+        let halted = halted(queue, self.detector.still());
+        let report = StallReport::new(halted, &top, &finding, (class, answer == Answer::Fail));
         answer.give(queue, report);
         true
     }
@@ -244,16 +208,40 @@ impl Suspect {
         let source = matches!(finding.reason, Some(Reason::Source(_)));
         // And threads of an element's own may do for it what it waits for.
         let hidden = source || finding.hope == Hope::Unexplained;
-        let (own_work, other_work) = evidence.threads.work(&survey.threads(), source);
+        let (own_work, other_work) = evidence.work(&survey.threads(), source);
         let growth_helps = side == Side::Consumer && finding.hope == Hope::Never && finding.joins();
         Observation {
             moved: counts.wrapping_add(passed),
             hope: finding.hope,
             own_work,
             other_work,
-            disk: finding.disk || (hidden && self.stands_still() && evidence.threads.any_in_file_call()),
+            disk: finding.disk || (hidden && self.stands_still() && evidence.any_in_file_call()),
             growth_helps: growth_helps && queue.imp().growth_helps(),
         }
+    }
+}
+
+/// What there is to say of the queue.
+fn halted(queue: &AdaptiveQueue, still: Nanos) -> Halted {
+    let imp = queue.imp();
+    let waiting = match (imp.stall.blocked(), lock(&imp.query).as_ref()) {
+        (Some(_), Some(query)) => Waiting::Answer(query.kind),
+        (Some(_), None) => Waiting::Room,
+        (None, _) if imp.handoff.consumer_waits() => Waiting::Data,
+        (None, _) if imp.eos.load(Ordering::Acquire) => Waiting::End,
+        (None, _) => Waiting::Sending,
+    };
+    let timeout = lock(&imp.settings).push_timeout;
+    Halted {
+        name: queue.name().into(),
+        kind: Kind::Adaptive,
+        waiting,
+        blocked_for: imp.stuck_for().unwrap_or(still),
+        timeout,
+        level: imp.handoff.level(),
+        denied: imp.allowance_stats().denied,
+        fixed: imp.fixed_limit(),
+        peer: real_peer(&imp.srcpad),
     }
 }
 

@@ -5,7 +5,7 @@ use gst::subclass::prelude::*;
 use super::AdaptiveQueue;
 use super::element::CAT;
 use super::settings::OnTimeout;
-use super::stall_report::StallReport;
+use crate::glue::stall::StallReport;
 use crate::logic::queue::handoff::OPEN;
 
 /// The answer to a verdict.
@@ -49,7 +49,7 @@ impl Answer {
         if queue.imp().handoff.gate() != OPEN {
             return;
         }
-        let (text, debug, details) = (report.text(), report.debug(), report.details());
+        let (text, debug, details) = (report.text(), report.debug(), report.details("adaptivequeue-stalled"));
         match self {
             Answer::Tell => {
                 gst::element_warning!(queue, gst::StreamError::Failed, ("{text}"), ["{debug}"], details: details);

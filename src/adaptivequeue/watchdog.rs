@@ -12,7 +12,8 @@ use gst::subclass::prelude::*;
 
 use super::AdaptiveQueue;
 use super::element::CAT;
-use super::stall::{Evidence, Suspect, moved, round_interval};
+use super::stall::{Suspect, moved, round_interval};
+use crate::glue::stall::Evidence;
 use crate::logic::clock::{Nanos, SECOND, monotonic};
 use crate::logic::stall::detector::GROWTH_INTERVAL;
 use crate::logic::sync::{lock, wait_timeout};

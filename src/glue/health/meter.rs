@@ -7,6 +7,7 @@ use atomic_refcell::AtomicRefCell;
 
 use super::stream::{Pace, Stream};
 use crate::logic::clock::{Nanos, monotonic};
+use crate::logic::health::counters::Counts;
 use crate::logic::health::observer::{Limits, Observer, Surroundings};
 use crate::logic::health::probe::{Flow, Probe};
 use crate::logic::health::reading::Reading;
@@ -101,6 +102,11 @@ impl Meter {
 
     pub fn is_playing(&self) -> bool {
         self.observer().probe().playing_since().is_some()
+    }
+
+    /// The counts as of now.
+    pub fn counts(&self) -> Counts {
+        self.probe().read(monotonic()).counts
     }
 
     pub fn set_pace(&self, pace: Option<Pace>) {

@@ -3,7 +3,8 @@
 use gst::glib;
 use gst::prelude::*;
 
-use crate::glue::topology::{is_clocked, nearest};
+use crate::glue::topology::{is_clocked, is_made_by, nearest};
+use crate::logic::queue::levels::Level;
 
 /// Whether an element is something that fills up.
 pub(crate) fn is_queue(element: &gst::Element) -> bool {
@@ -28,19 +29,56 @@ pub(crate) fn synced_downstream(srcpad: &gst::Pad) -> bool {
     nearest(srcpad, waits).is_some()
 }
 
+/// Whether an element is one of those whose fill can be read, at itself or at its pads.
+pub(crate) fn is_queue_like(element: &gst::Element) -> bool {
+    is_queue(element) || is_made_by(element, &["multiqueue"])
+}
+
+/// A number that an object shows, if it has one of that name.
+fn number(object: &gst::Object, name: &str) -> Option<u64> {
+    let readable = object.find_property(name)?.flags().contains(glib::ParamFlags::READABLE);
+    readable.then(|| object.property_value(name).transform::<u64>().ok()?.get::<u64>().ok())?
+}
+
+const MEASURES: [&str; 3] = ["buffers", "bytes", "time"];
+
+fn level_of(object: &gst::Object) -> [Option<u64>; 3] {
+    MEASURES.map(|measure| number(object, &format!("current-level-{measure}")))
+}
+
 /// How much of a queue is used, from 0 to 1, by its fullest measure. None if it has no limit.
 pub(crate) fn fill(queue: &gst::Element) -> Option<f64> {
-    let number = |name: &str| {
-        let readable = queue.find_property(name)?.flags().contains(glib::ParamFlags::READABLE);
-        readable.then(|| queue.property_value(name).transform::<u64>().ok()?.get::<u64>().ok())?
-    };
-    ["buffers", "bytes", "time"]
+    part(queue, level_of(queue.upcast_ref()))
+}
+
+/// The same of the stream that a source pad ends: multiqueue has several, and shows them at its pads.
+pub(crate) fn fill_at(element: &gst::Element, pad: &gst::Pad) -> Option<f64> {
+    part(element, levels_at(element, pad)?)
+}
+
+/// How much is in a queue for that pad.
+pub(crate) fn level_at(element: &gst::Element, pad: &gst::Pad) -> Level {
+    let [buffers, bytes, time] = levels_at(element, pad).unwrap_or_default().map(Option::unwrap_or_default);
+    Level { buffers, bytes, time }
+}
+
+fn levels_at(element: &gst::Element, pad: &gst::Pad) -> Option<[Option<u64>; 3]> {
+    if is_queue(element) {
+        return Some(level_of(element.upcast_ref()));
+    }
+    is_made_by(element, &["multiqueue"]).then(|| level_of(pad.upcast_ref()))
+}
+
+fn part(queue: &gst::Element, levels: [Option<u64>; 3]) -> Option<f64> {
+    MEASURES
         .iter()
-        .filter_map(|measure| {
-            let level = number(&format!("current-level-{measure}"))?;
+        .zip(levels)
+        .filter_map(|(measure, level)| {
             // `max-size-…` of queues, `max-…` of appsrc.
-            let most = number(&format!("max-size-{measure}")).or_else(|| number(&format!("max-{measure}")))?;
-            (most > 0).then(|| (level as f64 / most as f64).min(1.0))
+            let queue = queue.upcast_ref();
+            let most =
+                number(queue, &format!("max-size-{measure}")).or_else(|| number(queue, &format!("max-{measure}")))?;
+            (most > 0).then(|| (level.unwrap_or(0) as f64 / most as f64).min(1.0))
         })
         .reduce(f64::max)
 }

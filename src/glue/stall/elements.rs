@@ -28,6 +28,11 @@ pub(crate) fn is_running(top: &gst::Object) -> bool {
     states.current == gst::ffi::GST_STATE_PLAYING || states.last_return == gst::ffi::GST_STATE_CHANGE_ASYNC
 }
 
+/// In PLAYING, whatever it is on the way to.
+pub(crate) fn is_playing(element: &gst::Element) -> bool {
+    states(element).current == gst::ffi::GST_STATE_PLAYING
+}
+
 /// In PAUSED, with its first data.
 pub(super) fn is_prerolled(sink: &gst::Element) -> bool {
     let states = states(sink);
@@ -89,7 +94,7 @@ pub(super) fn sinks(top: &gst::Object) -> Vec<gst::Element> {
 
 /// The elements inside a bin, at any depth, without the bins. Reads the lists of children under object locks alone: an iterator would call
 /// functions of the bin's class.
-pub(super) fn inside(top: &gst::Object) -> Vec<gst::Element> {
+pub(crate) fn inside(top: &gst::Object) -> Vec<gst::Element> {
     let mut elements = Vec::new();
     let mut bins: Vec<gst::Bin> = top.downcast_ref::<gst::Bin>().cloned().into_iter().collect();
     while let Some(bin) = bins.pop() {

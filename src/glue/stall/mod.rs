@@ -4,12 +4,16 @@
 //! element holds while it waits, and fields of the base classes are read. What is found goes to [`logic::stall`](crate::logic::stall).
 
 mod elements;
+mod evidence;
 mod pads;
+mod report;
 mod survey;
 mod threads;
 mod traffic;
 
-pub(crate) use elements::{is_prerolling, is_running};
+pub(crate) use elements::{inside, is_playing, is_prerolling, is_running};
+pub(crate) use evidence::Evidence;
+pub(crate) use pads::{has_task, is_held};
+pub(crate) use report::{Halted, Kind, StallReport, Waiting};
 pub(crate) use survey::{Finding, Reason, Survey};
-pub(crate) use threads::Threads;
 pub(crate) use traffic::Traffic;

@@ -36,7 +36,7 @@ fn is_in(pad: &gst::Pad, thread: Option<u32>) -> bool {
 }
 
 /// Whether a task of the pad's own runs.
-pub(super) fn has_task(pad: &gst::Pad) -> bool {
+pub(crate) fn has_task(pad: &gst::Pad) -> bool {
     pad.task_state() == gst::TaskState::Started
 }
 

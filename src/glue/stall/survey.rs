@@ -153,6 +153,11 @@ impl Survey {
         self.nodes.iter().any(|node| node.stands.is_some())
     }
 
+    /// Whether the thread that the survey began with is inside some element.
+    pub fn root_stands(&self) -> bool {
+        self.nodes.first().is_some_and(|node| node.stands.is_some())
+    }
+
     /// The pads that data passes when one of the waits ends.
     pub fn pads_to_watch(&self) -> Vec<gst::Pad> {
         let fed = self.nodes.iter().filter_map(|node| match &node.key {

@@ -34,7 +34,10 @@ impl Message {
     /// None for messages of no interest here.
     pub fn new(at: Duration, message: &gst::Message) -> Option<Self> {
         const STALLED: &str = "adaptivequeue-stalled";
-        let from_queue = from_queue(message);
+        const TRACED: &str = "pipelinehealth-stalled";
+        let is_traced = |details: Option<&gst::StructureRef>| details.is_some_and(|details| details.name() == TRACED);
+        let from_tracer = matches!(message.view(), MessageView::Warning(warning) if is_traced(warning.details()));
+        let from_queue = from_queue(message) || from_tracer;
         let of =
             |kind, text: String, details: Option<gst::Structure>| Some(Self { at, kind, from_queue, text, details });
         match message.view() {
@@ -184,7 +187,11 @@ fn hang(row: &Row, times: Times, seen: &Seen, classes: Names, names: Names) -> R
     if !classes.contains(&&*class) {
         return Err(format!("it is of class {class}"));
     }
-    let expected = if row.on_timeout == Some("error") || class == "deadlock" { Kind::Error } else { Kind::Warning };
+    let expected = if !row.traced && (row.on_timeout == Some("error") || class == "deadlock") {
+        Kind::Error
+    } else {
+        Kind::Warning
+    };
     if first.kind != expected {
         return Err(format!("{:?} instead of {expected:?}", first.kind));
     }

@@ -38,6 +38,22 @@ fn a_few_pipelines_quickly() {
     check(name_of(a_few_pipelines_quickly), rows, Pace::Quick);
 }
 
+#[test]
+fn a_few_pipelines_of_other_queues_quickly() {
+    let rows = healthy::rows().into_iter().chain(hanging::rows());
+    let rows = rows.filter(|row| row.quick).filter_map(Row::traced).collect();
+    check(name_of(a_few_pipelines_of_other_queues_quickly), rows, Pace::Quick);
+}
+
+#[cfg(feature = "full")]
+#[test]
+fn every_pipeline_of_other_queues() {
+    let traced = |rows: Vec<Row>| rows.into_iter().filter_map(Row::traced).collect::<Vec<_>>();
+    let (healthy, hanging) = (traced(healthy::rows()), traced(hanging::rows()));
+    assert!(healthy.len() >= 40 && hanging.len() >= 25, "{} healthy, {} hanging", healthy.len(), hanging.len());
+    check(name_of(every_pipeline_of_other_queues), [healthy, hanging].concat(), Pace::Full);
+}
+
 #[cfg(feature = "full")]
 #[test]
 fn every_pipeline() {

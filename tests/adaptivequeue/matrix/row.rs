@@ -21,6 +21,8 @@ pub struct Row {
     pub flows: bool,
     /// Whether it is one of the few that run every time.
     pub quick: bool,
+    /// With GStreamer's own queues, of which the tracer tells.
+    pub traced: bool,
     pub make: Make,
 }
 
@@ -83,7 +85,17 @@ impl fmt::Display for Expect {
 
 impl Row {
     const fn new(name: &'static str, expect: Expect, make: Make) -> Self {
-        Self { name, expect, on_timeout: None, reason: None, variable: None, flows: false, quick: false, make }
+        Self {
+            name,
+            expect,
+            on_timeout: None,
+            reason: None,
+            variable: None,
+            flows: false,
+            quick: false,
+            traced: false,
+            make,
+        }
     }
 
     /// A description is all there is to it.
@@ -117,6 +129,13 @@ impl Row {
 
     pub const fn reason(self, reason: &'static str) -> Self {
         Self { reason: Some(reason), ..self }
+    }
+
+    /// The same with other queues, unless it is about what only ours does: it grows within a budget, and ends what stands still.
+    pub fn traced(self) -> Option<Self> {
+        let ours = self.reason == Some("budget") || self.on_timeout.is_some();
+        let told = matches!(self.expect, Expect::Hang(..) | Expect::Silence | Expect::Finish | Expect::MayTell(_));
+        (!ours && told).then_some(Self { traced: true, ..self })
     }
 
     /// The times of the row.

@@ -17,6 +17,9 @@ pub struct Kit {
 impl Kit {
     pub fn new(row: &Row, times: Times) -> Self {
         let queue = std::env::var(PEER).unwrap_or_else(|_| {
+            if row.traced {
+                return "queue".into();
+            }
             let on_timeout = row.on_timeout.map_or_else(String::new, |value| format!(" on-timeout={value}"));
             format!("adaptivequeue push-timeout={}{on_timeout}", times.timeout.as_nanos())
         });

@@ -39,6 +39,7 @@ pub fn play(row: &Row, pace: Pace) -> (String, Result<(), String>) {
         std::process::abort();
     });
     crate::common::init();
+    let _tracer = row.traced.then(|| tracer(times.timeout));
     let kit = Kit::new(row, times);
     let seen = watch(row, times, kit.build(row));
     let line = judge::line(&seen);
@@ -52,6 +53,13 @@ pub fn play(row: &Row, pace: Pace) -> (String, Result<(), String>) {
         return (format!("{line}, still for {:.1} s", seen.still_for.as_secs_f64()), verdict);
     }
     (line, judge::verdict(row, times, &seen))
+}
+
+/// The tracer, as if `GST_TRACERS` had it.
+fn tracer(timeout: Duration) -> gst::glib::Object {
+    let kind = gst::glib::Type::from_name("GstPipelineHealth").expect("the plugin has it");
+    let timeout = u64::try_from(timeout.as_nanos()).unwrap();
+    gst::glib::Object::builder_with_type(kind).property("stall-timeout", timeout).build()
 }
 
 fn watch(row: &Row, times: Times, mut scene: Scene) -> Seen {

@@ -4,22 +4,39 @@ fn at(element: &str, pad: &str) -> Named {
     Named { element: element.into(), pad: pad.into() }
 }
 
-/// A queue at its limit in front of a muxer, as in a recording graph.
-fn report() -> StallReport {
-    StallReport {
-        queue: "frames".into(),
-        class: Class::Deadlock,
-        fails: true,
+fn halted() -> Halted {
+    Halted {
+        name: "frames".into(),
+        kind: Kind::Adaptive,
+        waiting: Waiting::Room,
         blocked_for: 5_050_000_000,
         timeout: 5 * SECOND,
         level: Level { buffers: 8, bytes: 1_843_200, time: 266_666_664 },
-        waiting: Waiting::Room,
+        denied: false,
+        fixed: Some("max-size-buffers"),
+        peer: None,
+    }
+}
+
+fn waiting(waiting: Waiting) -> Halted {
+    Halted { waiting, ..halted() }
+}
+
+fn growing() -> Halted {
+    Halted { fixed: None, ..halted() }
+}
+
+/// A queue at its limit in front of a muxer, as in a recording graph.
+fn report() -> StallReport {
+    StallReport {
+        halted: halted(),
+        class: Class::Deadlock,
+        fails: true,
         downstream: Some(at("mux", "video_0")),
         starved: vec![at("mux", "video_1")],
         preroll: false,
         culprit: Culprit::Nobody,
-        kind: Kind::PrerollDeadlock,
-        fixed: Some("max-size-buffers"),
+        matter: Matter::PrerollDeadlock,
         inputs: Vec::new(),
         levels: Vec::new(),
     }
@@ -31,7 +48,7 @@ fn sink() -> StallReport {
         fails: false,
         downstream: Some(at("sink", "sink")),
         starved: Vec::new(),
-        kind: Kind::Stalled,
+        matter: Matter::Stalled,
         culprit: Culprit::Busy(at("sink", "sink"), false),
         ..report()
     }
@@ -50,11 +67,11 @@ fn every_text_says_what_happened_why_and_what_to_do() {
     };
     let texts = [
         report(),
-        StallReport { fixed: None, starved: two, ..report() },
-        StallReport { fixed: None, kind: Kind::Budget, ..report() },
-        StallReport { waiting: allocation, ..report() },
-        StallReport { waiting: Waiting::End, ..report() },
-        StallReport { waiting: Waiting::Data, ..report() },
+        StallReport { halted: growing(), starved: two, ..report() },
+        StallReport { halted: growing(), matter: Matter::Budget, ..report() },
+        StallReport { halted: waiting(allocation), ..report() },
+        StallReport { halted: waiting(Waiting::End), ..report() },
+        StallReport { halted: waiting(Waiting::Data), ..report() },
         StallReport { levels: vec![("video_0".into(), 3), ("video_1".into(), 1)], ..report() },
         outside(Culprit::AppSource("music".into())),
         outside(Culprit::Source("camera".into())),
@@ -64,24 +81,23 @@ fn every_text_says_what_happened_why_and_what_to_do() {
         outside(Culprit::AppSink("tap".into())),
         outside(Culprit::Busy(at("enc", "sink"), false)),
         StallReport {
-            fixed: None,
-            waiting: Waiting::Data,
+            halted: Halted { fixed: None, ..waiting(Waiting::Data) },
             starved: others.starved.clone(),
             downstream: others.downstream.clone(),
             preroll: true,
             ..report()
         },
-        StallReport { fixed: None, ..others },
+        StallReport { halted: growing(), ..others },
         sink(),
-        StallReport { waiting: allocation, ..sink() },
-        StallReport { waiting: Waiting::End, level: Level::default(), ..sink() },
+        StallReport { halted: waiting(allocation), ..sink() },
+        StallReport { halted: Halted { level: Level::default(), ..waiting(Waiting::End) }, ..sink() },
         StallReport { culprit: Culprit::Busy(at("sink", "sink"), true), ..sink() },
         StallReport { culprit: Culprit::AppSink("sink".into()), ..sink() },
         StallReport { downstream: None, ..sink() },
     ];
     let texts: Vec<String> = texts.iter().map(StallReport::text).collect();
     // What users are shown is what is said.
-    let page = include_str!("../../../docs/stalls.md");
+    let page = include_str!("../../../../docs/stalls.md");
     let quoted = page.lines().filter_map(|line| line.strip_prefix("> "));
     let parts = page.lines().filter_map(|line| line.strip_prefix("| \"")?.split_once('"')).map(|(part, _)| part);
     let (unsaid, said): (Vec<&str>, Vec<&str>) =
@@ -91,8 +107,14 @@ fn every_text_says_what_happened_why_and_what_to_do() {
 }
 
 #[test]
-fn a_stream_that_cannot_be_finished_says_why() {
-    let text = |error| gone_text("frames", error);
-    let errors = [gst::FlowError::NotLinked, gst::FlowError::NotNegotiated, gst::FlowError::Error];
-    insta::assert_snapshot!(errors.map(text).join("\n"));
+fn of_other_queues_and_threads_the_tracer_says_the_same_in_their_words() {
+    let stock = |waiting| Halted { kind: Kind::Queue, name: "queue0".into(), fixed: None, waiting, ..halted() };
+    let thread = Halted { kind: Kind::Thread, name: "src".into(), level: Level::default(), ..stock(Waiting::Sending) };
+    let texts = [
+        StallReport { halted: stock(Waiting::Room), fails: false, ..report() },
+        StallReport { halted: stock(Waiting::Room), ..sink() },
+        StallReport { halted: stock(Waiting::Data), ..report() },
+        StallReport { halted: thread, ..sink() },
+    ];
+    insta::assert_snapshot!(texts.iter().map(StallReport::text).collect::<Vec<_>>().join("\n"));
 }

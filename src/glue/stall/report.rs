@@ -1,21 +1,17 @@
 //! The words, and the fields, that say why a pipeline has come to a halt.
 
-use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::time::Duration;
 
 use gst::prelude::*;
-use gst::subclass::prelude::*;
 
-use super::AdaptiveQueue;
-use super::element::AdaptiveQueue as Imp;
-use crate::glue::stall::{Finding, Reason, is_prerolling};
-use crate::glue::topology::{is_made_by, real_peer};
+use super::elements::is_prerolling;
+use super::survey::{Finding, Reason};
+use crate::glue::topology::is_made_by;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::queue::levels::Level;
 use crate::logic::stall::detector::Class;
 use crate::logic::stall::waits::Hope;
-use crate::logic::sync::lock;
 
 /// An element's pad, by their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,26 +35,50 @@ impl std::fmt::Display for Named {
     }
 }
 
+/// The element that a report is about: the one whose data do not get on.
+#[derive(Debug, Clone)]
+pub(crate) struct Halted {
+    pub name: String,
+    pub kind: Kind,
+    pub waiting: Waiting,
+    /// For how long.
+    pub blocked_for: Nanos,
+    /// What was set as too long.
+    pub timeout: Nanos,
+    pub level: Level,
+    /// The memory budget has no room for more.
+    pub denied: bool,
+    /// The limit that was reached, where the user set it.
+    pub fixed: Option<&'static str>,
+    /// What it is linked to.
+    pub peer: Option<gst::Pad>,
+}
+
+/// What kind of element halted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An `adaptivequeue`, which grows by itself.
+    Adaptive,
+    /// Another queue.
+    Queue,
+    /// Any other element with a thread of its own.
+    Thread,
+}
+
 /// Everything known of a stall.
 #[derive(Debug)]
-pub(super) struct StallReport {
-    queue: String,
+pub(crate) struct StallReport {
+    halted: Halted,
     class: Class,
     /// It is an error; else it is only told of.
     fails: bool,
-    blocked_for: Nanos,
-    timeout: Nanos,
-    level: Level,
-    waiting: Waiting,
     /// The pad whose chain does not return.
     downstream: Option<Named>,
     /// Inputs that nothing comes to: of that element, or, at the start, of other sinks.
     starved: Vec<Named>,
     preroll: bool,
     culprit: Culprit,
-    kind: Kind,
-    /// The limit that was reached, where the user set it.
-    fixed: Option<&'static str>,
+    matter: Matter,
     /// Inputs of the element downstream whose levels are to be read.
     inputs: Vec<gst::Pad>,
     /// Buffers in each of them.
@@ -67,7 +87,7 @@ pub(super) struct StallReport {
 
 /// The part that does not get on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Waiting {
+pub(crate) enum Waiting {
     /// The producer waits for room.
     Room,
     /// The producer waits for the answer to a query.
@@ -103,20 +123,20 @@ enum Culprit {
 
 /// The kind of halt, for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Matter {
     Stalled,
     PrerollDeadlock,
     Budget,
     Unlinked,
 }
 
-impl Kind {
+impl Matter {
     fn nick(self) -> &'static str {
         match self {
-            Kind::Stalled => "stalled",
-            Kind::PrerollDeadlock => "preroll-deadlock",
-            Kind::Budget => "budget",
-            Kind::Unlinked => "unlinked",
+            Matter::Stalled => "stalled",
+            Matter::PrerollDeadlock => "preroll-deadlock",
+            Matter::Budget => "budget",
+            Matter::Unlinked => "unlinked",
         }
     }
 }
@@ -164,52 +184,29 @@ fn list(names: &[String]) -> String {
 }
 
 impl StallReport {
-    pub fn new(
-        queue: &AdaptiveQueue,
-        top: &gst::Object,
-        finding: &Finding,
-        verdict: (Class, bool),
-        still: Nanos,
-    ) -> Self {
-        let (class, fails) = verdict;
-        let imp = queue.imp();
-        let waiting = match (imp.stall.blocked(), lock(&imp.query).as_ref()) {
-            (Some(_), Some(query)) => Waiting::Answer(query.kind),
-            (Some(_), None) => Waiting::Room,
-            (None, _) if imp.handoff.consumer_waits() => Waiting::Data,
-            (None, _) if imp.eos.load(Ordering::Acquire) => Waiting::End,
-            (None, _) => Waiting::Sending,
-        };
+    pub fn new(halted: Halted, top: &gst::Object, finding: &Finding, (class, fails): (Class, bool)) -> Self {
         let culprit = Culprit::new(finding);
-        let kind = match &culprit {
-            Culprit::Unlinked(_) => Kind::Unlinked,
-            _ if finding.starved.is_empty() => Kind::Stalled,
-            _ if waiting == Waiting::Room && finding.hope == Hope::Never && imp.allowance_stats().denied => {
-                Kind::Budget
-            }
-            _ if is_prerolling(top) && class == Class::Deadlock => Kind::PrerollDeadlock,
-            _ => Kind::Stalled,
+        let matter = match &culprit {
+            Culprit::Unlinked(_) => Matter::Unlinked,
+            _ if finding.starved.is_empty() => Matter::Stalled,
+            _ if halted.waiting == Waiting::Room && finding.hope == Hope::Never && halted.denied => Matter::Budget,
+            _ if is_prerolling(top) && class == Class::Deadlock => Matter::PrerollDeadlock,
+            _ => Matter::Stalled,
         };
         let element = finding.holder.as_ref().and_then(gst::Pad::parent_element);
-        let timeout = lock(&imp.settings).push_timeout;
         Self {
-            queue: queue.name().into(),
             class,
             fails,
-            blocked_for: imp.stuck_for().unwrap_or(still),
-            timeout,
-            level: imp.handoff.level(),
-            waiting,
-            downstream: finding.holder.as_ref().or(real_peer(&imp.srcpad).as_ref()).map(Named::new),
+            downstream: finding.holder.as_ref().or(halted.peer.as_ref()).map(Named::new),
             starved: finding.starved.iter().map(Named::new).collect(),
             preroll: finding.preroll,
             culprit,
-            kind,
-            fixed: imp.fixed_limit(),
+            matter,
             inputs: element
                 .filter(|element| element.is::<gst_base::Aggregator>())
                 .map_or_else(Vec::new, |e| e.sink_pads()),
             levels: Vec::new(),
+            halted,
         }
     }
 
@@ -243,7 +240,7 @@ impl StallReport {
             true => "The pipeline has stalled",
             false => "The pipeline waits",
         };
-        let seconds = self.blocked_for as f64 / SECOND as f64;
+        let seconds = self.halted.blocked_for as f64 / SECOND as f64;
         let mut text = format!("{what}: {} for {seconds:.1} s because {}.", self.state(), self.cause());
         if !self.levels.is_empty() {
             let levels: Vec<String> = self
@@ -257,7 +254,8 @@ impl StallReport {
     }
 
     fn state(&self) -> String {
-        let Self { queue, level, .. } = self;
+        let Halted { name, kind, level, .. } = &self.halted;
+        let what = if *kind == Kind::Thread { name.clone() } else { format!("the queue {name}") };
         let (megabytes, seconds) = (level.bytes as f64 / 1e6, level.time as f64 / SECOND as f64);
         let mut parts = Vec::new();
         if level.buffers > 0 {
@@ -271,18 +269,14 @@ impl StallReport {
         }
         let level = parts.join(", ");
         let level = |before: &str| if level.is_empty() { String::new() } else { format!(" ({before}{level})") };
-        match self.waiting {
-            Waiting::Room => format!("the queue {queue} has been full{}", level("")),
+        match self.halted.waiting {
+            Waiting::Room => format!("{what} has been full{}", level("")),
             Waiting::Answer(kind) => {
-                format!(
-                    "the {} query that waits in the queue {queue}{} has had no answer",
-                    kind.name(),
-                    level("behind ")
-                )
+                format!("the {} query that waits in {what}{} has had no answer", kind.name(), level("behind "))
             }
-            Waiting::End => format!("the queue {queue} could not send its last data{}", level("")),
-            Waiting::Sending => format!("the queue {queue} has been sending the same buffer"),
-            Waiting::Data => format!("the queue {queue} has had no data"),
+            Waiting::End => format!("{what} could not send its last data{}", level("")),
+            Waiting::Sending => format!("{what} has been sending the same buffer"),
+            Waiting::Data => format!("{what} has had no data"),
         }
     }
 
@@ -327,8 +321,8 @@ impl StallReport {
             Culprit::Valve(valve) => format!("and {valve}, which is closed, lets nothing through"),
             Culprit::Unlinked(_) => "which is linked to nothing".into(),
             Culprit::Idle(idle) => format!("and {idle} has stopped"),
-            Culprit::Nobody => match (self.waiting, self.kind) {
-                (Waiting::Room, Kind::Budget) => {
+            Culprit::Nobody => match (self.halted.waiting, self.matter) {
+                (Waiting::Room, Matter::Budget) => {
                     "which the same source feeds, and the memory budget has no room for more in this queue".into()
                 }
                 (Waiting::Room | Waiting::Answer(_), _) => {
@@ -358,12 +352,18 @@ impl StallReport {
             }
             Culprit::Busy(at, false) => format!("See what {} waits for; {}", at.element, self.patience()),
             Culprit::Nobody if self.starved.is_empty() => format!("See what {element} waits for; {}", self.patience()),
-            Culprit::Nobody => match (self.waiting, self.kind, self.fixed) {
+            Culprit::Nobody => match (self.halted.waiting, self.matter, self.halted.fixed) {
                 (Waiting::Answer(_), ..) => {
                     "A source asks when its format changes: keep one format until the end.".into()
                 }
-                (Waiting::Room, Kind::Budget, _) => {
+                (Waiting::Room, Matter::Budget, _) => {
                     "Raise STEADY_MEMORY_LIMIT, use smaller frames, or a shorter lookahead in the other branch.".into()
+                }
+                (Waiting::Room, ..) if self.halted.kind == Kind::Queue && !self.preroll => {
+                    let name = &self.halted.name;
+                    format!(
+                        "Put an adaptivequeue, which grows, in place of {name}, or raise max-size-buffers, max-size-bytes and max-size-time of {name}."
+                    )
                 }
                 (Waiting::Room, _, Some(limit)) => format!("Let the queue grow: do not set {limit}, or set it higher."),
                 (Waiting::Data, ..) if self.preroll => {
@@ -389,35 +389,43 @@ impl StallReport {
 
     /// What to set so that it is not spoken of so soon: six times the time so far, as it is typed.
     fn patience(&self) -> String {
-        let more = self.timeout.saturating_mul(6);
-        format!("if it may take longer, set push-timeout={more} ({} s) on {}.", more / SECOND, self.queue)
+        let more = self.halted.timeout.saturating_mul(6);
+        let (what, seconds) = match self.halted.kind {
+            Kind::Adaptive => {
+                (format!("push-timeout={more}"), format!("({} s) on {}", more / SECOND, self.halted.name))
+            }
+            Kind::Queue | Kind::Thread => {
+                (format!("stall-timeout={more}"), format!("({} s) of pipelinehealth", more / SECOND))
+            }
+        };
+        format!("if it may take longer, set {what} {seconds}.")
     }
 
     /// For developers: the fields in one line.
     pub fn debug(&self) -> String {
-        let mut details = self.details();
+        let mut details = self.details("stalled");
         details.remove_field("text");
         details.to_string()
     }
 
     /// For programs.
-    pub fn details(&self) -> gst::Structure {
+    pub fn details(&self, name: &str) -> gst::Structure {
         let downstream = self.downstream.as_ref().map_or_else(String::new, Named::to_string);
-        let lacking = self.starved.first().filter(|_| self.preroll && self.waiting != Waiting::Data);
+        let lacking = self.starved.first().filter(|_| self.preroll && self.halted.waiting != Waiting::Data);
         let holder = lacking.or(self.downstream.as_ref());
         let culprit = self.culprit.element().or(holder.map(|pad| pad.element.as_str()));
-        gst::Structure::builder("adaptivequeue-stalled")
+        gst::Structure::builder(name)
             .field("text", self.text())
-            .field("queue", &self.queue)
-            .field("blocked-for", self.blocked_for)
-            .field("level-buffers", self.level.buffers)
-            .field("level-bytes", self.level.bytes)
-            .field("level-time", self.level.time)
+            .field("queue", &self.halted.name)
+            .field("blocked-for", self.halted.blocked_for)
+            .field("level-buffers", self.halted.level.buffers)
+            .field("level-bytes", self.halted.level.bytes)
+            .field("level-time", self.halted.level.time)
             .field("downstream", downstream)
             .field("starved", gst::Array::new(self.starved.iter().map(Named::to_string)))
             .field("culprit", culprit.unwrap_or_default())
             .field("class", self.class.nick())
-            .field("reason", self.kind.nick())
+            .field("reason", self.matter.nick())
             .build()
     }
 }
@@ -427,37 +435,6 @@ fn buffers_in_words(buffers: u64) -> String {
         1 => "1 buffer".into(),
         _ => format!("{buffers} buffers"),
     }
-}
-
-impl Imp {
-    /// Downstream is gone and upstream, which has ended, will not hear of it.
-    pub(super) fn post_gone(&self, error: gst::FlowError) {
-        if self.stall.failed() {
-            // The cause has been told.
-            return;
-        }
-        let peer = real_peer(&self.srcpad).map_or_else(|| "nothing".into(), |pad| pad.path_string());
-        // The settings are not held while the message leaves.
-        let role = lock(&self.settings).role;
-        gst::element_imp_error!(
-            self,
-            gst::StreamError::Failed,
-            ("{}", gone_text(&self.obj().name(), error)),
-            ["flow {error:?} from {peer}, role {role:?}"]
-        );
-    }
-}
-
-/// For people, when the rest in a queue can no longer be sent.
-fn gone_text(queue: &str, error: gst::FlowError) -> String {
-    let (why, advice) = match error {
-        gst::FlowError::NotLinked => ("nothing takes its data any more", "Link what comes after it until the end."),
-        gst::FlowError::NotNegotiated => {
-            ("what comes after it does not take this format", "Put a converter (videoconvert, audioconvert) behind it.")
-        }
-        _ => ("what comes after it has stopped with an error", "See what that element says in its log (GST_DEBUG=3)."),
-    };
-    format!("The stream was cancelled: the queue {queue} could not send what is left: {why}. {advice}")
 }
 
 #[cfg(test)]

@@ -1,0 +1,138 @@
+//! What is known of a pad: kept with the pad itself, so that no pad's stream waits for another's.
+
+use std::sync::{Arc, LazyLock, Mutex};
+
+use gst::glib;
+use gst::prelude::*;
+
+use crate::glue::health::figures;
+use crate::glue::health::meter::{Around, Meter};
+use crate::glue::health::queues;
+use crate::glue::health::stream::Pace;
+use crate::glue::stall::is_playing;
+use crate::glue::topology::top_level;
+use crate::logic::clock::{Nanos, SECOND, monotonic};
+use crate::logic::health::reading::{Fill, Reading};
+use crate::logic::sync::lock;
+
+/// The name under which a pad holds its slot.
+static QUARK: LazyLock<glib::Quark> = LazyLock::new(|| glib::Quark::from_str("gst-steady-pipelinehealth"));
+
+/// How often the way to the sinks is looked at: pipelines change seldom.
+const SEARCH_PERIOD: Nanos = SECOND;
+
+/// A source pad that is measured.
+#[derive(Debug)]
+pub(super) struct Tracked {
+    pub meter: Meter,
+    pad: glib::WeakRef<gst::Pad>,
+    /// Whether a sink downstream waits for the clock, and when that was last looked at.
+    synced: Mutex<(bool, Option<Nanos>)>,
+}
+
+/// A pad's slot: empty if it is not to be measured.
+type Slot = Option<Arc<Tracked>>;
+
+/// What measures a pad, if anything does.
+#[inline]
+pub(super) fn known(pad: &gst::Pad) -> Option<&Arc<Tracked>> {
+    slot(pad)?.as_ref()
+}
+
+#[inline]
+fn slot(pad: &gst::Pad) -> Option<&Slot> {
+    // SAFETY: only `fill` sets this quark, to a `Slot`, once: the value stays where it is until the pad goes, which the
+    // reference outlives no longer than the borrow of the pad.
+    unsafe { pad.qdata::<Slot>(*QUARK).map(|slot| slot.as_ref()) }
+}
+
+/// What measures a pad, from now on if it is to be measured. `wanted` decides, once for each pad; `new` is told of a new one.
+#[inline]
+pub(super) fn of<'a>(
+    pad: &'a gst::Pad,
+    wanted: impl FnOnce(&gst::Element) -> bool,
+    new: impl FnOnce(&Arc<Tracked>),
+) -> Option<&'a Arc<Tracked>> {
+    match slot(pad) {
+        Some(slot) => slot.as_ref(),
+        None => fill(pad, wanted, new),
+    }
+}
+
+#[cold]
+fn fill<'a>(
+    pad: &'a gst::Pad,
+    wanted: impl FnOnce(&gst::Element) -> bool,
+    new: impl FnOnce(&Arc<Tracked>),
+) -> Option<&'a Arc<Tracked>> {
+    // A ghost pad is the same place as the pad inside.
+    let element =
+        pad.parent_element().filter(|_| !pad.is::<gst::ProxyPad>() && pad.direction() == gst::PadDirection::Src);
+    let tracked = element.filter(|element| wanted(element)).map(|element| Arc::new(Tracked::new(pad, &element)));
+    {
+        let _guard = pad.object_lock();
+        if slot(pad).is_none() {
+            // SAFETY: under the pad's lock and only where there is none, so that no value is ever replaced.
+            unsafe { pad.set_qdata::<Slot>(*QUARK, tracked.clone()) };
+        }
+    }
+    let known = known(pad);
+    if let (Some(known), Some(tracked)) = (known, &tracked)
+        && Arc::ptr_eq(known, tracked)
+    {
+        new(known);
+    }
+    known
+}
+
+/// What measures the source pads of an element, as far as anything does.
+pub(super) fn pads_of(element: &gst::Element) -> impl Iterator<Item = Arc<Tracked>> {
+    element.src_pads().into_iter().filter_map(|pad| known(&pad).cloned())
+}
+
+impl Tracked {
+    fn new(pad: &gst::Pad, element: &gst::Element) -> Self {
+        let tracked = Self { meter: Meter::new(), pad: pad.downgrade(), synced: Mutex::default() };
+        tracked.meter.start(0, super::watch::LATE_THRESHOLD);
+        if is_playing(element) {
+            tracked.meter.play(Around::default());
+        }
+        tracked
+    }
+
+    pub fn pad(&self) -> Option<gst::Pad> {
+        self.pad.upgrade()
+    }
+
+    /// What is around: the element itself if it is a queue, and whether a sink downstream follows the clock.
+    pub fn around(&self, pad: &gst::Pad, element: &gst::Element) -> Around {
+        let now = monotonic();
+        let (mut synced, at) = *lock(&self.synced);
+        if at.is_none_or(|at| now >= at.saturating_add(SEARCH_PERIOD)) {
+            synced = queues::synced_downstream(pad);
+            *lock(&self.synced) = (synced, Some(now));
+        }
+        Around { fill: queues::fill_at(element, pad), leaky: queues::leaks(element), synced }
+    }
+
+    /// The pace to compare arrivals with: the pipeline's clock, where something follows it.
+    pub fn pace(&self, element: &gst::Element, synced: bool) -> Option<Pace> {
+        if !self.meter.is_playing() || !(self.meter.is_live() || synced) {
+            return None;
+        }
+        Some(Pace { clock: element.clock()?, base_time: element.base_time()? })
+    }
+
+    /// All figures as of now, if the pad is still there.
+    pub fn reading(&self) -> Option<Reading> {
+        let pad = self.pad()?;
+        let element = pad.parent_element()?;
+        let mut reading = self.meter.reading(self.around(&pad, &element));
+        reading.place.pipeline = top_level(&element).name().into();
+        reading.place.element = element.name().into();
+        reading.place.pad = pad.name().into();
+        reading.place.media = figures::media(&pad).into();
+        reading.fill = reading.fill.take().map(|fill| Fill { queue: element.name().into(), ..fill });
+        Some(reading)
+    }
+}

@@ -1,0 +1,144 @@
+//! The work beside the streams: looking at all of them ten times a second, judging, telling. It goes on while there is something to look at.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+
+use gst::prelude::*;
+
+use super::halts::Halts;
+use super::slot::Tracked;
+use super::tracer::CAT;
+use crate::glue::health::figures;
+use crate::glue::scheduler::{self, Job, JobGuard};
+use crate::glue::topology::top_level;
+use crate::logic::clock::{MILLISECOND, Nanos, SECOND, monotonic};
+use crate::logic::health::observer::Limits;
+use crate::logic::health::reading::Reading;
+use crate::logic::health::verdict::Tolerance;
+use crate::logic::sync::lock;
+
+/// How often everything is looked at.
+const PERIOD: Nanos = 100 * MILLISECOND;
+/// From which lateness on a buffer counts as late.
+pub(super) const LATE_THRESHOLD: Nanos = 20 * MILLISECOND;
+/// How long a stream stands still until it counts as stalled, as for `bufferhealth`.
+const STALL_TIMEOUT: Nanos = 2 * SECOND;
+/// As for `bufferhealth`.
+const MAX_DROP_RATIO: f64 = 0.01;
+
+/// What is looked after. Locks: one at a time, and none while anything is told.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    tracked: Mutex<Vec<Weak<Tracked>>>,
+    /// Keeps the job going.
+    job: Mutex<Option<JobGuard>>,
+    halts: Mutex<Halts>,
+    /// What is wrong with the parameters, until there is a bus to tell it on.
+    complaints: Mutex<Vec<String>>,
+    interval: AtomicU64,
+    stall_timeout: AtomicU64,
+}
+
+/// Looks after a pad from now on. Called in its streaming thread, once.
+pub(super) fn add(watch: &Arc<Watch>, tracked: &Arc<Tracked>) {
+    lock(&watch.tracked).push(Arc::downgrade(tracked));
+    let mut job = lock(&watch.job);
+    if job.is_none() {
+        match scheduler::start(watch.clone()) {
+            Ok(guard) => *job = Some(guard),
+            Err(error) => gst::error!(CAT, "Cannot start the thread that watches the pipeline: {error}"),
+        }
+    }
+}
+
+impl Watch {
+    pub fn set_times(&self, interval: Nanos, stall_timeout: Nanos) {
+        self.interval.store(interval, Ordering::Relaxed);
+        self.stall_timeout.store(stall_timeout, Ordering::Relaxed);
+    }
+
+    /// Something is wrong with a parameter.
+    pub fn complain(&self, complaint: String) {
+        gst::error!(CAT, "{complaint}");
+        lock(&self.complaints).push(complaint);
+    }
+
+    pub fn end(&self) {
+        let guard = lock(&self.job).take();
+        drop(guard);
+    }
+
+    /// Those that still are.
+    fn alive(&self) -> Vec<Arc<Tracked>> {
+        let mut tracked = lock(&self.tracked);
+        tracked.retain(|tracked| tracked.strong_count() > 0);
+        tracked.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    /// All figures as of now.
+    pub fn readings(&self) -> Vec<Reading> {
+        self.alive().iter().filter_map(|tracked| tracked.reading()).collect()
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            interval: self.interval.load(Ordering::Relaxed),
+            high_watermark: 0.90,
+            low_watermark: 0.70,
+            tolerance: Tolerance { stall_timeout: STALL_TIMEOUT, max_drop_ratio: MAX_DROP_RATIO },
+        }
+    }
+
+    fn look(&self) {
+        let limits = self.limits();
+        let mut pipelines = BTreeSet::new();
+        for tracked in self.alive() {
+            let Some(pad) = tracked.pad() else { continue };
+            let Some(element) = pad.parent_element() else { continue };
+            let around = tracked.around(&pad, &element);
+            tracked.meter.set_pace(tracked.pace(&element, around.synced));
+            tracked.meter.look(&limits, around);
+            tell(&tracked, &pad, &element);
+            pipelines.insert(top_level(&element));
+        }
+        self.tell_complaints(&pipelines);
+        let timeout = self.stall_timeout.load(Ordering::Relaxed);
+        let found = lock(&self.halts).look(monotonic(), timeout, pipelines);
+        for report in found {
+            report.give();
+        }
+    }
+
+    fn tell_complaints(&self, pipelines: &BTreeSet<gst::Object>) {
+        let Some(pipeline) = pipelines.iter().find_map(|top| top.downcast_ref::<gst::Element>()) else { return };
+        for complaint in std::mem::take(&mut *lock(&self.complaints)) {
+            gst::element_warning!(pipeline, gst::LibraryError::Settings, ("{complaint}"), ["pipelinehealth"]);
+        }
+    }
+}
+
+/// Tells of the verdicts that have not been told yet: those of one thread, so they keep their order.
+fn tell(tracked: &Tracked, pad: &gst::Pad, element: &gst::Element) {
+    let mut telling = false;
+    while let Some((change, started)) = tracked.meter.next_untold(telling) {
+        telling = true;
+        gst::info!(CAT, obj = pad, "{change:?}");
+        let mut news = figures::state_message("pipelinehealth-state", &change, started);
+        news.set("pad", pad.name().as_str());
+        let _ = element.post_message(gst::message::Element::builder(news).src(element).build());
+    }
+}
+
+impl Job for Watch {
+    fn run(&self) -> Option<Nanos> {
+        self.look();
+        Some(monotonic() + PERIOD)
+    }
+
+    fn panicked(&self, panic: Box<dyn Any + Send>) {
+        let what = panic.downcast_ref::<&str>().copied().unwrap_or("for an unknown reason");
+        gst::error!(CAT, "The thread that watches the pipeline panicked: {what}. Nothing is judged any more.");
+    }
+}
