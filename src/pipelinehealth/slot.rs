@@ -48,11 +48,11 @@ fn slot(pad: &gst::Pad) -> Option<&Slot> {
 
 /// What measures a pad, from now on if it is to be measured. `wanted` decides, once for each pad; `new` is told of a new one.
 #[inline]
-pub(super) fn of<'a>(
-    pad: &'a gst::Pad,
+pub(super) fn of(
+    pad: &gst::Pad,
     wanted: impl FnOnce(&gst::Element) -> bool,
     new: impl FnOnce(&Arc<Tracked>),
-) -> Option<&'a Arc<Tracked>> {
+) -> Option<&Arc<Tracked>> {
     match slot(pad) {
         Some(slot) => slot.as_ref(),
         None => fill(pad, wanted, new),
@@ -60,11 +60,11 @@ pub(super) fn of<'a>(
 }
 
 #[cold]
-fn fill<'a>(
-    pad: &'a gst::Pad,
+fn fill(
+    pad: &gst::Pad,
     wanted: impl FnOnce(&gst::Element) -> bool,
     new: impl FnOnce(&Arc<Tracked>),
-) -> Option<&'a Arc<Tracked>> {
+) -> Option<&Arc<Tracked>> {
     // A ghost pad is the same place as the pad inside.
     let element =
         pad.parent_element().filter(|_| !pad.is::<gst::ProxyPad>() && pad.direction() == gst::PadDirection::Src);

@@ -117,7 +117,7 @@ impl Observer {
             synced: seen.synced,
             snapshot: self.read(time, seen.ended),
             distributions: Quantity::ALL.map(|quantity| self.probe.distribution(quantity)),
-            recent: self.recent.clone(),
+            recent: self.recent,
             qos_events: 0,
             fill: self.fill.map(|level| Fill {
                 level: Some(level),
