@@ -12,7 +12,7 @@ use gst::subclass::prelude::*;
 use super::slot::{self, Tracked};
 use super::tracer::{CAT, PipelineHealth};
 use super::watch::LATE_THRESHOLD;
-use super::{properties, watch};
+use super::{parameters, properties, watch};
 use crate::glue::health::meter::Around;
 use crate::glue::health::stream::flow;
 
@@ -45,6 +45,12 @@ impl ObjectImpl for PipelineHealth {
         if !self.first {
             gst::warning!(CAT, imp = self, "There is a pipelinehealth in this process already. This one does nothing.");
             return;
+        }
+        let obj = self.obj();
+        if let Some(text) = obj.property::<Option<String>>("params").filter(|text| !text.is_empty()) {
+            let (values, complaints) = parameters::parse(&text);
+            values.iter().for_each(|(name, value)| obj.set_property_from_value(name, value));
+            complaints.into_iter().for_each(|complaint| self.watch.complain(complaint));
         }
         let settings = self.settings().clone();
         self.watch.set_times(settings.interval, settings.stall_timeout);
@@ -93,8 +99,6 @@ impl PipelineHealth {
 }
 
 impl TracerImpl for PipelineHealth {
-    const USE_STRUCTURE_PARAMS: bool = true;
-
     fn pad_push_pre(&self, _: u64, pad: &gst::Pad, buffer: &gst::Buffer) {
         if let Some(tracked) = self.tracked(pad) {
             tracked.meter.arrive(iter::once(buffer.as_ref()));

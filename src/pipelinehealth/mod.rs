@@ -12,6 +12,7 @@ use gst::prelude::*;
 
 mod halts;
 mod imp;
+mod parameters;
 mod properties;
 mod selection;
 mod slot;

@@ -31,8 +31,11 @@ fn promised(rgba: &[u8], width: usize) -> Vec<u8> {
     let height = rgba.len() / (4 * width);
     let at = |x: usize, y: usize, c: usize| u32::from(rgba[(y.min(height - 1) * width + x.min(width - 1)) * 4 + c]);
     let luma = |x: usize, y: usize| {
-        let scaled = |c: usize, parts: u32| -> u32 { (at(x, y, c) * 256 * parts) >> 16 };
-        ((scaled(0, 11_966) + scaled(1, 40_254) + scaled(2, 4_064) + 16 * 256_u32 + 129) >> 8) as u8
+        let scaled = |value: u32, parts: u32| -> u32 { (value * parts) >> 16 };
+        let [red, green, blue] = [0, 1, 2].map(|c| 256 * at(x, y, c));
+        // What green lends from red is missing in red's own part.
+        let sum = scaled(red, 11_809) + scaled(green + red / 256, 40_254) + scaled(blue, 4_064);
+        ((sum + 16 * 256_u32 + 129) >> 8) as u8
     };
     let chroma = |x: usize, y: usize, [red, green, blue]: [i32; 3]| {
         let scaled = |c: usize, parts: i32| -> i32 {

@@ -1,6 +1,8 @@
-//! What `bufferhealth` costs a buffer, beside `identity silent=true` and an element that does nothing but pass.
+//! What measuring costs a buffer: `bufferhealth` beside `identity silent=true` and an element that does nothing but pass, and the tracer
+//! `pipelinehealth` beside GStreamer's own tracers `latency` and `stats`.
 //!
-//! All of them run in turn, round after round, so that what else the machine does hits them alike; the medians are compared.
+//! All of them run in turn, round after round, so that what else the machine does hits them alike; the medians are compared. Each run is
+//! a process of its own, since a tracer stays for as long as its process.
 //! Nanoseconds are CPU time, which other programs do not add to; the throughput is that of the wall clock.
 //! `cargo bench --bench health` prints a table, and last a line of JSON. `-- --buffers 1000000 --rounds 15` changes the amount.
 #![allow(missing_docs, reason = "a program")]
@@ -73,17 +75,25 @@ gst::glib::wrapper! {
     pub struct BareElement(ObjectSubclass<bare::Bare>) @extends gst::Element, gst::Object;
 }
 
-const SUBJECTS: [(&str, &str); 4] = [
-    ("nothing", ""),
-    ("identity", "identity silent=true !"),
-    ("bare", "benchbare !"),
-    ("bufferhealth", "bufferhealth !"),
+/// Name, what is put into the pipeline, and the tracer.
+const SUBJECTS: [(&str, &str, &str); 7] = [
+    ("nothing", "", ""),
+    ("identity", "identity silent=true !", ""),
+    ("bare", "benchbare !", ""),
+    ("bufferhealth", "bufferhealth !", ""),
+    ("latency", "", "latency"),
+    ("stats", "", "stats"),
+    ("pipelinehealth", "", "pipelinehealth"),
 ];
 
 // Where they are in it.
+const NOTHING: usize = 0;
 const IDENTITY: usize = 1;
 const BARE: usize = 2;
 const HEALTH: usize = 3;
+const LATENCY: usize = 4;
+const STATS: usize = 5;
+const TRACER: usize = 6;
 
 /// Name, source and sink: what there is to measure grows from one to the next.
 const STREAMS: [(&str, &str, &str); 3] = [
@@ -127,29 +137,60 @@ fn median(values: &mut [f64]) -> f64 {
     values[values.len() / 2]
 }
 
+/// Runs one subject in this process and prints its figures.
+fn measure(stream: usize, subject: usize, buffers: u32) {
+    gst::init().unwrap();
+    gststeady::plugin_register_static().unwrap();
+    gst::Element::register(None, "benchbare", gst::Rank::NONE, BareElement::static_type()).unwrap();
+    let (_, element, tracer) = SUBJECTS[subject];
+    // GST_TRACERS reaches installed plugins only.
+    let kind = (tracer == "pipelinehealth").then(|| gst::glib::Type::from_name("GstPipelineHealth").unwrap());
+    let _tracer = kind.map(gst::glib::Object::with_type);
+    let (cpu, wall) = run(STREAMS[stream], element, buffers);
+    println!("{cpu} {wall}");
+}
+
+/// The same in a process of its own.
+fn in_own_process(stream: usize, subject: usize, buffers: u32) -> (f64, f64) {
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--measure".to_string(), stream.to_string(), subject.to_string(), buffers.to_string()]);
+    match SUBJECTS[subject].2 {
+        "" | "pipelinehealth" => command.env_remove("GST_TRACERS"),
+        // What they find goes to the log: they are measured as people use them.
+        tracer => command.envs([("GST_TRACERS", tracer), ("GST_DEBUG", "GST_TRACER:7")]),
+    };
+    let output = command.stderr(std::process::Stdio::null()).output().unwrap();
+    assert!(output.status.success(), "{command:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut figures = text.split_whitespace().map(|figure| figure.parse().unwrap());
+    (figures.next().unwrap(), figures.next().unwrap())
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    if let [_, measured, stream, subject, buffers] = &arguments[..]
+        && measured == "--measure"
+    {
+        return measure(stream.parse().unwrap(), subject.parse().unwrap(), buffers.parse().unwrap());
+    }
     let number = |name: &str, default: u32| {
         let at = arguments.iter().position(|argument| argument == name);
         at.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(default)
     };
-    let (buffers, rounds) = (number("--buffers", 400_000), number("--rounds", 15));
-    gst::init().unwrap();
-    gststeady::plugin_register_static().unwrap();
-    gst::Element::register(None, "benchbare", gst::Rank::NONE, BareElement::static_type()).unwrap();
+    let (buffers, rounds) = (number("--buffers", 200_000), number("--rounds", 9));
 
     let mut report = serde_json::Map::new();
-    println!("{:12} {:>14} {:>12} {:>14} {:>16}", "stream", "subject", "CPU ns/buffer", "against bare", "throughput");
-    for stream in STREAMS {
+    println!(
+        "{:12} {:>14} {:>12} {:>15} {:>16}",
+        "stream", "subject", "CPU ns/buffer", "beyond nothing", "of identity's"
+    );
+    for (number, stream) in STREAMS.iter().enumerate() {
         let (mut cpu, mut wall) = (SUBJECTS.map(|_| Vec::new()), SUBJECTS.map(|_| Vec::new()));
-        for round in 0..=rounds {
-            for (i, subject) in SUBJECTS.iter().enumerate() {
-                let (cpu_time, time) = run(stream, subject.1, buffers);
-                // The first round warms up.
-                if round > 0 {
-                    cpu[i].push(cpu_time);
-                    wall[i].push(time);
-                }
+        for _ in 0..rounds {
+            for i in 0..SUBJECTS.len() {
+                let (cpu_time, time) = in_own_process(number, i, buffers);
+                cpu[i].push(cpu_time);
+                wall[i].push(time);
             }
         }
         // Differences and ratios within each round, then their medians: slow spells of the machine cancel out.
@@ -159,9 +200,14 @@ fn main() {
         let beyond = |a, b| within(&cpu, a, b, |a, b| a - b);
         let throughput = |a, b| within(&wall, a, b, |a, b| b / a);
         let mut each = serde_json::Map::new();
-        for (i, (name, _)) in SUBJECTS.iter().enumerate() {
+        for (i, (name, ..)) in SUBJECTS.iter().enumerate() {
             let ns = median(&mut cpu[i].clone());
-            println!("{:12} {name:>14} {ns:12.0} {:+14.0} {:16.2}", stream.0, beyond(i, BARE), throughput(i, IDENTITY));
+            println!(
+                "{:12} {name:>14} {ns:13.0} {:+15.0} {:16.2}",
+                stream.0,
+                beyond(i, NOTHING),
+                throughput(i, IDENTITY)
+            );
             each.insert(name.to_string(), ns.into());
         }
         report.insert(
@@ -170,6 +216,9 @@ fn main() {
                 "throughput_against_identity": throughput(HEALTH, IDENTITY),
                 "ns_beyond_identity": beyond(HEALTH, IDENTITY),
                 "ns_beyond_bare": beyond(HEALTH, BARE),
+                "tracer_ns_beyond_nothing": beyond(TRACER, NOTHING),
+                "tracer_of_latency": beyond(TRACER, NOTHING) / beyond(LATENCY, NOTHING),
+                "tracer_of_stats": beyond(TRACER, NOTHING) / beyond(STATS, NOTHING),
                 "ns_per_buffer": each,
             }),
         );

@@ -1,0 +1,112 @@
+//! What the tracer counts.
+
+use gst::prelude::*;
+
+use crate::common::process::alone;
+use crate::common::{PATIENCE, TestPipeline, init, wait_until};
+
+/// The tracer, as if `GST_TRACERS` had it. One for each process.
+fn tracer() -> gst::glib::Object {
+    init();
+    gst::glib::Object::with_type(gst::glib::Type::from_name("GstPipelineHealth").unwrap())
+}
+
+/// Its figures of a pad.
+fn figures(tracer: &gst::glib::Object, element: &str, pad: &str) -> Option<gst::Structure> {
+    let all = tracer.property::<gst::Array>("stats");
+    let of = |figures: &gst::Structure| {
+        figures.get::<&str>("element") == Ok(element) && figures.get::<&str>("pad") == Ok(pad)
+    };
+    all.iter().map(|figures| figures.get::<gst::Structure>().unwrap()).find(of)
+}
+
+/// Those that do not depend on when somebody looks or on which pad it is.
+fn counts(figures: &gst::StructureRef) -> Vec<(String, u64)> {
+    let timing = [
+        "time",
+        "uptime",
+        "since",
+        "jitter",
+        "interval",
+        "push",
+        "interarrival",
+        "lateness",
+        "headroom",
+        "late",
+        "timed",
+    ];
+    let counts =
+        figures.iter().filter(|(name, _)| !timing.iter().any(|part| name.split('-').any(|word| word == *part)));
+    counts.filter_map(|(name, value)| Some((name.to_string(), value.get::<u64>().ok()?))).collect()
+}
+
+#[test]
+fn element_and_tracer_count_alike() {
+    alone!();
+    let tracer = tracer();
+    let pipeline = TestPipeline::parse(
+        "videotestsrc num-buffers=200 ! video/x-raw,framerate=50/1 ! identity name=lossy ! bufferhealth name=health ! \
+         fakesink sync=false",
+    );
+    let n = std::sync::atomic::AtomicU64::new(1);
+    pipeline.element("lossy").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        let fifth = n.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(5);
+        if fifth { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
+    });
+    pipeline.run(PATIENCE).expect_eos();
+    let element = counts(&pipeline.element("health").property::<gst::Structure>("stats"));
+    let traced = counts(&figures(&tracer, "health", "src").expect("the pad is measured"));
+    assert!(element.len() > 20 && element.contains(&("buffers-held".into(), 0)), "{element:?}");
+    assert_eq!(element, traced);
+    let number = |name: &str| element.iter().find(|(other, _)| other == name).unwrap().1;
+    assert_eq!([number("buffers-in"), number("missing")], [160, 39], "the last one is not missed");
+    // What the source has sent did not all arrive.
+    assert_eq!(figures(&tracer, "videotestsrc0", "src").unwrap().get("buffers-in"), Ok(200u64));
+    // All that arrives at one element has left the one before.
+    let before = counts(&figures(&tracer, "lossy", "src").unwrap());
+    assert_eq!(before, traced);
+}
+
+#[test]
+fn switched_off_it_counts_nothing() {
+    alone!();
+    let tracer = tracer();
+    let pipeline =
+        TestPipeline::parse("videotestsrc name=source is-live=true ! video/x-raw,framerate=100/1 ! fakesink");
+    let arrived = || figures(&tracer, "source", "src").map_or(0, |figures| figures.get::<u64>("buffers-in").unwrap());
+    pipeline.set_state(gst::State::Playing).unwrap();
+    wait_until("it flows", || arrived() > 10);
+    tracer.emit_by_name::<()>("stop", &[]);
+    // One may be on its way past the switch.
+    let before = arrived();
+    let passed = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = passed.clone();
+    pipeline.element("source").static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+        counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        gst::PadProbeReturn::Ok
+    });
+    wait_until("more has passed", || passed.load(std::sync::atomic::Ordering::Relaxed) > 20);
+    assert!(arrived() <= before + 1, "{} after {before}", arrived());
+    tracer.emit_by_name::<()>("start", &[]);
+    wait_until("it counts again", || arrived() > before + 5);
+}
+
+#[test]
+fn names_choose_what_is_measured() {
+    alone!();
+    init();
+    let kind = gst::glib::Type::from_name("GstPipelineHealth").unwrap();
+    let tracer =
+        gst::glib::Object::builder_with_type(kind).property("include", "video*|[").property("exclude", "*1").build();
+    let pipeline = TestPipeline::parse(
+        "videotestsrc name=video0 num-buffers=5 ! identity ! fakesink videotestsrc name=video1 num-buffers=5 ! fakesink",
+    );
+    let bus = pipeline.bus().unwrap();
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let types = [gst::MessageType::Warning, gst::MessageType::Error];
+    let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &types).expect("a word about the pattern");
+    let gst::MessageView::Warning(warning) = message.view() else { panic!("{message:?}") };
+    assert!(warning.error().message().starts_with("\"[\" is no pattern"), "{warning:?}");
+    let measured = |element| figures(&tracer, element, "src").is_some();
+    assert!(measured("video0") && !measured("identity0") && !measured("video1"));
+}
