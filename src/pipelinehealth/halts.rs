@@ -137,10 +137,17 @@ fn is_full(task: &gst::Pad) -> bool {
 /// Where a task's thread is, in few words.
 fn side(task: &gst::Pad, element: &gst::Element, survey: &Survey) -> Side {
     if survey.root_stands() {
-        let waited_for = element.num_sink_pads() == 0 || inner_links(task, element).iter().any(is_held);
+        // A source waits for itself; and after what comes last nobody comes to wait.
+        let waited_for =
+            element.num_sink_pads() == 0 || has_ended(task, element) || inner_links(task, element).iter().any(is_held);
         return if waited_for { Side::Downstream } else { Side::DownstreamAlone };
     }
     Side::Upstream
+}
+
+/// Whether nothing more comes to a queue than what it has.
+fn has_ended(task: &gst::Pad, element: &gst::Element) -> bool {
+    inner_links(task, element).iter().any(|sink| sink.pad_flags().contains(gst::PadFlags::EOS))
 }
 
 /// Everything that has gone through the element of a task, as far as it is measured.
@@ -174,7 +181,8 @@ fn observe(survey: &Survey, finding: &Finding, evidence: &Evidence, still: bool)
 fn halted(task: &gst::Pad, element: &gst::Element, side: Side, still: Nanos, timeout: Nanos) -> Halted {
     let is_queue = queues::is_queue_like(element);
     let waiting = match side {
-        Side::Downstream if is_queue && is_full(task) => Waiting::Room,
+        Side::Downstream if is_full(task) => Waiting::Room,
+        Side::Downstream if is_queue && has_ended(task, element) => Waiting::End,
         Side::Downstream | Side::DownstreamAlone => Waiting::Sending,
         Side::Upstream => Waiting::Data,
     };

@@ -21,6 +21,8 @@ pub struct Row {
     pub flows: bool,
     /// Whether it is one of the few that run every time.
     pub quick: bool,
+    /// It comes to its end because the queue grows: with others it hangs.
+    pub grows: bool,
     /// With GStreamer's own queues, of which the tracer tells.
     pub traced: bool,
     pub make: Make,
@@ -93,6 +95,7 @@ impl Row {
             variable: None,
             flows: false,
             quick: false,
+            grows: false,
             traced: false,
             make,
         }
@@ -111,6 +114,11 @@ impl Row {
     /// Runs every time, too.
     pub const fn quick(self) -> Self {
         Self { quick: true, ..self }
+    }
+
+    /// With a queue that cannot grow it hangs.
+    pub const fn grows(self) -> Self {
+        Self { grows: true, ..self }
     }
 
     /// Data flow until the end.
@@ -135,7 +143,8 @@ impl Row {
     pub fn traced(self) -> Option<Self> {
         let ours = self.reason == Some("budget") || self.on_timeout.is_some();
         let told = matches!(self.expect, Expect::Hang(..) | Expect::Silence | Expect::Finish | Expect::MayTell(_));
-        (!ours && told).then_some(Self { traced: true, ..self })
+        let expect = if self.grows { Expect::Hang(DEADLOCK, &["muxer"]) } else { self.expect };
+        (!ours && told).then_some(Self { traced: true, expect, ..self })
     }
 
     /// The times of the row.

@@ -10,19 +10,22 @@ pub fn rows() -> Vec<Row> {
             Finish,
             "CLIP ! tee name=t t. ! Q ! jpegenc ! matroskamux name=muxer ! fakesink t. ! x264enc ! Q ! muxer.",
         )
+        .grows()
         .quick(),
         Row::launch(
             "recording into MP4",
             Finish,
             "CLIP ! tee name=t t. ! Q ! x264enc tune=zerolatency ! h264parse ! mp4mux name=muxer ! fakesink \
              t. ! x264enc ! h264parse ! Q ! muxer.",
-        ),
+        )
+        .grows(),
         Row::launch(
             "recording into MPEG-TS",
             Finish,
             "CLIP ! tee name=t t. ! Q ! x264enc tune=zerolatency ! h264parse ! mpegtsmux name=muxer ! fakesink \
              t. ! x264enc ! h264parse ! Q ! muxer.",
-        ),
+        )
+        .grows(),
         Row::launch(
             "recording into AVI",
             Finish,
