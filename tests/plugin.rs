@@ -37,12 +37,14 @@ fn a_second_copy_of_the_library_steps_back() {
 }
 
 #[test]
-fn the_plugin_has_these_elements_and_no_others() {
+fn the_plugin_has_these_elements_and_the_tracer_and_no_others() {
     common::init();
     let mut found: Vec<_> =
         gst::Registry::get().features_by_plugin("steady").iter().map(|f| f.name().to_string()).collect();
     found.sort();
-    assert_eq!(found, ELEMENTS.map(|(name, ..)| name.to_owned()));
+    let mut wanted: Vec<_> = ELEMENTS.iter().map(|(name, ..)| *name).chain(["pipelinehealth"]).collect();
+    wanted.sort_unstable();
+    assert_eq!(found, wanted);
 }
 
 #[test]
