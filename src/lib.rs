@@ -71,6 +71,7 @@ pub mod guide {
         lengths: "lengths.md",
         recording_safely: "recording-safely.md",
         stalls: "stalls.md",
+        health: "health.md",
     }
 }
 
