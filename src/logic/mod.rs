@@ -13,6 +13,7 @@ pub mod frame_grid;
 pub mod health;
 pub mod histogram;
 pub mod memory;
+pub mod metrics;
 pub mod queue;
 pub mod recording;
 pub mod render;
