@@ -86,6 +86,7 @@ impl Session {
             if let Err(failure) = recording.job_done(job, result) {
                 return self.report_failure(shared, failure, notify);
             }
+            self.counters.flushed_at.store(done, Ordering::Relaxed);
             // Before the notices, which the next job need not wait for.
             self.offer_job(&mut shared);
             drop(shared);

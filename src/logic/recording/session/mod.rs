@@ -117,6 +117,16 @@ impl Session {
         &self.counters
     }
 
+    /// Time since the last flush, or since there is something to flush; 0 while nothing waits for one. Takes no lock.
+    pub fn since_flush(&self) -> Nanos {
+        let time = |since: &AtomicU64| since.load(Ordering::Relaxed);
+        if time(&self.counters.unsafe_bytes) == 0 {
+            return 0;
+        }
+        let since = time(&self.counters.flushed_at).max(time(&self.counters.unsafe_since));
+        self.clock.now().saturating_sub(since)
+    }
+
     /// The longest that the stream has waited for the disk: that [`Self::write`] has waited for room, or what
     /// [`Self::note_stall`] was told.
     pub fn max_stall(&self) -> Nanos {

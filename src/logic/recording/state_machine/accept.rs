@@ -36,7 +36,7 @@ impl Recording {
         let Some(data) = data() else { return false };
         self.digest_append(&[(*data).as_ref()]);
         self.buffer.borrow(data);
-        self.oldest.get_or_insert(now);
+        self.note_waiting(now);
         self.gathered(len as u64);
         true
     }
@@ -100,7 +100,7 @@ impl Recording {
             self.append(pieces.as_slice(), limit)?;
             self.digest_append(pieces.as_slice());
             self.end += limit as u64;
-            self.oldest.get_or_insert(now);
+            self.note_waiting(now);
             limit
         };
         self.position += taken as u64;
@@ -164,7 +164,7 @@ impl Recording {
             return Ok(());
         }
         // The order is kept: everything before it has been applied.
-        self.oldest.get_or_insert(now);
+        self.note_waiting(now);
         let mut slices: Vec<_> = data.iter().map(|piece| IoSlice::new(piece)).collect();
         self.put(&mut slices, self.position)
     }

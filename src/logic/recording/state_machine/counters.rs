@@ -19,6 +19,10 @@ pub struct Counters {
     pub held_bytes: AtomicU64,
     /// The longest that an accepted byte waited for a flush.
     pub max_flush_age: AtomicU64,
+    /// When a byte came while all before it were safe.
+    pub unsafe_since: AtomicU64,
+    /// When a window was last brought to safety.
+    pub flushed_at: AtomicU64,
 }
 
 impl Counters {

@@ -32,7 +32,7 @@ impl Recording {
             self.put(&mut [IoSlice::new(&data)], offset)?;
             self.pending.pop();
             self.count_pending();
-            self.oldest.get_or_insert(now);
+            self.note_waiting(now);
         }
         Ok(())
     }

@@ -31,6 +31,16 @@ impl Recording {
         self.oldest.map(|oldest| oldest.saturating_add(interval))
     }
 
+    /// A byte waits for a flush from `now` on, unless others did already.
+    pub(super) fn note_waiting(&mut self, now: Nanos) {
+        if self.oldest.is_none() {
+            self.oldest = Some(now);
+            if self.ready + self.in_flight == 0 {
+                self.counters.unsafe_since.store(now, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// Flushes if the window is full.
     pub(super) fn flush_if_full(&mut self, now: Nanos) -> Result<(), Failure> {
         if self.window() >= self.options.threshold { self.flush(now) } else { Ok(()) }
@@ -166,6 +176,7 @@ impl Recording {
             self.apply_all()?;
             self.sync()?;
         }
+        self.counters.flushed_at.store(now, Ordering::Relaxed);
         self.publish_counters();
         Ok(())
     }
