@@ -6,8 +6,8 @@
 //! | `visualscope` | audio in, video out: the same scenes for players and live sound | [design](guide::visualscope) |
 //! | `adaptivequeue` | a `queue` that is sized by the machine's memory, grows where a muxer starves, and says why a pipeline hangs | [design](guide::adaptivequeue) |
 //! | `crashsafesink` | `filesink` with a temporary name, regular syncs and a durable, atomic rename at the end | [design](guide::crashsafesink), [what survives](guide::recording_safely) |
-//! | `bufferhealth` | passthrough that measures a stream and gives a verdict with reasons | [design](guide::bufferhealth) |
-//! | `pipelinehealth` | tracer: the same of every stream of any pipeline, and why it hangs | [design](guide::bufferhealth), [halts](guide::stalls) |
+//! | `bufferhealth` | passthrough that measures a stream and gives a verdict with reasons | [design](guide::bufferhealth), [metrics](guide::metrics) |
+//! | `pipelinehealth` | tracer: the same of every stream of any pipeline, and why it hangs | [how to read it](guide::health), [halts](guide::stalls) |
 //!
 //! `gst-inspect-1.0 visualrender` lists an element's properties with their units and defaults; [`guide::messages`] has what
 //! the elements post and count. The [`guide`] begins with an [overview](guide::overview) of the whole.
@@ -68,6 +68,7 @@ pub mod guide {
         scenes: "design/scenes.md",
         export: "design/export.md",
         messages: "messages.md",
+        metrics: "metrics.md",
         lengths: "lengths.md",
         recording_safely: "recording-safely.md",
         stalls: "stalls.md",
@@ -86,6 +87,8 @@ mod bufferhealth;
 mod crashsafesink;
 #[cfg(feature = "plugin")]
 pub mod glue;
+#[cfg(feature = "plugin")]
+mod metrics;
 #[cfg(feature = "plugin")]
 mod pipelinehealth;
 #[cfg(feature = "plugin")]

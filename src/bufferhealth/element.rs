@@ -7,12 +7,13 @@ use super::settings::Settings;
 use crate::glue::health::meter::Meter;
 use crate::glue::scheduler::JobGuard;
 use crate::logic::sync::lock;
+use crate::metrics::Export;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("bufferhealth", gst::DebugColorFlags::empty(), Some("Stream measurement"))
 });
 
-/// The element. Locks: of `settings`, `neighbours`, `last_stats`, `job` and those inside `meter` one at a time is held, and none across a
+/// The element. Locks: of `settings`, `neighbours`, `last_stats`, `job`, `export` and those inside `meter` one at a time is held, and none across a
 /// call that may run foreign code (push, query, notify, post, properties and signals of other elements).
 pub(crate) struct BufferHealth {
     pub(super) sinkpad: gst::Pad,
@@ -24,6 +25,8 @@ pub(crate) struct BufferHealth {
     last_stats: Mutex<Option<gst::Message>>,
     /// Keeps the sampler going.
     job: Mutex<Option<JobGuard>>,
+    /// Shows the figures to monitoring systems. Its end waits for whoever is reading them.
+    export: Mutex<Export>,
 }
 
 impl BufferHealth {
@@ -36,6 +39,7 @@ impl BufferHealth {
             neighbours: Mutex::default(),
             last_stats: Mutex::default(),
             job: Mutex::default(),
+            export: Mutex::default(),
         }
     }
 
@@ -49,6 +53,10 @@ impl BufferHealth {
 
     pub(super) fn last_stats(&self) -> MutexGuard<'_, Option<gst::Message>> {
         lock(&self.last_stats)
+    }
+
+    pub(super) fn export(&self) -> MutexGuard<'_, Export> {
+        lock(&self.export)
     }
 
     pub(super) fn job(&self) -> MutexGuard<'_, Option<JobGuard>> {

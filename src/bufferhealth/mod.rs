@@ -5,12 +5,15 @@
 //! gst-launch-1.0 -m videotestsrc num-buffers=300 is-live=true ! queue ! bufferhealth label=camera post-messages=interval ! autovideosink
 //! ```
 //!
+//! With `prometheus-address=9464` Prometheus may ask for the figures; see `docs/metrics.md`.
+//!
 //! `stats` may be read at any time from any thread and never holds up the stream. See `docs/messages.md` for its fields.
 
 use gst::glib;
 use gst::prelude::*;
 
 mod element;
+mod export;
 mod imp;
 mod neighbours;
 mod pads;

@@ -77,6 +77,23 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("Which messages to post on the bus")
             .mutable_playing()
             .build(),
+        glib::ParamSpecString::builder("prometheus-address")
+            .nick("Prometheus Address")
+            .blurb("Port, or address and port, where Prometheus may ask for the figures (unset = none; a port alone, as 9464, is \
+                    reached from this machine only)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("textfile")
+            .nick("Textfile")
+            .blurb("File for node_exporter, written anew each interval and removed at the end (unset = none; its name should end in \
+                    .prom)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecString::builder("statsd-address")
+            .nick("StatsD Address")
+            .blurb("Host, and port if it is not 8125, to which the figures are sent for StatsD each interval (unset = none)")
+            .mutable_ready()
+            .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
             .blurb("All figures as one flat structure, bufferhealth/v1 (times in ns)")
@@ -160,6 +177,9 @@ impl Settings {
             "max-drop-ratio" => self.max_drop_ratio = get(value),
             "latency-samples" => self.latency_samples = get(value),
             "post-messages" => self.post_messages = get(value),
+            "prometheus-address" => self.prometheus_address = get(value),
+            "textfile" => self.textfile = get(value),
+            "statsd-address" => self.statsd_address = get(value),
             other => unreachable!("no writable property {other}"),
         }
     }
@@ -177,6 +197,9 @@ impl Settings {
             "max-drop-ratio" => self.max_drop_ratio.to_value(),
             "latency-samples" => self.latency_samples.to_value(),
             "post-messages" => self.post_messages.to_value(),
+            "prometheus-address" => self.prometheus_address.to_value(),
+            "textfile" => self.textfile.to_value(),
+            "statsd-address" => self.statsd_address.to_value(),
             _ => return None,
         })
     }

@@ -54,10 +54,13 @@ impl BufferHealth {
         if before != Health::Starting {
             ["state", "reasons", "healthy"].iter().for_each(|name| self.obj().notify(name));
         }
-        self.start_sampling()
+        self.start_sampling()?;
+        self.start_export(&settings);
+        Ok(())
     }
 
     pub(super) fn stop(&self) {
+        self.stop_export();
         self.stop_sampling();
         self.meter.stop();
         let unread = self.last_stats().take();

@@ -63,6 +63,9 @@ pub(super) struct Settings {
     pub max_drop_ratio: f64,
     pub latency_samples: u32,
     pub post_messages: PostMessages,
+    pub prometheus_address: Option<String>,
+    pub textfile: Option<String>,
+    pub statsd_address: Option<String>,
 }
 
 impl Default for Settings {
@@ -78,6 +81,9 @@ impl Default for Settings {
             max_drop_ratio: 0.01,
             latency_samples: 100,
             post_messages: PostMessages::default(),
+            prometheus_address: None,
+            textfile: None,
+            statsd_address: None,
         }
     }
 }

@@ -15,6 +15,7 @@ use super::{CrashSafeSink, background, messages};
 use crate::logic::clock::MonotonicClock;
 use crate::logic::recording::storage::{Errno, fs};
 use crate::logic::recording::{self, Durability, Session};
+use crate::metrics::recordings;
 
 /// Wall clock in seconds since 1970, for names of leftovers only.
 fn utc() -> u64 {
@@ -63,6 +64,7 @@ impl ActiveRecording {
         }
         static CLOCK: LazyLock<Arc<MonotonicClock>> = LazyLock::new(Arc::default);
         let session = Arc::new(Session::new(begun.recording, CLOCK.clone(), settings.min_free_space));
+        recordings::show(&session);
         let threads = background::spawn(sink, &session, settings).map_err(|error| {
             session.keep(false, utc());
             gst::error_msg!(

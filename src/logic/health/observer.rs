@@ -25,7 +25,7 @@ pub struct Limits {
 
 impl Limits {
     /// The length of intervals. The verdict needs them even when they are switched off for everybody else.
-    fn interval_length(&self) -> Nanos {
+    pub fn interval_length(&self) -> Nanos {
         if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
     }
 }
