@@ -1,5 +1,7 @@
 //! bufferhealth over minutes.
 
+mod prometheus;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;

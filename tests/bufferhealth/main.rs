@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod exports;
 #[cfg(feature = "full")]
 mod full;
 mod reports;
