@@ -385,6 +385,40 @@ fn statsd_gets_what_counters_grew_by() {
 }
 
 #[test]
+fn recordings_and_what_they_left_are_shown() {
+    alone!();
+    let (port, folder) = (free_port(), tempfile::tempdir().unwrap());
+    let (out, left) = (folder.path().join("out.bin"), folder.path().join("old.recording.bin"));
+    let age = Duration::from_secs(7200);
+    std::fs::File::create(&left).unwrap().set_modified(std::time::SystemTime::now() - age).unwrap();
+    let p = TestPipeline::parse(&format!(
+        "appsrc name=src ! bufferhealth prometheus-address={port} ! \
+         crashsafesink name=sink async=false flush-interval=0 flush-threshold=1000000 durability=sync location={}",
+        out.display()
+    ));
+    let src: gst_app::AppSrc = p.element("src").downcast().unwrap();
+    assert!(p.set_state(gst::State::Playing).is_ok());
+    let shown = |what: &str| value(&metrics(port), &format!("gst_steady_sink_{what}"), "");
+    wait_until("it is being recorded", || shown("recordings") == Some(1.0));
+    assert_eq!((shown("unsynced_bytes"), shown("since_flush_seconds")), (Some(0.0), Some(0.0)), "nothing waits");
+    let pushed = Instant::now();
+    src.push_buffer(gst::Buffer::with_size(100).unwrap()).unwrap();
+    wait_until("bytes wait, and for long", || {
+        shown("unsynced_bytes") == Some(100.0) && shown("since_flush_seconds").is_some_and(|waited| waited > 0.5)
+    });
+    assert!(shown("since_flush_seconds").unwrap() <= pushed.elapsed().as_secs_f64());
+    wait_until("the folder has been looked into", || shown("leftovers") == Some(1.0));
+    assert!(shown("leftover_age_seconds").is_some_and(|seconds| (7200.0..7400.0).contains(&seconds)));
+    // A window that is full is flushed, and what comes after it has not waited.
+    src.push_buffer(gst::Buffer::with_size(1_000_000 - 100).unwrap()).unwrap();
+    wait_until("all is safe", || shown("unsynced_bytes") == Some(0.0));
+    let again = Instant::now();
+    src.push_buffer(gst::Buffer::with_size(7).unwrap()).unwrap();
+    wait_until("other bytes wait", || shown("unsynced_bytes") == Some(7.0));
+    assert!(shown("since_flush_seconds").unwrap() <= again.elapsed().as_secs_f64());
+}
+
+#[test]
 fn ten_thousand_elements_come_and_go_and_leave_nothing() {
     alone!();
     init();
