@@ -53,7 +53,7 @@ impl ObjectImpl for PipelineHealth {
             complaints.into_iter().for_each(|complaint| self.watch.complain(complaint));
         }
         let settings = self.settings().clone();
-        self.watch.set_times(settings.interval, settings.stall_timeout);
+        self.apply(&settings);
         use TracerHook::*;
         for hook in [
             PadPushPre,

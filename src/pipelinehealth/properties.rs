@@ -34,6 +34,15 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("How long nothing may move before it is said why, in ns (0 = for ever)")
             .default_value(default.stall_timeout)
             .build(),
+        glib::ParamSpecUInt::builder("port")
+            .nick("Port")
+            .blurb("Port of this machine at which Prometheus may ask for the figures (0 = none)")
+            .maximum(65_535)
+            .build(),
+        glib::ParamSpecString::builder("textfile")
+            .nick("Textfile")
+            .blurb("File that node_exporter reads, written after each interval (unset = none)")
+            .build(),
         gst::ParamSpecArray::builder("stats")
             .nick("Statistics")
             .blurb(
@@ -75,11 +84,12 @@ impl PipelineHealth {
             "exclude" => settings.exclude = get(value),
             "interval" => settings.interval = get(value),
             "stall-timeout" => settings.stall_timeout = get(value),
+            "port" => settings.port = get(value),
+            "textfile" => settings.textfile = get(value),
             other => unreachable!("no writable property {other}"),
         }
-        let (interval, stall_timeout) = (settings.interval, settings.stall_timeout);
-        drop(settings);
-        self.watch.set_times(interval, stall_timeout);
+        let settings = settings.clone();
+        self.apply(&settings);
     }
 
     pub(super) fn get(&self, name: &str) -> glib::Value {
@@ -92,6 +102,8 @@ impl PipelineHealth {
             "exclude" => settings.exclude.to_value(),
             "interval" => settings.interval.to_value(),
             "stall-timeout" => settings.stall_timeout.to_value(),
+            "port" => settings.port.to_value(),
+            "textfile" => settings.textfile.to_value(),
             other => unreachable!("no property {other}"),
         }
     }

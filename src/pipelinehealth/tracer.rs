@@ -7,6 +7,7 @@ use super::selection::Selection;
 use super::watch::Watch;
 use crate::logic::clock::{Nanos, SECOND};
 use crate::logic::sync::lock;
+use crate::metrics::Targets;
 
 pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("pipelinehealth", gst::DebugColorFlags::empty(), Some("Measurement of whole pipelines"))
@@ -22,11 +23,13 @@ pub(super) struct Settings {
     pub exclude: Option<String>,
     pub interval: Nanos,
     pub stall_timeout: Nanos,
+    pub port: u32,
+    pub textfile: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { include: None, exclude: None, interval: SECOND, stall_timeout: 5 * SECOND }
+        Self { include: None, exclude: None, interval: SECOND, stall_timeout: 5 * SECOND, port: 0, textfile: None }
     }
 }
 
@@ -62,9 +65,26 @@ impl Drop for PipelineHealth {
     }
 }
 
+impl Settings {
+    /// Where figures are to be shown.
+    pub fn targets(&self) -> Targets {
+        Targets {
+            prometheus: if self.port > 0 { self.port.to_string() } else { String::new() },
+            textfile: self.textfile.clone().unwrap_or_default(),
+            ..Targets::default()
+        }
+    }
+}
+
 impl PipelineHealth {
     pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
         lock(&self.settings)
+    }
+
+    /// Hands them to the thread that looks. Where figures are shown is settled at its first look.
+    pub(super) fn apply(&self, settings: &Settings) {
+        self.watch.set_times(settings.interval, settings.stall_timeout);
+        self.watch.set_targets(settings.targets());
     }
 
     /// Whether an element of that name is measured. What is wrong with the patterns is told of the first time.

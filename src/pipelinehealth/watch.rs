@@ -18,6 +18,7 @@ use crate::logic::health::observer::Limits;
 use crate::logic::health::reading::Reading;
 use crate::logic::health::verdict::Tolerance;
 use crate::logic::sync::lock;
+use crate::metrics::{self, Export, Source, Targets};
 
 /// How often everything is looked at.
 const PERIOD: Nanos = 100 * MILLISECOND;
@@ -35,8 +36,11 @@ pub(super) struct Watch {
     /// Keeps the job going.
     job: Mutex<Option<JobGuard>>,
     halts: Mutex<Halts>,
-    /// What is wrong with the parameters, until there is a bus to tell it on.
+    /// What cannot be done that the parameters ask for, until there is a bus to tell it on.
     complaints: Mutex<Vec<String>>,
+    /// Where figures are shown, from the first look on.
+    targets: Mutex<Targets>,
+    export: Mutex<Option<Export>>,
     interval: AtomicU64,
     stall_timeout: AtomicU64,
 }
@@ -46,7 +50,7 @@ pub(super) fn add(watch: &Arc<Watch>, tracked: &Arc<Tracked>) {
     lock(&watch.tracked).push(Arc::downgrade(tracked));
     let mut job = lock(&watch.job);
     if job.is_none() {
-        match scheduler::start(watch.clone()) {
+        match scheduler::start(Arc::new(Looks(watch.clone()))) {
             Ok(guard) => *job = Some(guard),
             Err(error) => gst::error!(CAT, "Cannot start the thread that watches the pipeline: {error}"),
         }
@@ -59,7 +63,21 @@ impl Watch {
         self.stall_timeout.store(stall_timeout, Ordering::Relaxed);
     }
 
-    /// Something is wrong with a parameter.
+    pub fn set_targets(&self, targets: Targets) {
+        *lock(&self.targets) = targets;
+    }
+
+    /// Shows the figures where that was asked for, unless that is done already.
+    fn show(self: &Arc<Self>) {
+        if lock(&self.export).is_none() {
+            let targets = Targets { interval: self.limits().interval_length(), ..lock(&self.targets).clone() };
+            let source: Arc<dyn Source> = Arc::new(Shown(Arc::downgrade(self)));
+            let export = metrics::export(&source, &targets);
+            *lock(&self.export) = Some(export);
+        }
+    }
+
+    /// Something that a parameter asks for cannot be done.
     pub fn complain(&self, complaint: String) {
         gst::error!(CAT, "{complaint}");
         lock(&self.complaints).push(complaint);
@@ -67,7 +85,8 @@ impl Watch {
 
     pub fn end(&self) {
         let guard = lock(&self.job).take();
-        drop(guard);
+        let export = lock(&self.export).take();
+        drop((guard, export));
     }
 
     /// Those that still are.
@@ -131,14 +150,33 @@ fn tell(tracked: &Tracked, pad: &gst::Pad, element: &gst::Element) {
     }
 }
 
-impl Job for Watch {
+/// What the thread that looks after things does again and again.
+struct Looks(Arc<Watch>);
+
+impl Job for Looks {
     fn run(&self) -> Option<Nanos> {
-        self.look();
+        self.0.show();
+        self.0.look();
         Some(monotonic() + PERIOD)
     }
 
     fn panicked(&self, panic: Box<dyn Any + Send>) {
         let what = panic.downcast_ref::<&str>().copied().unwrap_or("for an unknown reason");
         gst::error!(CAT, "The thread that watches the pipeline panicked: {what}. Nothing is judged any more.");
+    }
+}
+
+/// The figures for the exporters.
+struct Shown(Weak<Watch>);
+
+impl Source for Shown {
+    fn read(&self) -> Vec<Reading> {
+        self.0.upgrade().map_or_else(Vec::new, |watch| watch.readings())
+    }
+
+    fn warn(&self, text: &str) {
+        if let Some(watch) = self.0.upgrade() {
+            watch.complain(text.into());
+        }
     }
 }

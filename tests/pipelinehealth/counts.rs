@@ -110,3 +110,39 @@ fn names_choose_what_is_measured() {
     let measured = |element| figures(&tracer, element, "src").is_some();
     assert!(measured("video0") && !measured("identity0") && !measured("video1"));
 }
+
+#[test]
+fn prometheus_and_node_exporter_get_the_figures() {
+    use std::io::{Read, Write};
+    alone!();
+    init();
+    let folder = tempfile::tempdir().unwrap();
+    let textfile = folder.path().join("health.prom");
+    // A port that is free now, since nobody else is given it at once.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let kind = gst::glib::Type::from_name("GstPipelineHealth").unwrap();
+    let tracer = gst::glib::Object::builder_with_type(kind)
+        .property("port", u32::from(port))
+        .property("textfile", textfile.to_str().unwrap())
+        .property("interval", 50_000_000u64)
+        .build();
+    let pipeline = TestPipeline::parse("videotestsrc name=\"the camera\" is-live=true ! queue ! fakesink");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let ask = || {
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", port)).ok()?;
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        Some(text)
+    };
+    let has = |text: &str| {
+        ["element=\"the camera\"", "element=\"queue0\"", "pad=\"src\"", "media=\"video\""]
+            .iter()
+            .all(|label| text.contains(label))
+    };
+    wait_until("Prometheus gets them", || ask().is_some_and(|text| has(&text)));
+    wait_until("the file has them", || std::fs::read_to_string(&textfile).is_ok_and(|text| has(&text)));
+    drop(pipeline);
+    wait_until("what is gone is not shown", || ask().is_some_and(|text| !text.contains("queue0")));
+    drop(tracer);
+}
