@@ -11,11 +11,12 @@ pub fn from_hex(hex: u32) -> Rgb {
     [16, 8, 0].map(|shift| ((hex >> shift & 255) as u16) << 8)
 }
 
-/// A colour written as #rrggbb.
+/// A colour written as #rrggbb, or as #rgb, which has each digit twice as in CSS.
 pub fn parse_hex(text: &str) -> Option<Rgb> {
-    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6)?;
-    let known = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    u32::from_str_radix(digits, 16).ok().filter(|_| known).map(from_hex)
+    let digits: Vec<u32> = text.strip_prefix('#')?.chars().map(|digit| digit.to_digit(16)).collect::<Option<_>>()?;
+    let twice = if digits.len() == 3 { 2 } else { 1 };
+    let all: Vec<u32> = digits.iter().flat_map(|&digit| std::iter::repeat_n(digit, twice)).collect();
+    (all.len() == 6).then(|| from_hex(all.iter().fold(0, |hex, digit| hex << 4 | digit)))
 }
 
 /// A mix in OKLab: `a` at t = 0, `b` at t = 1. For tables and set-up, too slow for pixels.
@@ -61,6 +62,15 @@ pub fn to_rgb([lightness, a, b]: [f64; 3]) -> Rgb {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn colours_are_read_as_css_writes_them() {
+        assert_eq!(parse_hex("#fF5000"), Some(from_hex(0xff5000)));
+        assert_eq!(parse_hex("#f50"), Some(from_hex(0xff5500)));
+        for wrong in ["", "#", "f50", "#f5", "#ff50000", "#gg0000", "#ff500", "# f5000", "#+f5000"] {
+            assert_eq!(parse_hex(wrong), None, "{wrong:?}");
+        }
+    }
 
     #[test]
     fn oklab_has_its_published_values() {
