@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, TryLockError, Weak};
+use std::time::Duration;
 
 use gst::prelude::*;
 
@@ -29,7 +30,7 @@ const STALL_TIMEOUT: Nanos = 2 * SECOND;
 /// As for `bufferhealth`.
 const MAX_DROP_RATIO: f64 = 0.01;
 
-/// What is looked after. Locks: one at a time, and none while anything is told.
+/// What is looked after. Locks: `looking`, which no streaming thread knows, and beside it one at a time, none while anything is told.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     tracked: Mutex<Vec<Weak<Tracked>>>,
@@ -43,6 +44,8 @@ pub(super) struct Watch {
     export: Mutex<Option<Export>>,
     interval: AtomicU64,
     stall_timeout: AtomicU64,
+    /// Held while everything is looked at.
+    looking: Mutex<()>,
 }
 
 /// Looks after a pad from now on. Called in its streaming thread, once.
@@ -83,10 +86,16 @@ impl Watch {
         lock(&self.complaints).push(complaint);
     }
 
+    /// Looks no more. A look under way is waited for, since GStreamer may be about to end; but not for ever, since a bus handler may
+    /// hold it up.
     pub fn end(&self) {
         let guard = lock(&self.job).take();
         let export = lock(&self.export).take();
         drop((guard, export));
+        let patience = monotonic() + SECOND;
+        while matches!(self.looking.try_lock(), Err(TryLockError::WouldBlock)) && monotonic() < patience {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Those that still are.
@@ -155,6 +164,7 @@ struct Looks(Arc<Watch>);
 
 impl Job for Looks {
     fn run(&self) -> Option<Nanos> {
+        let _looking = lock(&self.0.looking);
         self.0.show();
         self.0.look();
         Some(monotonic() + PERIOD)

@@ -2,6 +2,7 @@
 
 use gst::prelude::*;
 
+use crate::common::memory::kib;
 use crate::common::process::alone;
 use crate::common::{PATIENCE, TestPipeline, init, wait_until};
 
@@ -145,4 +146,23 @@ fn prometheus_and_node_exporter_get_the_figures() {
     drop(pipeline);
     wait_until("what is gone is not shown", || ask().is_some_and(|text| !text.contains("queue0")));
     drop(tracer);
+}
+
+#[test]
+fn pipelines_that_are_gone_leave_nothing() {
+    alone!();
+    let tracer = tracer();
+    let run = |times| {
+        for _ in 0..times {
+            let pipeline = TestPipeline::parse("videotestsrc num-buffers=2 ! queue ! fakesink");
+            pipeline.run(PATIENCE).expect_eos();
+        }
+        wait_until("none is looked after", || tracer.property::<gst::Array>("stats").is_empty());
+    };
+    run(100);
+    let before = kib("VmRSS");
+    run(if cfg!(feature = "full") { 10_000 } else { 300 });
+    let grown = kib("VmRSS").saturating_sub(before);
+    // One probe has 30 KB, of which there were more than 600.
+    assert!(grown < 6_000, "{grown} KiB more");
 }
