@@ -11,7 +11,7 @@ use super::scaling::Scaling;
 
 const ATTACK_S: f64 = 0.01;
 /// Within a beat a band falls as far as the music does; slower, and dense music stands still.
-const RELEASE_S: f64 = 0.03;
+const RELEASE_S: f64 = 0.02;
 const HOLD_HOPS: u16 = 50;
 /// A peak marker that is let go falls from the ceiling to the floor in 0.7 s.
 const FALL_HOPS: f32 = 70.0;
@@ -199,7 +199,7 @@ mod tests {
         let rise: Vec<_> = (0..10).map(|_| envelope.next(&raw(-10.0), 0).0.bands[5]).collect();
         assert!(rise[1] > FULL / 2 && rise[9] > FULL / 10 * 9, "{rise:?}");
         let fall: Vec<_> = (0..20).map(|_| envelope.next(&raw(-120.0), 0).0.bands[5]).collect();
-        assert!(fall[1] > FULL / 2 && fall[19] < FULL / 10, "{fall:?}");
+        assert!(fall[0] > FULL / 2 && fall[19] < FULL / 10, "{fall:?}");
     }
 
     #[test]

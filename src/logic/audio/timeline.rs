@@ -13,7 +13,7 @@ use super::{record, scratch};
 use crate::logic::frame_grid::FrameGrid;
 
 /// The meaning of everything that is stored; a change of results is a new version.
-pub const ANALYSIS_VERSION: u32 = 5;
+pub const ANALYSIS_VERSION: u32 = 6;
 
 /// Records read in one go where all of them are.
 pub(super) const BLOCK: usize = 256;
