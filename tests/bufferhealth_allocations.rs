@@ -33,12 +33,20 @@ static ALLOCATOR: Counting = Counting;
 #[test]
 fn a_buffer_passes_without_an_allocation() {
     common::init();
-    let h = gst::ElementFactory::make("bufferhealth").property("interval", 0u64).build().unwrap();
+    // Both ends of a pair do all that a probe does, and more.
+    let [start, h] = ["start", "end"].map(|role| {
+        let probe =
+            gst::ElementFactory::make("bufferhealth").property("interval", 0u64).property("pair-id", "allocations");
+        probe.property_from_str("pair-role", role).build().unwrap()
+    });
     let sink = gst::Pad::builder(gst::PadDirection::Sink).chain_function(|_, _, _| Ok(gst::FlowSuccess::Ok)).build();
+    start.static_pad("src").unwrap().link(&h.static_pad("sink").unwrap()).unwrap();
     h.static_pad("src").unwrap().link(&sink).unwrap();
     sink.set_active(true).unwrap();
-    h.set_state(gst::State::Playing).unwrap();
-    let entry = h.static_pad("sink").unwrap();
+    for probe in [&h, &start] {
+        probe.set_state(gst::State::Playing).unwrap();
+    }
+    let entry = start.static_pad("sink").unwrap();
     entry.send_event(gst::event::StreamStart::new("test"));
     entry.send_event(gst::event::Caps::new(&gst::Caps::builder("audio/x-raw").build()));
     entry.send_event(gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new()));
@@ -60,9 +68,12 @@ fn a_buffer_passes_without_an_allocation() {
         allocated += if n > 0 { ALLOCATIONS.get() - before } else { 0 };
     }
     let stats: gst::Structure = h.property("stats");
-    h.set_state(gst::State::Null).unwrap();
+    for probe in [start, h] {
+        probe.set_state(gst::State::Null).unwrap();
+    }
     assert_eq!(stats.get::<u64>("buffers-out").unwrap(), 1001);
     assert!(stats.get::<u64>("holes").unwrap() > 100);
+    assert_eq!(stats.get::<u64>("pair-matched").unwrap(), 1001);
     assert!(ALLOCATIONS.get() > 10, "the counting works");
     assert_eq!(allocated, 0);
 }

@@ -5,6 +5,13 @@
 //! gst-launch-1.0 -m videotestsrc num-buffers=300 is-live=true ! queue ! bufferhealth label=camera post-messages=interval ! autovideosink
 //! ```
 //!
+//! Two of them with one `pair-id` measure the latency from the one with `pair-role=start` to the one with `pair-role=end`, and what is lost
+//! between them:
+//!
+//! ```console
+//! gst-launch-1.0 -v videotestsrc num-buffers=300 ! bufferhealth pair-id=codec ! x264enc ! bufferhealth pair-id=codec pair-role=end ! fakesink
+//! ```
+//!
 //! With `prometheus-address=9464` Prometheus may ask for the figures; see `docs/metrics.md`.
 //!
 //! `stats` may be read at any time from any thread and never holds up the stream. See `docs/messages.md` for its fields.

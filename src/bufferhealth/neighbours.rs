@@ -10,6 +10,7 @@ use gst::subclass::prelude::*;
 use super::element::{BufferHealth, CAT};
 use super::settings::Settings;
 use crate::glue::health::queues;
+use crate::glue::topology::is_clocked;
 use crate::logic::clock::{Nanos, SECOND, monotonic};
 
 /// How often elements around are looked for: pipelines change seldom.
@@ -47,7 +48,8 @@ impl Drop for Watched {
 #[derive(Debug, Default)]
 pub(super) struct Neighbours {
     watched: Option<Watched>,
-    /// A sink downstream waits for the clock.
+    /// The sinks downstream, and whether one of them waits for the clock.
+    sinks: Vec<glib::WeakRef<gst::Element>>,
     synced: bool,
     searched_at: Nanos,
     /// The name in `watch` that no queue has, reported once.
@@ -58,6 +60,10 @@ pub(super) struct Neighbours {
 impl Neighbours {
     pub fn queue(&self) -> Option<gst::Element> {
         self.watched.as_ref().and_then(|watched| watched.queue.upgrade())
+    }
+
+    pub fn sinks(&self) -> Vec<gst::Element> {
+        self.sinks.iter().filter_map(glib::WeakRef::upgrade).collect()
     }
 
     pub fn synced(&self) -> bool {
@@ -81,10 +87,12 @@ impl BufferHealth {
             None => queues::queue_upstream(&self.sinkpad),
         };
         let missing = settings.watch.clone().filter(|name| !name.is_empty() && queue.is_none());
-        let synced = queues::synced_downstream(&self.srcpad);
+        let sinks = queues::sinks_downstream(&self.srcpad);
+        let synced = sinks.iter().any(is_clocked);
 
         let mut neighbours = self.neighbours();
         neighbours.synced = synced;
+        neighbours.sinks = sinks.iter().map(ObjectExt::downgrade).collect();
         neighbours.searched_at = monotonic();
         let news = missing.is_some() && missing != neighbours.not_found;
         neighbours.not_found = missing.clone();

@@ -14,11 +14,17 @@ pub(super) fn make(klass: &<BufferHealth as glib::subclass::types::ObjectSubclas
     let flags = gst::PadFlags::PROXY_CAPS | gst::PadFlags::PROXY_ALLOCATION;
     let template = |name| klass.pad_template(name).expect("declared by the class");
     let sink = gst::Pad::builder_from_template(&template("sink"))
-        .chain_function(|_, parent, buffer| {
+        .chain_function(|_, parent, mut buffer| {
             BufferHealth::catch_panic_pad_function(
                 parent,
                 || Err(gst::FlowError::Error),
                 |this| {
+                    // What others have as well is not copied for a mark, nor what is in a list.
+                    if this.meter.marks()
+                        && let Some(buffer) = buffer.get_mut()
+                    {
+                        this.meter.mark(buffer);
+                    }
                     this.meter.arrive(iter::once(buffer.as_ref()));
                     this.depart(this.srcpad.push(buffer))
                 },

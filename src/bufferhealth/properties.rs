@@ -94,6 +94,16 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .blurb("Host, and port if it is not 8125, to which the figures are sent for StatsD each interval (unset = none)")
             .mutable_ready()
             .build(),
+        glib::ParamSpecString::builder("pair-id")
+            .nick("Pair ID")
+            .blurb("Name that two probes of one stream share, to measure the latency from one to the other (unset = none)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder_with_default("pair-role", default.pair_role)
+            .nick("Pair Role")
+            .blurb("Which end of the pair this is")
+            .mutable_ready()
+            .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
             .blurb("All figures as one flat structure, bufferhealth/v1 (times in ns)")
@@ -180,6 +190,8 @@ impl Settings {
             "prometheus-address" => self.prometheus_address = get(value),
             "textfile" => self.textfile = get(value),
             "statsd-address" => self.statsd_address = get(value),
+            "pair-id" => self.pair_id = get(value),
+            "pair-role" => self.pair_role = get(value),
             other => unreachable!("no writable property {other}"),
         }
     }
@@ -200,6 +212,8 @@ impl Settings {
             "prometheus-address" => self.prometheus_address.to_value(),
             "textfile" => self.textfile.to_value(),
             "statsd-address" => self.statsd_address.to_value(),
+            "pair-id" => self.pair_id.to_value(),
+            "pair-role" => self.pair_role.to_value(),
             _ => return None,
         })
     }

@@ -8,8 +8,9 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::element::{BufferHealth, CAT};
-use super::settings::{PostMessages, Settings};
+use super::settings::{PairRole, PostMessages, Settings};
 use crate::glue::health::meter::Around;
+use crate::glue::health::pairs::{Role, Side};
 use crate::glue::health::stream::Pace;
 use crate::glue::health::{figures, queues};
 use crate::glue::scheduler::{self, Job};
@@ -54,9 +55,28 @@ impl BufferHealth {
         if before != Health::Starting {
             ["state", "reasons", "healthy"].iter().for_each(|name| self.obj().notify(name));
         }
+        self.join_pair(&settings);
         self.start_sampling()?;
         self.start_export(&settings);
         Ok(())
+    }
+
+    /// Takes part in the pair, if there is to be one. One probe too many measures everything but that.
+    fn join_pair(&self, settings: &Settings) {
+        let Some(id) = settings.pair_id.as_deref().filter(|id| !id.is_empty()) else { return };
+        let (role, name) = match settings.pair_role {
+            PairRole::Start => (Role::Start, "start"),
+            PairRole::End => (Role::End, "end"),
+        };
+        match Side::join(id, role) {
+            Some(side) => self.meter.join(side),
+            None => gst::element_imp_warning!(
+                self,
+                gst::LibraryError::Settings,
+                ("Another bufferhealth is the {name} of the pair \"{id}\" already, so this one measures no latency. Give each pair \
+                  in this program an id of its own.")
+            ),
+        }
     }
 
     pub(super) fn stop(&self) {
@@ -125,11 +145,16 @@ impl BufferHealth {
     }
 
     pub(super) fn around(&self) -> Around {
-        let (queue, synced) = {
+        let (queue, sinks, synced) = {
             let neighbours = self.neighbours();
-            (neighbours.queue(), neighbours.synced())
+            (neighbours.queue(), neighbours.sinks(), neighbours.synced())
         };
-        Around { fill: queue.as_ref().and_then(queues::fill), leaky: queue.as_ref().is_some_and(queues::leaks), synced }
+        Around {
+            fill: queue.as_ref().and_then(queues::fill),
+            leaky: queue.as_ref().is_some_and(queues::leaks),
+            synced,
+            sink_dropped: sinks.iter().map(queues::dropped_by).sum(),
+        }
     }
 
     /// The settings; watermarks that contradict each other since they were changed in flight are refused, with a warning.
@@ -177,7 +202,12 @@ impl BufferHealth {
         obj.notify("reasons");
         obj.notify("healthy");
         if settings.post_messages != PostMessages::None {
-            let structure = figures::state_message("bufferhealth-state", change, started);
+            let mut structure = figures::state_message("bufferhealth-state", change, started);
+            if change.new == Health::Stalled
+                && let Some(task) = queues::paused_task_upstream(&self.sinkpad)
+            {
+                structure.set("paused-task", task);
+            }
             let _ = obj.post_message(gst::message::Element::builder(structure).src(&*obj).build());
         }
     }

@@ -19,6 +19,17 @@ pub(super) enum PostMessages {
     Interval,
 }
 
+/// Which end of a pair of probes this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstBufferHealthPairRole")]
+pub(super) enum PairRole {
+    #[default]
+    #[enum_value(name = "Where latency begins")]
+    Start,
+    #[enum_value(name = "Where it is measured")]
+    End,
+}
+
 /// How the stream is, for the `state` property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, glib::Enum)]
 #[enum_type(name = "GstBufferHealthState")]
@@ -66,6 +77,8 @@ pub(super) struct Settings {
     pub prometheus_address: Option<String>,
     pub textfile: Option<String>,
     pub statsd_address: Option<String>,
+    pub pair_id: Option<String>,
+    pub pair_role: PairRole,
 }
 
 impl Default for Settings {
@@ -84,6 +97,8 @@ impl Default for Settings {
             prometheus_address: None,
             textfile: None,
             statsd_address: None,
+            pair_id: None,
+            pair_role: PairRole::default(),
         }
     }
 }
@@ -100,7 +115,9 @@ impl Settings {
 
     /// Why these values cannot work together, if they cannot.
     pub fn contradiction(&self) -> Option<String> {
-        (self.high_watermark <= self.low_watermark).then(|| {
+        // Not a number is above nothing either.
+        let above = self.high_watermark > self.low_watermark;
+        (!above).then(|| {
             format!(
                 "high-watermark ({}) must be above low-watermark ({}). Raise the one or lower the other.",
                 self.high_watermark, self.low_watermark

@@ -6,9 +6,10 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::element::BufferHealth;
-use crate::glue::health::figures;
+use crate::glue::health::{figures, queues};
 use crate::glue::topology::top_level;
 use crate::logic::health::reading::{Fill, Reading};
+use crate::logic::health::verdict::Health;
 
 impl BufferHealth {
     /// All figures as of now.
@@ -24,6 +25,9 @@ impl BufferHealth {
             let neighbours = self.neighbours();
             (neighbours.queue(), neighbours.runs.clone())
         };
+        if reading.state == Health::Stalled {
+            reading.paused_task = queues::paused_task_upstream(&self.sinkpad);
+        }
         reading.fill = queue.map(|queue| Fill {
             queue: queue.name().into(),
             overruns: runs.over.load(Ordering::Relaxed),

@@ -24,8 +24,10 @@ pub(crate) fn state_message(name: &str, change: &Change, started: Nanos) -> gst:
         .build()
 }
 
-fn set_counts(figures: &mut gst::Structure, prefix: &str, counts: &Counts) {
-    for &count in Count::ALL {
+/// The counts. Those of a pair mean something at its end only.
+fn set_counts(figures: &mut gst::Structure, prefix: &str, counts: &Counts, end_of_pair: bool) {
+    let pairs = [Count::PairMatched, Count::PairUnmatched, Count::PairLost];
+    for &count in Count::ALL.iter().filter(|count| end_of_pair || !pairs.contains(count)) {
         figures.set(format!("{prefix}{}", count.name()), counts[count]);
     }
     figures.set(format!("{prefix}discontinuities"), counts.discontinuities());
@@ -71,18 +73,22 @@ pub(crate) fn structure(name: &str, reading: &Reading, samples: Vec<Nanos>) -> g
         .field("jitter", reading.snapshot.jitter)
         .field("jitter-max", reading.snapshot.jitter_max)
         .field("qos-events", reading.qos_events)
+        .field("sink-dropped", reading.sink_dropped)
         .field("drop-ratio", reading.drop_ratio())
         .build();
-    set_counts(&mut figures, "", &reading.snapshot.counts);
+    set_counts(&mut figures, "", &reading.snapshot.counts, reading.end_of_pair);
     let quantities = || Quantity::ALL.into_iter().filter(|quantity| reading.has(*quantity));
     for quantity in quantities() {
         set_summary(&mut figures, "", quantity, reading.distributions[quantity as usize].summary());
+    }
+    if let Some(task) = &reading.paused_task {
+        figures.set("paused-task", task.as_str());
     }
     figures.set("push-samples", gst::Array::new(samples));
     if let Some((span, recent)) = &reading.recent {
         figures.set("interval-time", *span);
         figures.set("buffers-per-second", reading.rate().unwrap_or(0.0));
-        set_counts(&mut figures, "interval-", &recent.counts);
+        set_counts(&mut figures, "interval-", &recent.counts, reading.end_of_pair);
         for quantity in quantities() {
             set_summary(&mut figures, "interval-", quantity, recent.summaries[quantity as usize]);
         }

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use atomic_refcell::AtomicRefCell;
 
+use super::pairs::Side;
 use super::stream::{Pace, Stream};
 use crate::logic::clock::{Nanos, monotonic};
 use crate::logic::health::counters::Counts;
@@ -31,6 +32,8 @@ pub(crate) struct Meter {
     /// The pace to compare arrivals with, and the number of changes to it, which tells the streaming thread without a lock.
     pace: Mutex<Option<Pace>>,
     pace_version: AtomicU64,
+    /// This is the start of a pair.
+    marks: AtomicBool,
 }
 
 /// What is seen of the elements around.
@@ -42,6 +45,8 @@ pub(crate) struct Around {
     pub leaky: bool,
     /// A sink downstream waits for the clock.
     pub synced: bool,
+    /// Buffers that sinks downstream have thrown away because they were late.
+    pub sink_dropped: u64,
 }
 
 impl Meter {
@@ -55,6 +60,7 @@ impl Meter {
             qos_events: AtomicU64::new(0),
             pace: Mutex::default(),
             pace_version: AtomicU64::new(0),
+            marks: AtomicBool::new(false),
         }
     }
 
@@ -77,8 +83,21 @@ impl Meter {
         std::mem::replace(&mut *self.observer(), observer).judge().state()
     }
 
+    /// Takes part in a pair, until the stream is over. After [`Self::start`], before there is a stream.
+    pub fn join(&self, side: Side) {
+        match side {
+            Side::Start(_) => self.marks.store(true, Ordering::Relaxed),
+            Side::End(_) => self.probe().become_end_of_pair(),
+        }
+        self.stream.borrow_mut().pair = Some(side);
+    }
+
     /// The stream is over. The figures stay readable.
     pub fn stop(&self) {
+        self.marks.store(false, Ordering::Relaxed);
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            stream.pair = None;
+        }
         self.observer().stop(monotonic());
     }
 
@@ -97,7 +116,7 @@ impl Meter {
     /// The stream is halted.
     pub fn pause(&self) {
         self.set_pace(None);
-        self.observer().probe().set_playing(None);
+        self.observer().probe().halt(monotonic());
     }
 
     pub fn is_playing(&self) -> bool {
@@ -123,6 +142,19 @@ impl Meter {
 
     pub fn is_live(&self) -> bool {
         self.live.load(Ordering::Relaxed)
+    }
+
+    /// Whether buffers are to be marked before they arrive.
+    #[inline]
+    pub fn marks(&self) -> bool {
+        self.marks.load(Ordering::Relaxed)
+    }
+
+    /// A buffer is about to arrive at the start of a pair. For the streaming thread.
+    pub fn mark(&self, buffer: &mut gst::BufferRef) {
+        if let Ok(mut stream) = self.stream.try_borrow_mut() {
+            stream.mark(buffer);
+        }
     }
 
     /// Buffers arrived, together. For the streaming thread.
@@ -184,12 +216,16 @@ impl Meter {
     }
 
     fn surroundings(&self, around: Around) -> Surroundings {
+        // Clocks have locks of their own.
+        let pace = lock(&self.pace).clone();
         Surroundings {
             fill: around.fill,
             leaky: around.leaky,
             synced: around.synced,
             live: self.is_live(),
-            paced: lock(&self.pace).is_some(),
+            paced: pace.is_some(),
+            running_now: pace.map(|pace| pace.running_time()),
+            sink_dropped: around.sink_dropped,
             ended: self.ended_at.get(),
         }
     }

@@ -2,5 +2,6 @@
 
 pub(crate) mod figures;
 pub(crate) mod meter;
+pub(crate) mod pairs;
 pub(crate) mod queues;
 pub(crate) mod stream;

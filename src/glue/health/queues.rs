@@ -1,9 +1,9 @@
-//! Finding other elements from a pad: the queue before us, the sinks after us.
+//! Finding other elements from a pad, and what they tell: the queue before us, the sinks after us, a task that is paused.
 
 use gst::glib;
 use gst::prelude::*;
 
-use crate::glue::topology::{is_clocked, is_made_by, nearest};
+use crate::glue::topology::{Step, is_made_by, nearest, walk};
 use crate::logic::queue::levels::Level;
 
 /// Whether an element is something that fills up.
@@ -22,11 +22,26 @@ pub(crate) fn queue_called(name: &str, element: &impl IsA<gst::Element>) -> Opti
     bin.by_name_recurse_up(name).filter(is_queue)
 }
 
-/// Whether a sink downstream of a source pad waits for the clock.
-pub(crate) fn synced_downstream(srcpad: &gst::Pad) -> bool {
-    let waits =
-        |element: &gst::Element| element.element_flags().contains(gst::ElementFlags::SINK) && is_clocked(element);
-    nearest(srcpad, waits).is_some()
+/// The sinks downstream of a source pad. Of bins only what is inside counts.
+pub(crate) fn sinks_downstream(srcpad: &gst::Pad) -> Vec<gst::Element> {
+    let mut sinks = Vec::new();
+    walk(srcpad, |_, element| {
+        if element.element_flags().contains(gst::ElementFlags::SINK) && !sinks.contains(element) {
+            sinks.push(element.clone());
+        }
+        Step::Onward
+    });
+    sinks
+}
+
+/// How many buffers a sink has thrown away since its start because they were late.
+pub(crate) fn dropped_by(sink: &gst::Element) -> u64 {
+    // Others' statistics say something else, and may be costly.
+    let own = sink.find_property("stats").is_some_and(|stats| stats.owner_type().name() == "GstBaseSink");
+    if !own {
+        return 0;
+    }
+    sink.property::<Option<gst::Structure>>("stats").and_then(|stats| stats.get("dropped").ok()).unwrap_or(0)
 }
 
 /// Whether an element is one of those whose fill can be read, at itself or at its pads.
@@ -89,4 +104,25 @@ pub(crate) fn leaks(queue: &gst::Element) -> bool {
         queue.has_property(name)
             && queue.property_value(name).transform::<i32>().ok().and_then(|value| value.get::<i32>().ok()) > Some(0)
     })
+}
+
+/// The nearest task upstream of a sink pad that is paused though its element plays, as `element:pad`. Whoever paused it had a reason, but a
+/// stream that comes from there stands still.
+pub(crate) fn paused_task_upstream(sinkpad: &gst::Pad) -> Option<String> {
+    let mut found = None;
+    walk(sinkpad, |peer, element| {
+        // A task belongs to the pad that it pushes from, or that it pulls through.
+        let paused = std::iter::once(peer.clone())
+            .chain(element.sink_pads())
+            .find(|pad| pad.task_state() == gst::TaskState::Paused)
+            .filter(|_| element.current_state() == gst::State::Playing);
+        match paused {
+            Some(pad) => {
+                found = Some(format!("{}:{}", element.name(), pad.name()));
+                Step::End
+            }
+            None => Step::Onward,
+        }
+    });
+    found
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use gst::prelude::*;
 
+use super::pairs::Side;
 use crate::logic::clock::{Nanos, monotonic};
 use crate::logic::health::gaps::{Order, Unit, frame_duration};
-use crate::logic::health::probe::{Flow, Probe, Tap};
+use crate::logic::health::probe::{Flow, Pairing, Probe, Rhythm, Tap};
 
 /// The writer of the figures, and what it needs to know of the stream.
 #[derive(Debug)]
@@ -14,6 +15,10 @@ pub(crate) struct Stream {
     tap: Tap,
     probe: Arc<Probe>,
     segment: Option<gst::FormattedSegment<gst::ClockTime>>,
+    /// The stream says that it has not always something to show.
+    sparse: bool,
+    /// The part in a pair of probes.
+    pub pair: Option<Side>,
     /// The pace, and which version of it this is.
     pacer: Option<Pacer>,
     pace_version: u64,
@@ -37,6 +42,13 @@ struct Pacer {
     reading: Option<(Nanos, i64)>,
 }
 
+impl Pace {
+    /// The running time now. Negative before the start, which is in the future of a clock that was just chosen.
+    pub fn running_time(&self) -> i64 {
+        self.clock.time().nseconds().wrapping_sub(self.base_time.nseconds()) as i64
+    }
+}
+
 impl Pacer {
     #[inline]
     fn running_time(&mut self, now: Nanos) -> i64 {
@@ -45,8 +57,7 @@ impl Pacer {
             (since < CARRY).then(|| running_time.saturating_add_unsigned(since))
         });
         carried.unwrap_or_else(|| {
-            // Negative before the start, which is in the future of a clock that was just chosen.
-            let running_time = self.pace.clock.time().nseconds().wrapping_sub(self.pace.base_time.nseconds()) as i64;
+            let running_time = self.pace.running_time();
             self.reading = Some((now, running_time));
             running_time
         })
@@ -55,7 +66,7 @@ impl Pacer {
 
 impl Stream {
     pub fn new(probe: Arc<Probe>) -> Self {
-        Self { tap: Tap::default(), probe, segment: None, pacer: None, pace_version: 0 }
+        Self { tap: Tap::default(), probe, segment: None, sparse: false, pair: None, pacer: None, pace_version: 0 }
     }
 
     /// Takes over the pace `current`, if this version of it is another one than before.
@@ -71,9 +82,35 @@ impl Stream {
     #[inline]
     pub fn arrive<'a>(&mut self, now: Nanos, buffers: impl Iterator<Item = &'a gst::BufferRef>) {
         let running_now = self.pacer.as_mut().map(|pacer| pacer.running_time(now));
-        // The buffers' is worth nothing without it.
-        let segment = self.segment.as_ref().filter(|_| running_now.is_some());
-        self.tap.arrive(&self.probe, now, running_now, buffers.map(|buffer| unit(buffer, segment)));
+        // The first may have to wait for the start of the clock until it is due.
+        let needed = running_now.is_some() || self.probe.playing_since().is_none();
+        let whole = self.segment.as_ref();
+        let segment = whole.filter(|_| needed);
+        let Some(side) = &mut self.pair else {
+            self.tap.arrive(&self.probe, now, running_now, buffers.map(|buffer| unit(buffer, segment)));
+            return;
+        };
+        let mut pairing = Pairing::new(&self.probe);
+        if let Side::End(end) = side {
+            end.catch_up();
+        }
+        let paired = buffers.map(|buffer| {
+            let time = any_running_time(buffer, whole);
+            match side {
+                Side::Start(start) => start.pass(now, buffer, time),
+                Side::End(end) => end.meet(now, buffer, time, &mut pairing),
+            }
+            unit(buffer, segment)
+        });
+        self.tap.arrive(&self.probe, now, running_now, paired);
+        self.tap.pair(&pairing);
+    }
+
+    /// Puts a stamp on a buffer that passes the start of a pair.
+    pub fn mark(&mut self, buffer: &mut gst::BufferRef) {
+        if let Some(Side::Start(start)) = &mut self.pair {
+            start.mark(buffer);
+        }
     }
 
     /// The push of what arrived last ended at `now`.
@@ -87,8 +124,10 @@ impl Stream {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 let (order, nominal) = timing(caps.caps());
-                self.tap.gaps().format(order, nominal);
+                let rhythm = if self.sparse { Rhythm::Sparse } else { rhythm(caps.caps()) };
+                self.tap.format(&self.probe, order, nominal, rhythm);
             }
+            gst::EventView::StreamStart(start) => self.sparse = start.stream_flags().contains(gst::StreamFlags::SPARSE),
             gst::EventView::Segment(event) => {
                 self.segment = event.segment().downcast_ref::<gst::ClockTime>().cloned();
                 let tricks = gst::SegmentFlags::SKIP
@@ -101,6 +140,16 @@ impl Stream {
             gst::EventView::FlushStop(_) => {
                 self.segment = None;
                 self.tap.flush(&self.probe);
+                if let Some(side) = &mut self.pair {
+                    side.flush();
+                }
+            }
+            gst::EventView::Eos(_) => {
+                if let Some(Side::End(end)) = &mut self.pair {
+                    let mut pairing = Pairing::new(&self.probe);
+                    pairing.lost = end.finish();
+                    self.tap.pair(&pairing);
+                }
             }
             gst::EventView::Gap(gap) => {
                 let (start, duration) = gap.get();
@@ -108,6 +157,17 @@ impl Stream {
             }
             _ => {}
         }
+    }
+}
+
+/// The running time of a buffer, also of one outside of its segment; without a segment its timestamp as it is. Codecs may shift both
+/// timestamps and segment, which leaves this the same.
+fn any_running_time(buffer: &gst::BufferRef, segment: Option<&gst::FormattedSegment<gst::ClockTime>>) -> Option<i64> {
+    let pts = buffer.pts()?;
+    let Some(segment) = segment else { return i64::try_from(pts.nseconds()).ok() };
+    match segment.to_running_time_full(pts)? {
+        gst::Signed::Positive(time) => i64::try_from(time.nseconds()).ok(),
+        gst::Signed::Negative(time) => 0i64.checked_sub_unsigned(time.nseconds()),
     }
 }
 
@@ -141,6 +201,18 @@ fn timing(caps: &gst::CapsRef) -> (Order, Option<Nanos>) {
         _ => Order::Unordered,
     };
     (order, nominal)
+}
+
+/// When buffers of a format come.
+fn rhythm(caps: &gst::CapsRef) -> Rhythm {
+    let Some(structure) = caps.structure(0) else { return Rhythm::Steady };
+    match structure.name().split('/').next().unwrap_or_default() {
+        "text" | "subtitle" | "subpicture" | "closedcaption" | "meta" => Rhythm::Sparse,
+        "video" | "image" if structure.get::<gst::Fraction>("framerate").is_ok_and(|rate| rate.numer() == 0) => {
+            Rhythm::Variable
+        }
+        _ => Rhythm::Steady,
+    }
 }
 
 /// How a push ended.

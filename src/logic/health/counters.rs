@@ -141,10 +141,15 @@ counts! {
     FlowError "flow-error" "Pushes that ended with another error.",
     BlockedTime "blocked-time" "Nanoseconds spent waiting for downstream.",
     StarvedTime "starved-time" "Nanoseconds spent waiting for upstream.",
+    PairMatched "pair-matched" "Buffers at the end of a pair that passed its start.",
+    PairUnmatched "pair-unmatched" "Buffers at the end of a pair that did not pass its start.",
+    PairLost "pair-lost" "Buffers that passed the start of a pair and will not come to its end.",
 }
 
 /// How many there are.
 pub const COUNTS: usize = Count::ALL.len();
+/// How many of them every probe keeps. The rest, from here on, belong to the end of a pair.
+pub const KEPT: usize = Count::PairMatched as usize;
 
 /// The counts as of one instant, or between two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,16 +191,26 @@ impl Counts {
             .sum()
     }
 
+    /// Buffers that did not come, judging by the timestamps or by who passed the start of a pair: whichever tells of more, since both may
+    /// tell of the same.
+    fn missed(&self) -> u64 {
+        use Count::*;
+        // Where others come out than went in, media are cut anew on the way, and what does not match is not lost.
+        let cut_anew = self[PairUnmatched] * 10 > self[PairMatched];
+        self[Missing].max(if cut_anew { 0 } else { self[PairLost] })
+    }
+
     /// Buffers that are missing, or were refused with an error: what flushing and end of stream refuse is not missed. Exact for
     /// single buffers; a refused list counts as one.
     pub fn lost(&self) -> u64 {
         use Count::*;
-        [Missing, FlowNotLinked, FlowNotNegotiated, FlowError].iter().map(|&c| self[c]).sum()
+        let refused: u64 = [FlowNotLinked, FlowNotNegotiated, FlowError].iter().map(|&c| self[c]).sum();
+        self.missed() + refused
     }
 
     /// Buffers that arrived or should have.
     pub fn offered(&self) -> u64 {
-        self[Count::In] + self[Count::Missing]
+        self[Count::In] + self.missed()
     }
 
     /// Whether every buffer that came in is accounted for.
@@ -245,6 +260,19 @@ mod tests {
         assert_eq!(cells.try_read(), None);
         drop(w);
         assert_eq!(cells.try_read(), Some([7, 0]));
+    }
+
+    #[test]
+    fn what_a_pair_lost_counts_once_and_only_where_the_same_buffers_come_out() {
+        use Count::*;
+        let counts = |of: &[(Count, u64)]| {
+            let mut counts = Counts::default();
+            of.iter().for_each(|&(count, n)| counts[count] = n);
+            (counts.lost(), counts.offered())
+        };
+        assert_eq!(counts(&[(In, 90), (PairMatched, 90), (PairLost, 10)]), (10, 100));
+        assert_eq!(counts(&[(In, 90), (PairMatched, 90), (PairLost, 10), (Missing, 8)]), (10, 100));
+        assert_eq!(counts(&[(In, 90), (PairMatched, 10), (PairUnmatched, 80), (PairLost, 60)]), (0, 90));
     }
 
     #[test]

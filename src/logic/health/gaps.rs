@@ -47,6 +47,40 @@ pub struct Finding {
     pub timestamp: Option<Nanos>,
     /// Its duration, or else the nominal one.
     pub duration: Option<Nanos>,
+    /// It does not follow, but a pause says why: that is no discontinuity.
+    pub excused: bool,
+}
+
+/// How long a source may take to stop and to start again around a pause, in which it produces nothing.
+const RESTART: Nanos = 500 * MILLISECOND;
+
+/// What a pause leaves in the timestamps of a live stream: at most one trace of each kind. A source whose clock runs on leaves a hole
+/// as long as the pause, one that stops with the pipeline loses the buffer that it was waiting to send, and what a driver has kept
+/// since before the pause comes late, with timestamps that lie before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Halt {
+    /// How long the pause was, while its traces may come; else 0.
+    length: Nanos,
+    hole: bool,
+    step_back: bool,
+    flag: bool,
+}
+
+impl Halt {
+    /// Whether the pause explains that a timestamp is later or earlier than expected by `distance`, or that a buffer of `duration` is
+    /// only flagged. Each is explained once.
+    fn explains(&mut self, cause: Count, distance: Nanos, duration: Nanos) -> bool {
+        if self.length == 0 {
+            return false;
+        }
+        let seen = match cause {
+            Count::DiscontGap => &mut self.hole,
+            Count::DiscontBackwards | Count::DiscontOverlap => &mut self.step_back,
+            _ => &mut self.flag,
+        };
+        let most = self.length.saturating_add(RESTART).saturating_add(duration.saturating_mul(2));
+        distance <= most && !std::mem::replace(seen, true)
+    }
 }
 
 /// Follows the timestamps of one stream.
@@ -55,16 +89,17 @@ pub struct Gaps {
     order: Order,
     /// In this segment timestamps do not follow each other.
     loose: bool,
-    /// Duration of a buffer that has none, from the frame rate.
-    nominal: Option<Nanos>,
+    /// Duration of a buffer that has none, from the frame rate; 0 where that is unknown.
+    nominal: Nanos,
     /// A reset that the next buffer will show: its first cause.
     pending: Option<Count>,
     /// Nothing has arrived yet, so nothing can be interrupted.
     started: bool,
-    /// Timestamp of the last buffer.
-    last: Option<Nanos>,
-    /// Where the next one is expected.
+    /// Where the next buffer is expected, and the timestamp of the one before it.
     expected: Option<Nanos>,
+    last: Nanos,
+    /// The last pause.
+    halt: Halt,
 }
 
 impl Gaps {
@@ -76,7 +111,7 @@ impl Gaps {
         if order != self.order {
             self.forget();
         }
-        (self.order, self.nominal) = (order, nominal);
+        (self.order, self.nominal) = (order, nominal.unwrap_or(0));
     }
 
     /// A new segment: what comes next need not follow. In some (reverse, skipping on purpose) nothing follows ever.
@@ -90,11 +125,21 @@ impl Gaps {
         self.interrupt(Count::DiscontFlush);
     }
 
+    /// The stream was paused, and may show that once more.
+    pub fn halted(&mut self) {
+        self.halt = Halt::default();
+    }
+
+    /// How long the last pause was, as long as buffers may come that it delayed.
+    pub fn excuse(&mut self, pause: Option<Nanos>) {
+        self.halt.length = pause.unwrap_or(0);
+    }
+
     /// The span from `start` on has no data and none is missing.
     pub fn gap(&mut self, start: Nanos, duration: Option<Nanos>) {
         self.forget();
         if let (Order::Presentation, Some(duration)) = (self.order, duration) {
-            self.last = Some(start);
+            self.last = start;
             self.expected = Some(start.saturating_add(duration));
         }
     }
@@ -102,30 +147,37 @@ impl Gaps {
     /// Looks at the next buffer.
     #[inline]
     pub fn arrive(&mut self, unit: &Unit) -> Finding {
-        let duration = unit.duration.filter(|&d| d > 0).or(self.nominal);
+        let duration = [unit.duration.unwrap_or(0), self.nominal].into_iter().find(|&d| d > 0);
         let order = if self.loose { Order::Unordered } else { self.order };
         let timestamp = match order {
             Order::Presentation => unit.pts,
             Order::Decoding => unit.dts,
             Order::Unordered => None,
         };
-        let mut finding = Finding { cause: None, missing: 0, timestamp, duration };
+        let mut finding = Finding { cause: None, missing: 0, timestamp, duration, excused: false };
+        let mut distance = 0;
         let first = !self.started;
         self.started = true;
 
         if let (Some(at), Some(expected)) = (timestamp, self.expected) {
             let unit = duration.unwrap_or(0);
             let tolerance = MILLISECOND.max(unit / 2);
+            distance = at.abs_diff(expected);
             if at > expected.saturating_add(tolerance) {
                 finding.cause = Some(Count::DiscontGap);
                 // No duration now, but one before: how many are missing cannot be told, at least one is.
                 finding.missing = ((at - expected) + unit / 2).checked_div(unit).unwrap_or(1).max(1);
             } else if at.saturating_add(tolerance) < expected {
-                let before = self.last.is_some_and(|last| at < last);
-                finding.cause = Some(if before { Count::DiscontBackwards } else { Count::DiscontOverlap });
+                finding.cause = Some(if at < self.last { Count::DiscontBackwards } else { Count::DiscontOverlap });
             }
         }
-        if unit.discont {
+        // In reverse, and with frames skipped on purpose, a flag is as usual as a jump.
+        let flagged = unit.discont && !self.loose;
+        let found = finding.cause.or(flagged.then_some(Count::DiscontFlag));
+        finding.excused = found.is_some_and(|cause| self.halt.explains(cause, distance, duration.unwrap_or(0)));
+        if finding.excused {
+            (finding.cause, finding.missing) = (None, 0);
+        } else if flagged {
             finding.cause = Some(Count::DiscontFlag);
         }
         // The flag on the first buffer, or on the first one after a reset, says what is known already.
@@ -133,7 +185,7 @@ impl Gaps {
             finding.cause = None;
         }
         finding.cause = self.pending.take().or(finding.cause);
-        self.last = timestamp;
+        self.last = timestamp.unwrap_or(0);
         self.expected = match (timestamp, duration) {
             (Some(at), Some(duration)) => Some(at.saturating_add(duration)),
             _ => None,
@@ -149,7 +201,6 @@ impl Gaps {
     }
 
     fn forget(&mut self) {
-        self.last = None;
         self.expected = None;
     }
 }
@@ -271,7 +322,8 @@ mod tests {
         assert_eq!(gaps.arrive(&Unit { discont: true, ..frame(1) }).cause, Some(Count::DiscontFlag));
         let mut reverse = video();
         reverse.segment(false);
-        assert!([9, 8, 7, 3].iter().all(|&n| reverse.arrive(&frame(n)).cause.is_none()));
+        reverse.arrive(&frame(10));
+        assert!([9, 8, 7, 3].iter().all(|&n| reverse.arrive(&Unit { discont: true, ..frame(n) }).cause.is_none()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod counters;
 pub mod gaps;
 pub mod jitter;
 pub mod observer;
+pub mod pairs;
 pub mod probe;
 pub mod reading;
 pub mod verdict;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::counters::Count;
-use super::probe::{Marks, Probe, Quantity, Recent, Snapshot};
+use super::probe::{Marks, Probe, Quantity, Recent, Rhythm, Snapshot};
 use super::reading::{Fill, Place, Reading};
 use super::verdict::{Change, Interval, Judge, Present, Tolerance};
 use crate::logic::backpressure::{Episodes, Zone};
@@ -45,6 +45,25 @@ pub struct Surroundings {
     pub synced: bool,
     /// When end of stream went through.
     pub ended: Option<Nanos>,
+    /// The running time by that clock, where there is one.
+    pub running_now: Option<i64>,
+    /// Buffers that sinks downstream have thrown away because they were late.
+    pub sink_dropped: u64,
+}
+
+/// A count that somebody else keeps, and may begin anew.
+#[derive(Debug, Default, Clone, Copy)]
+struct Foreign {
+    last: u64,
+    total: u64,
+}
+
+impl Foreign {
+    /// It is `now`. What was before the first look counts too: nobody else tells of it.
+    fn see(&mut self, now: u64) {
+        self.total += now.checked_sub(self.last).unwrap_or(now);
+        self.last = now;
+    }
 }
 
 /// Draws conclusions from one probe. Its owner lets one thread at a time do so.
@@ -64,6 +83,9 @@ pub struct Observer {
     /// When the interval began, and the running time then.
     interval_began: Nanos,
     interval_position: Nanos,
+    /// Buffers that sinks have thrown away, and how many there were when the interval began.
+    sink_dropped: Foreign,
+    interval_sink_dropped: u64,
     /// Verdicts not told of yet, and whether a thread is telling: that keeps them in order without a lock held.
     untold: VecDeque<Change>,
     telling: bool,
@@ -83,6 +105,8 @@ impl Observer {
             marks: Marks::default(),
             interval_began: now,
             interval_position: 0,
+            sink_dropped: Foreign::default(),
+            interval_sink_dropped: 0,
             untold: VecDeque::new(),
             telling: false,
         }
@@ -119,6 +143,9 @@ impl Observer {
             distributions: Quantity::ALL.map(|quantity| self.probe.distribution(quantity)),
             recent: self.recent,
             qos_events: 0,
+            sink_dropped: self.sink_dropped.total,
+            end_of_pair: self.probe.is_end_of_pair(),
+            paused_task: None,
             fill: self.fill.map(|level| Fill {
                 level: Some(level),
                 episodes: self.episodes.count(),
@@ -145,6 +172,8 @@ impl Observer {
         self.probe.set_leaky(seen.leaky);
         let snapshot = self.probe.read(now);
         self.marks.roll(&self.probe, &snapshot);
+        self.sink_dropped.see(seen.sink_dropped);
+        self.interval_sink_dropped = self.sink_dropped.total;
         self.interval_began = now;
         self.interval_position = 0;
         self.probe.set_playing(Some(now));
@@ -156,6 +185,7 @@ impl Observer {
             return false;
         }
         self.probe.set_leaky(seen.leaky);
+        self.sink_dropped.see(seen.sink_dropped);
         let snapshot = self.read(now, seen.ended);
         match seen.fill {
             Some(fill) => {
@@ -176,13 +206,27 @@ impl Observer {
             playing_since: self.probe.playing_since(),
             activity: snapshot.activity,
             pace: if seen.paced { snapshot.duration } else { 0 },
+            due: self.due(now, &snapshot, seen),
             pushing: snapshot.counts[Count::Held] > 0,
+            sparse: self.probe.rhythm() == Rhythm::Sparse,
             ended: seen.ended.is_some(),
             failed: snapshot.failed,
-            overrunning: seen.live && self.episodes.active(),
+            overrunning: seen.live && self.episodes.active() && self.probe.playing_since().is_some(),
         };
         self.untold.extend(self.judge.look(&present, &limits.tolerance));
         ended && limits.interval > 0
+    }
+
+    /// When the last buffer is or was due, by our own clock.
+    fn due(&self, now: Nanos, snapshot: &Snapshot, seen: Surroundings) -> Option<Nanos> {
+        if snapshot.activity >= self.probe.playing_since() {
+            // As it was then: a clock that has been set back since is no reason to be patient.
+            return snapshot.due;
+        }
+        // It has waited for the start, or through a pause.
+        let due = snapshot.running_time?.saturating_add(self.probe.latency());
+        let wait = 0i64.saturating_add_unsigned(due).saturating_sub(seen.running_now?);
+        Some(now.saturating_add_signed(wait))
     }
 
     /// When the interval under way ends.
@@ -196,16 +240,20 @@ impl Observer {
         let played = self.probe.playing_since().is_some_and(|since| since <= self.interval_began);
         if played && seen.ended.is_none() {
             let n = &recent.counts;
-            let went_on = n[Count::DiscontSegment] + n[Count::DiscontFlush] == 0 && self.interval_position > 0;
+            let breaks = [Count::DiscontSegment, Count::DiscontFlush, Count::GapEvents];
+            let unbroken = breaks.iter().all(|&count| n[count] == 0) && self.interval_position > 0;
+            let went_on = unbroken && self.probe.rhythm() == Rhythm::Steady;
             // Buffers nearly as long as the interval come to a whole number of them by chance.
             let fine = snapshot.duration <= span / 4;
             let advance =
                 (seen.paced && went_on && fine).then(|| snapshot.position.saturating_sub(self.interval_position));
-            self.judge.interval(&Interval { counts: n, span, advance }, &limits.tolerance);
+            let sink_dropped = self.sink_dropped.total - self.interval_sink_dropped;
+            self.judge.interval(&Interval { counts: n, span, advance, sink_dropped }, &limits.tolerance);
         }
         self.recent = (limits.interval > 0).then_some((span, recent));
         self.interval_began = now;
         self.interval_position = snapshot.position;
+        self.interval_sink_dropped = self.sink_dropped.total;
     }
 
     /// Takes the next verdict to tell of. Only one thread at a time gets any; it must come back until there are none.
@@ -225,6 +273,7 @@ impl Observer {
         self.episodes.reset(now);
         self.fill = self.fill.map(|(fill, _)| (fill, fill));
         self.recent = None;
+        (self.sink_dropped.total, self.interval_sink_dropped) = (0, 0);
         self.started = now;
         self.interval_began = now;
     }
@@ -234,5 +283,84 @@ impl Observer {
         self.probe.set_playing(None);
         self.episodes.end(now);
         self.stopped = Some(now);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::super::gaps::Unit;
+    use super::super::probe::{Flow, Tap};
+    use super::super::verdict::Health;
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        interval: SECOND,
+        high_watermark: 0.9,
+        low_watermark: 0.7,
+        tolerance: Tolerance { stall_timeout: SECOND, max_drop_ratio: 0.01 },
+    };
+
+    /// The state at `now` seconds, when the clock shows `running` seconds.
+    fn state(observer: &mut Observer, now: Nanos, running: Nanos) -> Health {
+        let running_now = Some((running * SECOND) as i64);
+        observer.look(now * SECOND, &LIMITS, Surroundings { paced: true, running_now, ..Surroundings::default() });
+        observer.judge().state()
+    }
+
+    fn arrive(observer: &Observer, now: Nanos, running: Option<Nanos>, due: Nanos) {
+        let unit = Unit { running_time: Some(due * SECOND), ..Unit::default() };
+        let running = running.map(|running| (running * SECOND) as i64);
+        Tap::default().arrive(observer.probe(), now * SECOND, running, std::iter::once(unit));
+    }
+
+    #[test]
+    fn what_came_before_the_start_is_due_by_the_clock_and_what_comes_later_by_what_it_showed_then() {
+        let seen = Surroundings { paced: true, ..Surroundings::default() };
+        let mut observer = Observer::new(0, 0);
+        arrive(&observer, 1, None, 20);
+        observer.play(10 * SECOND, seen);
+        assert_eq!(state(&mut observer, 30, 20), Health::Healthy, "due now");
+        assert_eq!(state(&mut observer, 31, 21), Health::Stalled);
+
+        let mut observer = Observer::new(0, 0);
+        observer.play(10 * SECOND, seen);
+        arrive(&observer, 11, Some(1), 5);
+        assert_eq!(state(&mut observer, 15, 5), Health::Healthy, "due now");
+        assert_eq!(state(&mut observer, 16, 0), Health::Stalled, "that the clock was set back is no reason");
+        // Paused and played again: the clock says once more when it is due.
+        observer.probe().halt(17 * SECOND);
+        observer.play(30 * SECOND, seen);
+        assert_eq!(state(&mut observer, 33, 4), Health::Healthy);
+        assert_eq!(state(&mut observer, 35, 6), Health::Stalled);
+    }
+
+    #[test]
+    fn what_sinks_drop_is_summed_over_their_restarts_and_counted_from_a_reset() {
+        let mut observer = Observer::new(0, 0);
+        let dropped = |observer: &mut Observer, sink_dropped| {
+            let seen = Surroundings { sink_dropped, ..Surroundings::default() };
+            observer.look(SECOND, &LIMITS, seen);
+            observer.reading(SECOND, seen).sink_dropped
+        };
+        assert_eq!([0, 3, 5, 2].map(|n| dropped(&mut observer, n)), [0, 3, 5, 7]);
+        observer.reset(SECOND);
+        assert_eq!([2, 4].map(|n| dropped(&mut observer, n)), [0, 2]);
+    }
+
+    #[test]
+    fn a_full_queue_behind_a_live_source_is_nobodys_harm_while_halted() {
+        let mut observer = Observer::new(0, 0);
+        let seen = Surroundings { live: true, fill: Some(1.0), ..Surroundings::default() };
+        observer.look(SECOND, &LIMITS, seen);
+        assert_eq!(observer.judge().state(), Health::Starting);
+        observer.play(2 * SECOND, seen);
+        observer.look(2 * SECOND, &LIMITS, seen);
+        assert_eq!(observer.judge().state(), Health::Degraded);
+        let mut tap = Tap::default();
+        tap.arrive(observer.probe(), 3 * SECOND, None, std::iter::once(Unit::default()));
+        tap.depart(observer.probe(), 3 * SECOND, Flow::Ok);
+        observer.probe().halt(3 * SECOND);
+        observer.look(3 * SECOND, &LIMITS, seen);
+        assert_eq!(observer.judge().state(), Health::Healthy);
     }
 }

@@ -1,14 +1,19 @@
-//! One measuring point: its writer's side, called at each buffer, and its readers' side.
+//! One measuring point: what its writer, a [`Tap`], and its readers share.
 //!
 //! All times are of one monotonic clock with an arbitrary origin.
 
-use super::counters::{COUNTS, Cells, Count, Counts};
-use super::gaps::{Gaps, Unit};
-use super::jitter::Jitter;
+use std::sync::OnceLock;
+
+use super::counters::{COUNTS, Cells, Count, Counts, KEPT};
+use super::gaps::Unit;
 use crate::logic::clock::Nanos;
 use crate::logic::histogram::{Histogram, Mark, Recorder, Summary};
 use crate::logic::sync::AtomicTime;
-use crate::logic::sync::atomic::{AtomicU64, Ordering, fence};
+use crate::logic::sync::atomic::{AtomicU8, AtomicU64, Ordering, fence};
+
+mod tap;
+
+pub use tap::{Pairing, Tap};
 
 /// How a push ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +27,23 @@ pub enum Flow {
     Error,
 }
 
+/// When buffers come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Rhythm {
+    /// One after the other.
+    #[default]
+    Steady,
+    /// At a variable rate: how far one is from the next tells nothing of a speed.
+    Variable,
+    /// When there is something to show, as subtitles do: none for a while is no stall.
+    Sparse,
+}
+
 /// Cells after the counts: what is, not how much there was.
 #[derive(Clone, Copy)]
 enum Gauge {
     /// When the last arrival or departure was; 0 before the first.
-    Activity = COUNTS as isize,
+    Activity = KEPT as isize,
     /// The jitter estimate, and the greatest so far.
     Jitter,
     JitterMax,
@@ -34,6 +51,10 @@ enum Gauge {
     Duration,
     /// Running time of the end of the last buffer that has one.
     Position,
+    /// Running time of the last buffer that has one, plus 1; 0 for none since a flush.
+    Running,
+    /// When the last buffer was due, as things were when it came; 0 where no clock said so.
+    Due,
     /// 1 after a push that ended in an error, until one ends well.
     Failed,
     /// Which reset the cells are of.
@@ -52,9 +73,13 @@ struct Context {
     /// Upstream elements may skip what ends before this running time: downstream said so.
     skip_until: AtomicU64,
     /// The watched queue throws buffers away when it is full.
-    leaky: AtomicU64,
+    leaky: AtomicU8,
+    /// The stream's [`Rhythm`]. Set by the writer.
+    rhythm: AtomicU8,
     /// How many resets were asked for.
     resets: AtomicU64,
+    /// When the last pause began.
+    halted_at: AtomicTime,
 }
 
 /// The distributions of a probe.
@@ -68,11 +93,13 @@ pub enum Quantity {
     Lateness,
     /// How long before it is due a buffer arrived; 0 for one late.
     Headroom,
+    /// Time from the start of a pair of probes to its end. Only at an end.
+    PairLatency,
 }
 
 impl Quantity {
     /// All of them, in the order of declaration.
-    pub const ALL: [Quantity; 4] = [Self::Interarrival, Self::Push, Self::Lateness, Self::Headroom];
+    pub const ALL: [Quantity; 5] = [Self::Interarrival, Self::Push, Self::Lateness, Self::Headroom, Self::PairLatency];
 
     /// The name in statistics.
     pub fn name(self) -> &'static str {
@@ -81,6 +108,7 @@ impl Quantity {
             Self::Push => "push",
             Self::Lateness => "lateness",
             Self::Headroom => "headroom",
+            Self::PairLatency => "pair-latency",
         }
     }
 
@@ -90,11 +118,23 @@ impl Quantity {
     }
 }
 
+/// The distributions that every probe has: those before the pair's.
+const EVERYWHERE: usize = Quantity::PairLatency as usize;
+
+/// What only the end of a pair has.
+#[derive(Debug, Default)]
+struct PairEnd {
+    cells: Cells<{ COUNTS - KEPT }>,
+    latency: Recorder,
+}
+
 /// The shared side of a measuring point.
 #[derive(Debug)]
 pub struct Probe {
     cells: Cells<CELLS>,
-    recorders: [Recorder; Quantity::ALL.len()],
+    recorders: [Recorder; EVERYWHERE],
+    /// Of the pair that this is the end of, if it is one.
+    pair: OnceLock<Box<PairEnd>>,
     /// The last push times, a ring.
     samples: Box<[AtomicU64]>,
     context: Context,
@@ -115,6 +155,10 @@ pub struct Snapshot {
     pub duration: Nanos,
     /// Running time of the end of the last buffer that has one.
     pub position: Nanos,
+    /// Running time of the last buffer, if it has one.
+    pub running_time: Option<Nanos>,
+    /// When the last buffer was due, as things were when it came.
+    pub due: Option<Nanos>,
     /// The last push ended in an error.
     pub failed: bool,
     /// How many resets there were.
@@ -128,21 +172,57 @@ impl Probe {
         Self {
             cells: Cells::default(),
             recorders: std::array::from_fn(|_| Recorder::default()),
+            pair: OnceLock::new(),
             samples: (0..samples).map(|_| atomic(0)).collect(),
             context: Context {
                 playing_since: AtomicTime::default(),
                 latency: atomic(0),
                 late_threshold: atomic(Nanos::MAX),
                 skip_until: atomic(0),
-                leaky: atomic(0),
+                leaky: AtomicU8::new(0),
+                rhythm: AtomicU8::new(Rhythm::Steady as u8),
                 resets: atomic(0),
+                halted_at: AtomicTime::default(),
             },
         }
+    }
+
+    /// This is the end of a pair of probes.
+    pub fn become_end_of_pair(&self) {
+        self.pair.get_or_init(Box::default);
+    }
+
+    /// Whether this is the end of a pair of probes.
+    pub fn is_end_of_pair(&self) -> bool {
+        self.pair.get().is_some()
+    }
+
+    fn recorder(&self, quantity: Quantity) -> Option<&Recorder> {
+        self.recorders.get(quantity as usize).or_else(|| Some(&self.pair.get()?.latency))
     }
 
     /// The stream flows from now on, or is halted. Time spent halted is nobody's fault.
     pub fn set_playing(&self, since: Option<Nanos>) {
         self.context.playing_since.set(since);
+    }
+
+    /// The stream is paused at `now`. Not so before it has played: what waits for its start has not been interrupted.
+    pub fn halt(&self, now: Nanos) {
+        if self.playing_since().is_some() {
+            self.context.halted_at.set(Some(now));
+        }
+        self.context.playing_since.set(None);
+    }
+
+    /// When buffers come.
+    pub fn rhythm(&self) -> Rhythm {
+        let stored = self.context.rhythm.load(Ordering::Relaxed);
+        [Rhythm::Variable, Rhythm::Sparse].into_iter().find(|&r| r as u8 == stored).unwrap_or_default()
+    }
+
+    /// By how much running times are delayed before they are due.
+    pub fn latency(&self) -> Nanos {
+        self.context.latency.load(Ordering::Relaxed)
     }
 
     /// Since when the stream flows.
@@ -180,7 +260,8 @@ impl Probe {
         let cells = self.cells.read();
         let gauge = |g: Gauge| cells[g as usize];
         let epoch = self.context.resets.load(Ordering::Relaxed);
-        let mut counts = Counts(std::array::from_fn(|i| cells[i]));
+        let pair = self.pair.get().map(|pair| pair.cells.read()).unwrap_or_default();
+        let mut counts = Counts(std::array::from_fn(|i| if i < KEPT { cells[i] } else { pair[i - KEPT] }));
         let activity = Some(gauge(Gauge::Activity)).filter(|&at| at != 0);
         let stale = gauge(Gauge::Epoch) != epoch;
         if stale {
@@ -201,6 +282,8 @@ impl Probe {
             jitter_max: live(Gauge::JitterMax),
             duration: gauge(Gauge::Duration),
             position: gauge(Gauge::Position),
+            running_time: gauge(Gauge::Running).checked_sub(1),
+            due: Some(gauge(Gauge::Due)).filter(|&at| at != 0),
             failed: gauge(Gauge::Failed) != 0,
             epoch,
         }
@@ -223,12 +306,14 @@ impl Probe {
 
     /// A distribution since the start.
     pub fn summary(&self, quantity: Quantity) -> Option<Summary> {
-        self.settled_while(|| self.recorders[quantity as usize].read().summary())?
+        let recorder = self.recorder(quantity)?;
+        self.settled_while(|| recorder.read().summary())?
     }
 
     /// A distribution since the start, whole.
     pub fn distribution(&self, quantity: Quantity) -> Histogram {
-        self.settled_while(|| self.recorders[quantity as usize].read()).unwrap_or_default()
+        let recorder = self.recorder(quantity);
+        recorder.and_then(|recorder| self.settled_while(|| recorder.read())).unwrap_or_default()
     }
 
     /// The last push times, oldest first.
@@ -260,7 +345,8 @@ impl Probe {
 pub struct Marks {
     epoch: u64,
     counts: Counts,
-    marks: [Mark; Quantity::ALL.len()],
+    marks: [Mark; EVERYWHERE],
+    pair: Option<Box<Mark>>,
 }
 
 impl Marks {
@@ -271,15 +357,16 @@ impl Marks {
         }
         let counts = snapshot.counts.since(&self.counts);
         self.counts = snapshot.counts;
-        let marks = &mut self.marks;
+        let (marks, pair) = (&mut self.marks, &mut self.pair);
         let summaries = probe.settled_while(|| {
-            let mut next =
-                probe.recorders.iter().zip(marks.iter_mut()).map(|(recorder, mark)| recorder.roll(mark).summary());
+            let pair = probe.pair.get().map(|end| (&end.latency, &mut **pair.get_or_insert_default()));
+            let all = probe.recorders.iter().zip(marks.iter_mut()).chain(pair);
+            let mut next = all.map(|(recorder, mark)| recorder.roll(mark).summary());
             std::array::from_fn(|_| next.next().flatten())
         });
         if summaries.is_none() {
             // Cleared in between: what is there belongs to the next epoch, which `snapshot` then shows.
-            self.marks = Default::default();
+            (self.marks, self.pair) = Default::default();
         }
         Recent { counts, summaries: summaries.unwrap_or_default() }
     }
@@ -292,194 +379,6 @@ pub struct Recent {
     pub counts: Counts,
     /// The distributions, as in [`Quantity::ALL`].
     pub summaries: [Option<Summary>; Quantity::ALL.len()],
-}
-
-/// The writer's side of a measuring point: belongs to the thread that moves the stream.
-#[derive(Debug, Default)]
-pub struct Tap {
-    gaps: Gaps,
-    jitter: Jitter,
-    epoch: u64,
-    /// The arrival before.
-    arrived: Option<Nanos>,
-    /// The last departure.
-    left: Option<Nanos>,
-    /// Arrival and number of the buffers being pushed.
-    pushing: Option<(Nanos, u64)>,
-    duration: Nanos,
-    /// Where the next sample goes.
-    next_sample: usize,
-}
-
-impl Tap {
-    /// The timestamps of the stream, to be told of its events.
-    pub fn gaps(&mut self) -> &mut Gaps {
-        &mut self.gaps
-    }
-
-    /// A new segment began.
-    pub fn segment(&mut self, follows: bool) {
-        self.gaps.segment(follows);
-        self.jitter.interrupt();
-    }
-
-    /// The stream was flushed.
-    pub fn flush(&mut self, probe: &Probe) {
-        self.gaps.flush();
-        self.jitter.interrupt();
-        (self.arrived, self.left) = (None, None);
-        probe.context.skip_until.store(0, Ordering::Relaxed);
-        probe.cells.write().set(Gauge::Failed as usize, 0);
-    }
-
-    /// A span without data was announced.
-    pub fn gap(&mut self, probe: &Probe, now: Nanos, start: Nanos, duration: Option<Nanos>) {
-        self.gaps.gap(start, duration);
-        self.jitter.interrupt();
-        self.arrived = None;
-        self.sync_epoch(probe);
-        let w = probe.cells.write();
-        w.add(Count::GapEvents as usize, 1);
-        if self.pushing.is_none() {
-            w.set(Gauge::Activity as usize, now);
-        }
-    }
-
-    /// Buffers arrived, together, at `now`; if their arrival is to be compared with a clock, it shows this running time.
-    #[inline]
-    pub fn arrive(&mut self, probe: &Probe, now: Nanos, running_now: Option<i64>, units: impl Iterator<Item = Unit>) {
-        self.sync_epoch(probe);
-        // While halted that is beyond any time, and nothing is added.
-        let playing_since = probe.playing_since().unwrap_or(Nanos::MAX);
-        let record = |quantity: Quantity, value| probe.recorders[quantity as usize].record(value);
-
-        let w = probe.cells.write();
-        if let Some(before) = self.arrived.filter(|&before| before >= playing_since) {
-            record(Quantity::Interarrival, now.saturating_sub(before));
-        }
-        if let Some(left) = self.left {
-            w.add(Count::StarvedTime as usize, now.saturating_sub(left.max(playing_since)));
-        }
-        let mut number = 0;
-        for unit in units {
-            number += 1;
-            let finding = self.gaps.arrive(&unit);
-            w.add(Count::Bytes as usize, unit.bytes);
-            w.add(Count::MediaTime as usize, finding.duration.unwrap_or(0));
-            if !unit.delta {
-                w.add(Count::KeyFrames as usize, 1);
-            }
-            if unit.corrupted {
-                w.add(Count::Corrupted as usize, 1);
-            }
-            if let Some(cause) = finding.cause {
-                w.add(cause as usize, 1);
-                self.jitter.interrupt();
-            }
-            if finding.missing > 0 {
-                w.add(Count::Missing as usize, finding.missing);
-                w.add(Count::Holes as usize, 1);
-                let hole = finding.missing.saturating_mul(finding.duration.unwrap_or(0));
-                if let Some(why) = probe.blame(&unit, hole) {
-                    w.add(why as usize, finding.missing);
-                }
-            }
-            if let (1, Some(timestamp)) = (number, finding.timestamp) {
-                let jitter = self.jitter.arrive(now, timestamp);
-                w.set(Gauge::Jitter as usize, jitter);
-                if jitter > w.get(Gauge::JitterMax as usize) {
-                    w.set(Gauge::JitterMax as usize, jitter);
-                }
-            }
-            let duration = finding.duration.unwrap_or(0);
-            w.set(Gauge::Duration as usize, duration.max(self.duration));
-            self.duration = duration;
-            if let (Some(running_time), Some(running_now)) = (unit.running_time, running_now) {
-                w.set(Gauge::Position as usize, running_time.saturating_add(duration));
-                let due = running_time.saturating_add(probe.context.latency.load(Ordering::Relaxed));
-                let late = running_now.saturating_sub_unsigned(due);
-                let lateness = late.max(0) as u64;
-                record(Quantity::Lateness, lateness);
-                record(Quantity::Headroom, late.min(0).unsigned_abs());
-                w.add(Count::Timed as usize, 1);
-                if lateness > probe.context.late_threshold.load(Ordering::Relaxed) {
-                    w.add(Count::Late as usize, 1);
-                }
-            }
-        }
-        w.add(Count::In as usize, number);
-        w.set(Count::Held as usize, number);
-        w.set(Gauge::Activity as usize, now);
-        self.arrived = Some(now);
-        self.pushing = Some((now, number));
-    }
-
-    /// The push of what arrived last ended at `now`.
-    #[inline]
-    pub fn depart(&mut self, probe: &Probe, now: Nanos, flow: Flow) {
-        // Before the buffers count as gone: a reset keeps those on their way.
-        self.sync_epoch(probe);
-        let Some((entered, number)) = self.pushing.take() else { return };
-        let w = probe.cells.write();
-        if let Some(since) = probe.playing_since().filter(|&since| since <= now) {
-            let spent = now.saturating_sub(entered.max(since));
-            w.add(Count::BlockedTime as usize, spent);
-            probe.recorders[Quantity::Push as usize].record(spent);
-            if let Some(sample) = probe.samples.get(self.next_sample) {
-                sample.store(spent, Ordering::Relaxed);
-                self.next_sample += 1;
-                if self.next_sample == probe.samples.len() {
-                    self.next_sample = 0;
-                }
-            }
-        }
-        w.set(Count::Held as usize, 0);
-        w.set(Gauge::Activity as usize, now);
-        if flow == Flow::Ok {
-            w.add(Count::Out as usize, number);
-            w.set(Gauge::Failed as usize, 0);
-        } else {
-            w.add(Count::Dropped as usize, number);
-            let (count, failed) = match flow {
-                Flow::Ok | Flow::Flushing => (Count::FlowFlushing, false),
-                Flow::Eos => (Count::FlowEos, false),
-                Flow::NotLinked => (Count::FlowNotLinked, true),
-                Flow::NotNegotiated => (Count::FlowNotNegotiated, true),
-                Flow::Error => (Count::FlowError, true),
-            };
-            w.add(count as usize, 1);
-            w.set(Gauge::Failed as usize, failed.into());
-        }
-        self.left = Some(now);
-    }
-
-    /// Carries out a reset that was asked for since the last buffer.
-    #[inline]
-    fn sync_epoch(&mut self, probe: &Probe) {
-        let wanted = probe.context.resets.load(Ordering::Relaxed);
-        if wanted != self.epoch {
-            self.reset(probe, wanted);
-        }
-    }
-
-    #[cold]
-    fn reset(&mut self, probe: &Probe, epoch: u64) {
-        self.epoch = epoch;
-        self.next_sample = 0;
-        self.jitter = Jitter::default();
-        (self.arrived, self.left) = (None, None);
-        // Readers take the distributions for empty until they see the new epoch, which is published after they are.
-        fence(Ordering::Release);
-        probe.recorders.iter().for_each(Recorder::clear);
-        let held = self.pushing.map_or(0, |(_, number)| number);
-        let w = probe.cells.write();
-        (0..COUNTS).for_each(|i| w.set(i, 0));
-        w.set(Count::In as usize, held);
-        w.set(Count::Held as usize, held);
-        w.set(Gauge::Jitter as usize, 0);
-        w.set(Gauge::JitterMax as usize, 0);
-        w.set(Gauge::Epoch as usize, epoch);
-    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -67,15 +67,23 @@ pub struct Reading {
     pub recent: Option<(Nanos, Recent)>,
     /// QoS events that came from downstream.
     pub qos_events: u64,
+    /// Buffers that sinks downstream threw away because they were late.
+    pub sink_dropped: u64,
+    /// This is the end of a pair of probes.
+    pub end_of_pair: bool,
+    /// In a stall: the task upstream that is paused though its element plays, as `element:pad`.
+    pub paused_task: Option<String>,
     /// The watched queue, if there is one.
     pub fill: Option<Fill>,
 }
 
 impl Reading {
-    /// Whether `quantity` means anything here: without a clock there is no lateness, which is not the same as none.
+    /// Whether `quantity` means anything here: without a clock there is no lateness, which is not the same as none, and no latency
+    /// without a pair.
     pub fn has(&self, quantity: Quantity) -> bool {
         use super::counters::Count;
-        !quantity.needs_clock() || self.snapshot.counts[Count::Timed] > 0
+        let timed = !quantity.needs_clock() || self.snapshot.counts[Count::Timed] > 0;
+        timed && (quantity != Quantity::PairLatency || self.end_of_pair)
     }
 
     /// Buffers a second in the last interval.
@@ -85,14 +93,18 @@ impl Reading {
         (*span > 0).then(|| recent.counts[Count::In] as f64 / *span as f64 * 1e9)
     }
 
-    /// Which share of all buffers is missing or was refused, from 0 to 1.
+    /// Which share of all buffers is missing, was refused or came too late for its sink, from 0 to 1.
     pub fn drop_ratio(&self) -> f64 {
-        drop_ratio(&self.snapshot.counts)
+        let counts = &self.snapshot.counts;
+        ratio(counts.lost() + self.sink_dropped, counts.offered())
     }
 }
 
 /// Which share of what should have passed is missing or was refused with an error.
 pub fn drop_ratio(counts: &Counts) -> f64 {
-    let (lost, offered) = (counts.lost(), counts.offered());
+    ratio(counts.lost(), counts.offered())
+}
+
+fn ratio(lost: u64, offered: u64) -> f64 {
     if offered == 0 { 0.0 } else { lost as f64 / offered as f64 }
 }

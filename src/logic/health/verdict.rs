@@ -131,6 +131,8 @@ pub struct Interval<'a> {
     pub span: Nanos,
     /// How far running time advanced, where it is compared with a clock and went on without a seek.
     pub advance: Option<Nanos>,
+    /// Buffers that sinks downstream threw away because they were late.
+    pub sink_dropped: u64,
 }
 
 /// The situation at one moment.
@@ -144,8 +146,12 @@ pub struct Present {
     pub activity: Option<Nanos>,
     /// How long the last buffers last: what a clock lets pass between two. 0 where there is no clock.
     pub pace: Nanos,
+    /// When the last buffer is or was due, where a clock says so: until then a sink may hold it, and nobody needs the next.
+    pub due: Option<Nanos>,
     /// A buffer is being pushed.
     pub pushing: bool,
+    /// Buffers are rare by nature, so that only one that does not get through is a stall.
+    pub sparse: bool,
     /// End of stream went through.
     pub ended: bool,
     /// The last push ended in an error.
@@ -236,7 +242,8 @@ impl Judge {
         let n = interval.counts;
         let mut found = Reasons::default();
 
-        found.set(Reason::Dropping, n.lost() as f64 > tolerance.max_drop_ratio * n.offered() as f64);
+        let lost = n.lost() + interval.sink_dropped;
+        found.set(Reason::Dropping, lost as f64 > tolerance.max_drop_ratio * n.offered() as f64);
 
         let flags = [Count::DiscontFlag, Count::DiscontGap, Count::DiscontBackwards, Count::DiscontOverlap];
         let jumps: u64 = flags.iter().map(|&count| n[count]).sum();
@@ -271,10 +278,12 @@ impl Judge {
         reasons.set(Reason::Backpressure, present.overrunning);
 
         let ended = present.ended && !present.failed;
-        let still_since = present.playing_since.map(|playing| playing.max(present.activity.unwrap_or(0)));
+        let moved = present.activity.max(present.due).unwrap_or(0);
+        let still_since = present.playing_since.map(|playing| playing.max(moved));
         let patience = tolerance.stall_timeout.saturating_add(present.pace);
         let still = still_since.filter(|&since| {
-            tolerance.stall_timeout > 0 && !present.ended && present.now.saturating_sub(since) >= patience
+            let flows = present.ended || (present.sparse && !present.pushing);
+            tolerance.stall_timeout > 0 && !flows && present.now.saturating_sub(since) >= patience
         });
         if self.still_since.is_some() && still != self.still_since {
             // It moved, was halted or ended.
@@ -334,7 +343,7 @@ mod tests {
     /// Judges an interval of a second of `of` beside 30 clean buffers, then the present.
     fn judge(judge: &mut Judge, of: &[(Count, u64)], advance: Option<Nanos>) -> (Health, Vec<Reason>) {
         let counts = counts(&[clean(), of.to_vec()].concat());
-        judge.interval(&Interval { counts: &counts, span: SECOND, advance }, &TOLERANCE);
+        judge.interval(&Interval { counts: &counts, span: SECOND, advance, sink_dropped: 0 }, &TOLERANCE);
         judge.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
         (judge.state(), judge.reasons().iter().collect())
     }
@@ -436,6 +445,39 @@ mod tests {
         assert_eq!(change.reasons.iter().collect::<Vec<_>>(), [Reason::Stalled, Reason::Backpressure]);
         let never = Tolerance { stall_timeout: 0, ..TOLERANCE };
         assert_eq!(j.look(&at(99 * SECOND, 5 * SECOND, true), &never).map(|c| c.new), Some(Health::Healthy));
+    }
+
+    #[test]
+    fn what_is_held_until_it_is_due_is_no_stall_nor_is_nothing_to_say() {
+        let held = Present {
+            now: 30 * SECOND,
+            playing_since: Some(SECOND),
+            activity: Some(5 * SECOND),
+            pushing: true,
+            ..Present::default()
+        };
+        let state = |present: &Present| {
+            let mut j = Judge::new(0);
+            j.look(present, &TOLERANCE);
+            j.state()
+        };
+        assert_eq!(state(&held), Health::Stalled);
+        assert_eq!(state(&Present { due: Some(29 * SECOND), ..held }), Health::Healthy);
+        assert_eq!(state(&Present { due: Some(28 * SECOND), ..held }), Health::Stalled, "two seconds ago");
+        assert_eq!(state(&Present { due: Some(4 * SECOND), ..held }), Health::Stalled);
+        assert_eq!(state(&Present { sparse: true, ..held }), Health::Stalled, "it does not get through");
+        assert_eq!(state(&Present { sparse: true, pushing: false, ..held }), Health::Healthy);
+    }
+
+    #[test]
+    fn what_a_sink_throws_away_is_dropped() {
+        let counts = counts(&clean());
+        for (sink_dropped, state) in [(0, Health::Healthy), (1, Health::Unhealthy)] {
+            let mut j = Judge::new(0);
+            j.interval(&Interval { counts: &counts, span: SECOND, advance: None, sink_dropped }, &TOLERANCE);
+            j.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
+            assert_eq!(j.state(), state);
+        }
     }
 
     #[test]

@@ -98,6 +98,111 @@ fn a_wait_under_way_counts_and_one_while_halted_does_not() {
 }
 
 #[test]
+fn a_pause_explains_one_hole_one_step_back_and_one_flag_for_a_while() {
+    let (probe, mut tap) = probe();
+    let mut now = SECOND;
+    let mut send = |probe: &Probe, unit: Unit| {
+        now += FRAME;
+        pass(probe, &mut tap, now, unit, 0, Flow::Ok);
+        now
+    };
+    let seen = |probe: &Probe| {
+        let n = probe.read(u64::MAX / 2).counts;
+        (n[Count::Missing], n.discontinuities())
+    };
+    let pause = |probe: &Probe, now: Nanos| {
+        probe.halt(now);
+        probe.set_playing(Some(now + SECOND));
+    };
+    send(&probe, frame(0));
+    let at = send(&probe, frame(1));
+    pause(&probe, at);
+    for (next, why) in
+        [(frame(20), "a hole"), (frame(5), "a step back"), (Unit { discont: true, ..frame(6) }, "a flag")]
+    {
+        send(&probe, next);
+        assert_eq!(seen(&probe), (0, 0), "{why}");
+    }
+    send(&probe, frame(9));
+    assert_eq!(seen(&probe), (2, 1), "another hole");
+    let at = send(&probe, frame(10));
+    pause(&probe, at);
+    send(&probe, frame(10 + 50 + 25 + 4));
+    assert_eq!(seen(&probe), (2 + 78, 2), "more than a pause of 50 frames and a slow start explain");
+    send(&probe, frame(95));
+    assert_eq!(seen(&probe), (2 + 78, 2), "so the pause may still explain another");
+}
+
+#[test]
+fn a_pause_explains_what_was_queued_before_it_and_nothing_later() {
+    use super::tap::BACKLOG;
+    for (latency, after, missing) in [(0, BACKLOG, 0), (0, BACKLOG + 1, 3), (SECOND, BACKLOG + SECOND, 0)] {
+        let (probe, mut tap) = probe();
+        probe.set_latency(latency);
+        pass(&probe, &mut tap, SECOND, frame(0), 0, Flow::Ok);
+        probe.halt(SECOND + 1);
+        probe.set_playing(Some(2 * SECOND));
+        pass(&probe, &mut tap, 9 * SECOND, frame(1), 0, Flow::Ok);
+        pass(&probe, &mut tap, 9 * SECOND + after, frame(5), 0, Flow::Ok);
+        assert_eq!(probe.read(99 * SECOND).counts[Count::Missing], missing, "{latency} {after}");
+    }
+}
+
+#[test]
+fn waiting_for_the_first_start_explains_nothing() {
+    let (probe, mut tap) = probe();
+    probe.set_playing(None);
+    probe.halt(7);
+    pass(&probe, &mut tap, 10, frame(0), 0, Flow::Ok);
+    probe.set_playing(Some(20));
+    pass(&probe, &mut tap, 30, frame(3), 0, Flow::Ok);
+    assert_eq!(probe.read(40).counts[Count::Missing], 2);
+}
+
+#[test]
+fn a_pause_is_no_jitter() {
+    let (probe, mut tap) = probe();
+    for n in 0..20 {
+        let pause = if n < 10 { 0 } else { SECOND };
+        if n == 10 {
+            probe.halt(SECOND + 9 * FRAME);
+            probe.set_playing(Some(2 * SECOND + 9 * FRAME));
+        }
+        pass(&probe, &mut tap, SECOND + pause + n * FRAME, frame(n), 0, Flow::Ok);
+    }
+    assert_eq!(probe.read(9 * SECOND).jitter_max, 0);
+}
+
+#[test]
+fn the_end_of_a_pair_has_one_more_distribution_which_is_reset_too() {
+    let (probe, mut tap) = probe();
+    probe.become_end_of_pair();
+    let mut marks = Marks::default();
+    let mut meet = |probe: &Probe, n: u64| {
+        tap.arrive(probe, n + 1, None, std::iter::once(frame(n)));
+        let mut pairing = Pairing::new(probe);
+        pairing.matched(5);
+        pairing.unmatched += 2;
+        pairing.lost += 3;
+        tap.pair(&pairing);
+        tap.depart(probe, n + 2, Flow::Ok);
+    };
+    (0..3).for_each(|n| meet(&probe, n));
+    let counts = probe.read(9).counts;
+    assert_eq!((counts[Count::PairMatched], counts[Count::PairUnmatched], counts[Count::PairLost]), (3, 6, 9));
+    assert_eq!(probe.summary(Quantity::PairLatency).map(|s| (s.count, s.max)), Some((3, 5)));
+    assert_eq!(probe.distribution(Quantity::PairLatency).count(), 3);
+    let recent = marks.roll(&probe, &probe.read(9));
+    assert_eq!(recent.summaries[Quantity::PairLatency as usize].map(|s| s.count), Some(3));
+    probe.reset();
+    meet(&probe, 4);
+    assert_eq!(probe.summary(Quantity::PairLatency).map(|s| s.count), Some(1));
+    let recent = marks.roll(&probe, &probe.read(9));
+    assert_eq!(recent.summaries[Quantity::PairLatency as usize].map(|s| s.count), Some(1));
+    assert_eq!(Probe::new(0).distribution(Quantity::PairLatency).count(), 0, "others have none");
+}
+
+#[test]
 fn a_reset_shows_at_once_and_keeps_the_balance_of_a_buffer_on_its_way() {
     let (probe, mut tap) = probe();
     (0..9).for_each(|n| pass(&probe, &mut tap, 10 * n + 10, frame(n), 3, Flow::Ok));
@@ -179,7 +284,7 @@ fn readers_never_see_a_count_out_of_balance() {
 #[test]
 fn a_probe_fits_in_32_kib() {
     use crate::logic::histogram::BUCKETS;
-    let histograms = Quantity::ALL.len() * BUCKETS * (size_of::<u64>() + size_of::<u32>());
+    let histograms = EVERYWHERE * BUCKETS * (size_of::<u64>() + size_of::<u32>());
     let total = size_of::<Probe>() + size_of::<Tap>() + size_of::<Marks>() + histograms + 100 * size_of::<u64>();
     assert!(total <= 32 * 1024, "{total} bytes");
 }
