@@ -10,7 +10,7 @@ use crate::glue::health::meter::{Around, Meter};
 use crate::glue::health::queues;
 use crate::glue::health::stream::Pace;
 use crate::glue::stall::is_playing;
-use crate::glue::topology::top_level;
+use crate::glue::topology::{is_clocked, real_peer, top_level};
 use crate::logic::clock::{Nanos, SECOND, monotonic};
 use crate::logic::health::reading::{Fill, Reading};
 use crate::logic::sync::lock;
@@ -26,8 +26,17 @@ const SEARCH_PERIOD: Nanos = SECOND;
 pub(super) struct Tracked {
     pub meter: Meter,
     pad: glib::WeakRef<gst::Pad>,
-    /// Whether a sink downstream waits for the clock, and when that was last looked at.
-    synced: Mutex<(bool, Option<Nanos>)>,
+    beyond: Mutex<Beyond>,
+}
+
+/// What is downstream of a pad, as last looked at.
+#[derive(Debug, Clone, Default)]
+struct Beyond {
+    /// A sink there waits for the clock.
+    synced: bool,
+    /// The sink that the pad pushes into: what it drops is dropped here, and not at every pad before as well.
+    sink: Option<glib::WeakRef<gst::Element>>,
+    looked_at: Option<Nanos>,
 }
 
 /// A pad's slot: empty if it is not to be measured.
@@ -92,7 +101,7 @@ pub(super) fn pads_of(element: &gst::Element) -> impl Iterator<Item = Arc<Tracke
 
 impl Tracked {
     fn new(pad: &gst::Pad, element: &gst::Element) -> Self {
-        let tracked = Self { meter: Meter::new(), pad: pad.downgrade(), synced: Mutex::default() };
+        let tracked = Self { meter: Meter::new(), pad: pad.downgrade(), beyond: Mutex::default() };
         tracked.meter.start(0, super::watch::LATE_THRESHOLD);
         if is_playing(element) {
             tracked.meter.play(Around::default());
@@ -107,12 +116,23 @@ impl Tracked {
     /// What is around: the element itself if it is a queue, and whether a sink downstream follows the clock.
     pub fn around(&self, pad: &gst::Pad, element: &gst::Element) -> Around {
         let now = monotonic();
-        let (mut synced, at) = *lock(&self.synced);
-        if at.is_none_or(|at| now >= at.saturating_add(SEARCH_PERIOD)) {
-            synced = queues::synced_downstream(pad);
-            *lock(&self.synced) = (synced, Some(now));
+        let mut beyond = lock(&self.beyond).clone();
+        if beyond.looked_at.is_none_or(|at| now >= at.saturating_add(SEARCH_PERIOD)) {
+            let next = real_peer(pad).and_then(|peer| peer.parent_element());
+            beyond = Beyond {
+                synced: queues::sinks_downstream(pad).iter().any(is_clocked),
+                sink: next.filter(|next| next.num_src_pads() == 0).map(|sink| sink.downgrade()),
+                looked_at: Some(now),
+            };
+            *lock(&self.beyond) = beyond.clone();
         }
-        Around { fill: queues::fill_at(element, pad), leaky: queues::leaks(element), synced }
+        let sink = beyond.sink.and_then(|sink| sink.upgrade());
+        Around {
+            fill: queues::fill_at(element, pad),
+            leaky: queues::leaks(element),
+            synced: beyond.synced,
+            sink_dropped: sink.as_ref().map_or(0, queues::dropped_by),
+        }
     }
 
     /// The pace to compare arrivals with: the pipeline's clock, where something follows it.

@@ -4,7 +4,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clean;
 mod exports;
+mod faults;
+mod pairs;
+mod pauses;
 #[cfg(feature = "full")]
-mod full;
+mod prometheus;
 mod reports;
+mod seen;

@@ -1,81 +1,13 @@
-//! bufferhealth in pipelines: exact figures, the right reason for each fault, no alarm without one.
+//! bufferhealth in pipelines: exact figures and what they are called.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gst::prelude::*;
 
-use crate::common::{self, PATIENCE, TestPipeline, wait_until};
-
-const FRAME: u64 = 20_000_000;
-const CAPS: &str = "video/x-raw,format=GRAY8,width=8,height=8,framerate=50/1";
-
-fn stats(element: &gst::Element) -> gst::Structure {
-    element.property("stats")
-}
-
-fn count(element: &gst::Element, field: &str) -> u64 {
-    stats(element).get(field).unwrap_or_else(|e| panic!("{field}: {e}"))
-}
-
-fn reasons(structure: &gst::StructureRef) -> Vec<String> {
-    let array = structure.get::<gst::Array>("reasons").unwrap();
-    array.iter().map(|reason| reason.get().unwrap()).collect()
-}
-
-fn frame(n: u64) -> gst::Buffer {
-    let mut buffer = gst::Buffer::with_size(64).unwrap();
-    let b = buffer.get_mut().unwrap();
-    b.set_pts(gst::ClockTime::from_nseconds(n * FRAME));
-    b.set_duration(gst::ClockTime::from_nseconds(FRAME));
-    buffer
-}
-
-/// appsrc ! bufferhealth ! fakesink, playing.
-fn fed() -> (TestPipeline, gst_app::AppSrc, gst::Element) {
-    let p = TestPipeline::parse(&format!(
-        "appsrc name=src format=time caps={CAPS} ! bufferhealth name=h ! fakesink async=false"
-    ));
-    let (src, h) = (p.element("src").downcast().unwrap(), p.element("h"));
-    p.set_state(gst::State::Playing).unwrap();
-    (p, src, h)
-}
-
-fn feed(src: &gst_app::AppSrc, frames: std::ops::Range<u64>) {
-    for n in frames {
-        src.push_buffer(frame(n)).unwrap();
-    }
-}
-
-/// Old state, new state, reasons.
-type Told = Arc<Mutex<Vec<(String, String, Vec<String>)>>>;
-
-/// All verdicts told of so far, in order.
-fn told(p: &TestPipeline) -> Told {
-    let told = Arc::new(Mutex::new(Vec::new()));
-    let sink = told.clone();
-    p.bus().unwrap().set_sync_handler(move |_, message| {
-        if let Some(s) = message.structure().filter(|s| s.name() == "bufferhealth-state") {
-            sink.lock().unwrap().push((s.get("old").unwrap(), s.get("new").unwrap(), reasons(s)));
-        }
-        gst::BusSyncReply::Pass
-    });
-    told
-}
-
-/// The first verdict that is `state`, and how long it took from now.
-#[track_caller]
-fn wait_for_state(p: &TestPipeline, state: &str) -> (Vec<String>, Duration) {
-    let began = Instant::now();
-    loop {
-        let message = p.next_message("bufferhealth-state", PATIENCE).unwrap_or_else(|| panic!("never {state}"));
-        let s = message.structure().unwrap();
-        if s.get::<&str>("new").unwrap() == state {
-            return (reasons(s), began.elapsed());
-        }
-    }
-}
+use crate::common::{PATIENCE, TestPipeline, wait_until};
+use crate::seen::{CAPS, FRAME, count, fed, feed, frame, next_warning, stats};
 
 #[test]
 fn known_losses_flags_and_sizes_give_exact_counts() {
@@ -166,180 +98,6 @@ fn lists_pass_as_lists_and_buffers_pass_as_they_are() {
 }
 
 #[test]
-fn seeks_segments_and_rate_changes_are_no_gaps() {
-    let p = TestPipeline::parse(&format!("videotestsrc ! {CAPS} ! bufferhealth name=h ! fakesink sync=true"));
-    let h = p.element("h");
-    let told = told(&p);
-    p.set_state(gst::State::Playing).unwrap();
-    let passed = |n: u64| wait_until("buffers pass", || count(&h, "buffers-out") >= n);
-    passed(5);
-    let seek = |rate: f64, flags, at: u64| {
-        let to = gst::ClockTime::from_seconds(at);
-        p.seek(rate, flags, gst::SeekType::Set, to, gst::SeekType::None, gst::ClockTime::NONE).unwrap();
-    };
-    seek(1.0, gst::SeekFlags::FLUSH, 100);
-    wait_until("the flush shows", || count(&h, "discont-flush") == 1);
-    seek(2.0, gst::SeekFlags::FLUSH, 7);
-    wait_until("the rate shows", || count(&h, "discont-flush") == 2);
-    passed(count(&h, "buffers-out") + 5);
-    seek(2.0, gst::SeekFlags::empty(), 50);
-    wait_until("the segment shows", || count(&h, "discont-segment") == 1);
-    // Backwards needs an end to begin at.
-    let (start, stop) = (gst::ClockTime::ZERO, gst::ClockTime::from_seconds(40));
-    p.seek(-1.0, gst::SeekFlags::FLUSH, gst::SeekType::Set, start, gst::SeekType::Set, stop).unwrap();
-    let _ = p.set_state(gst::State::Null);
-    assert_eq!((count(&h, "missing"), count(&h, "discont-gap"), count(&h, "discont-backwards")), (0, 0, 0));
-    assert!(told.lock().unwrap().iter().all(|(_, new, _)| new == "healthy"), "{:?}", told.lock().unwrap());
-}
-
-#[test]
-fn a_clean_run_gives_no_alarm_and_one_message_each_way() {
-    let p = TestPipeline::parse(
-        "videotestsrc is-live=true num-buffers=90 ! video/x-raw,framerate=30/1,width=64,height=48 ! queue name=watched ! \
-         bufferhealth name=v late-threshold=300000000 ! fakesink sync=true \
-         audiotestsrc is-live=true num-buffers=140 ! queue ! bufferhealth name=a late-threshold=300000000 ! fakesink sync=true",
-    );
-    let told = told(&p);
-    p.run(PATIENCE).expect_eos();
-    let mut verdicts: Vec<_> =
-        told.lock().unwrap().iter().map(|(old, new, reasons)| format!("{old}>{new}{reasons:?}")).collect();
-    verdicts.sort();
-    assert_eq!(verdicts, ["healthy>eos[]", "healthy>eos[]", "starting>healthy[]", "starting>healthy[]"]);
-    let v = p.element("v");
-    assert_eq!(
-        (count(&v, "buffers-out"), count(&v, "missing"), count(&v, "timed")),
-        (90, 0, count(&v, "lateness-count"))
-    );
-    assert!(count(&v, "timed") >= 85, "a clock is there from the start");
-    assert!(stats(&v).get::<bool>("live").unwrap() && stats(&v).get::<bool>("synced").unwrap());
-    assert_eq!(stats(&v).get::<&str>("watch").unwrap(), "watched");
-    assert!(v.property::<bool>("healthy"));
-}
-
-/// A live stream through a queue and a probe into a sink, its faults at hand.
-struct Faulty {
-    p: TestPipeline,
-    h: gst::Element,
-}
-
-const STALL: Duration = Duration::from_millis(600);
-const INTERVAL: Duration = Duration::from_millis(300);
-/// What a machine that runs other tests may add.
-const BUSY: Duration = Duration::from_millis(900);
-
-impl Faulty {
-    fn new(queue: &str) -> Self {
-        let p = TestPipeline::parse(&format!(
-            "videotestsrc is-live=true ! {CAPS} ! queue name=q {queue} ! \
-             bufferhealth name=h stall-timeout={} interval={} late-threshold=200000000 ! capsfilter name=c ! fakesink name=s sync=true",
-            STALL.as_nanos(),
-            INTERVAL.as_nanos()
-        ));
-        let h = p.element("h");
-        p.set_state(gst::State::Playing).unwrap();
-        wait_for_state(&p, "healthy");
-        Self { p, h }
-    }
-
-    /// Waits for `state`, which must come within stall-timeout and an interval (and what a busy machine adds).
-    #[track_caller]
-    fn expect(&self, state: &str, expected: &[&str]) {
-        let (reasons, took) = wait_for_state(&self.p, state);
-        assert_eq!(reasons, expected);
-        assert!(took < STALL + INTERVAL + BUSY, "{state} took {took:?}");
-    }
-}
-
-#[test]
-fn a_paused_task_upstream_is_a_starved_stall_and_is_over_when_it_runs_again() {
-    let f = Faulty::new("");
-    let pad = f.p.element("q").static_pad("src").unwrap();
-    pad.pause_task().unwrap();
-    f.expect("stalled", &["stalled", "starved"]);
-    assert!(!f.h.property::<bool>("healthy"));
-    assert!(count(&f.h, "stalled-time") >= STALL.as_nanos() as u64 / 2);
-    // What the queue's own way of starting does is not at hand from outside; pausing and playing starts the task.
-    f.p.set_state(gst::State::Ready).unwrap();
-    f.p.set_state(gst::State::Playing).unwrap();
-    wait_for_state(&f.p, "healthy");
-}
-
-#[test]
-fn a_branch_that_cannot_negotiate_is_a_flow_error() {
-    let p = TestPipeline::parse(&format!(
-        "appsrc name=src format=time caps={CAPS} ! tee name=t  t. ! queue ! fakesink async=false \
-         t. ! queue ! bufferhealth name=h ! fakesink name=s async=false"
-    ));
-    let (src, h) = (p.element("src").downcast().unwrap(), p.element("h"));
-    p.set_state(gst::State::Playing).unwrap();
-    feed(&src, 0..5);
-    wait_for_state(&p, "healthy");
-    p.element("s").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, |_, info| {
-        info.flow_res = Err(gst::FlowError::NotNegotiated);
-        gst::PadProbeReturn::Handled
-    });
-    feed(&src, 5..10);
-    let (reasons, took) = wait_for_state(&p, "unhealthy");
-    assert!(reasons.contains(&"flow-error".to_string()), "{reasons:?}");
-    assert!(took < Duration::from_secs(3));
-    assert_eq!((count(&h, "flow-not-negotiated"), count(&h, "buffers-dropped")), (1, 1));
-    assert!(!h.property::<bool>("healthy"));
-}
-
-#[test]
-fn a_sleeping_sink_is_a_blocked_stall_and_is_over_when_it_wakes() {
-    let f = Faulty::new("");
-    let asleep = Arc::new(AtomicBool::new(true));
-    let sleeping = asleep.clone();
-    f.p.element("s").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        while sleeping.load(Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        gst::PadProbeReturn::Ok
-    });
-    f.expect("stalled", &["stalled", "backpressure"]);
-    assert_eq!(count(&f.h, "buffers-held"), 1);
-    let blocked = count(&f.h, "blocked-time");
-    asleep.store(false, Ordering::SeqCst);
-    wait_until("it is over", || stats(&f.h).get::<&str>("state").unwrap() != "stalled");
-    assert!(blocked >= STALL.as_nanos() as u64);
-}
-
-#[test]
-fn a_leaking_queue_is_dropping() {
-    let f = Faulty::new("leaky=downstream max-size-buffers=2");
-    f.p.element("s").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-        std::thread::sleep(Duration::from_millis(60));
-        gst::PadProbeReturn::Ok
-    });
-    let (reasons, took) = wait_for_state(&f.p, "unhealthy");
-    assert!(reasons.contains(&"dropping".to_string()), "{reasons:?}");
-    assert!(took < STALL + INTERVAL + BUSY);
-    let s = stats(&f.h);
-    let get = |field| s.get::<u64>(field).unwrap();
-    assert!(get("missing") > 0 && get("missing") == get("missing-leaky") + get("missing-qos"), "{s}");
-}
-
-#[test]
-fn a_clock_that_jumps_makes_late() {
-    common::init();
-    let p = TestPipeline::parse(&format!(
-        "videotestsrc is-live=true ! {CAPS} ! bufferhealth name=h stall-timeout={} interval={} late-threshold=200000000 ! fakesink sync=true",
-        STALL.as_nanos(),
-        INTERVAL.as_nanos()
-    ));
-    let clock: gst::SystemClock = gst::glib::Object::new();
-    p.use_clock(Some(&clock));
-    p.set_state(gst::State::Playing).unwrap();
-    wait_for_state(&p, "healthy");
-    let (internal, external, numerator, denominator) = clock.calibration();
-    clock.set_calibration(internal, external + gst::ClockTime::from_seconds(30), numerator, denominator);
-    let (reasons, took) = wait_for_state(&p, "unhealthy");
-    assert!(reasons.contains(&"late".to_string()), "{reasons:?}");
-    assert!(took < STALL + INTERVAL + BUSY, "{took:?}");
-}
-
-#[test]
 fn a_reset_returns_the_last_figures_and_starts_anew() {
     let (p, src, h) = fed();
     feed(&src, 0..50);
@@ -369,14 +127,6 @@ fn an_interval_message_waits_until_the_last_one_is_read() {
     let message = p.next_message("bufferhealth-stats", PATIENCE).expect("the next once it is read");
     assert_eq!(message.structure().unwrap().get::<&str>("label").unwrap(), "cam");
     assert!(message.structure().unwrap().get::<u64>("interval-time").unwrap() >= 30_000_000);
-}
-
-/// The text of the next warning on the bus.
-fn next_warning(p: &TestPipeline) -> String {
-    let patience = gst::ClockTime::try_from(PATIENCE).unwrap();
-    let message = p.bus().unwrap().timed_pop_filtered(patience, &[gst::MessageType::Warning]).expect("a warning");
-    let gst::MessageView::Warning(warning) = message.view() else { unreachable!() };
-    warning.error().message().to_owned()
 }
 
 #[test]
@@ -435,21 +185,36 @@ fn type_name(value: &gst::glib::Value) -> String {
 #[test]
 fn the_documented_fields_are_the_fields() {
     let p = TestPipeline::parse(&format!(
-        "videotestsrc is-live=true ! {CAPS} ! queue ! bufferhealth name=h interval=100000000 ! fakesink sync=true"
+        "videotestsrc is-live=true ! {CAPS} ! bufferhealth pair-id=fields ! queue ! \
+         bufferhealth name=h interval=100000000 pair-id=fields pair-role=end ! fakesink sync=true"
     ));
     let h = p.element("h");
     p.set_state(gst::State::Playing).unwrap();
-    let message = p.next_message("bufferhealth-state", PATIENCE).unwrap();
+    let message = loop {
+        let message = p.next_message("bufferhealth-state", PATIENCE).unwrap();
+        if message.src() == Some(h.upcast_ref()) {
+            break message;
+        }
+    };
     let mut seen = stats(&h);
     // On a busy machine an interval may have too few buffers for some of them.
     wait_until("all fields are there", || {
         seen = stats(&h);
-        let fields = ["interval-lateness-p99", "interval-interarrival-p99", "interval-push-p99", "fill", "jitter"];
+        let fields = [
+            "interval-lateness-p99",
+            "interval-interarrival-p99",
+            "interval-push-p99",
+            "interval-pair-latency-p99",
+            "fill",
+        ];
         fields.iter().all(|field| seen.has_field(*field))
             && !seen.get::<gst::ArrayRef>("push-samples").unwrap().is_empty()
     });
 
-    let rows = documented("| field | type | unit | meaning | present |");
+    let rows: Vec<_> = documented("| field | type | unit | meaning | present |")
+        .into_iter()
+        .filter(|(name, _)| name != "paused-task")
+        .collect();
     let counts: Vec<_> = rows.iter().map(|(name, _)| name).skip_while(|name| *name != "buffers-in").collect();
     let mut expected = Vec::new();
     for (name, kind) in &rows {
@@ -494,4 +259,36 @@ fn the_queue_and_the_sink_are_found_inside_bins() {
     wait_until("buffers are timed", || count(&h, "timed") > 0);
     assert_eq!(stats(&h).get::<&str>("watch").unwrap(), "inner");
     assert!(stats(&h).get::<bool>("synced").unwrap());
+}
+
+#[test]
+fn four_readers_never_see_a_count_out_of_balance() {
+    let p = TestPipeline::parse("fakesrc ! bufferhealth name=h ! fakesink");
+    let h = p.element("h");
+    p.set_state(gst::State::Playing).unwrap();
+    let (done, reads) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let readers: Vec<_> = (0..4)
+        .map(|reader| {
+            let (h, done, reads) = (h.clone(), done.clone(), reads.clone());
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    let stats: gst::Structure = h.property("stats");
+                    let get = |field| stats.get::<u64>(field).unwrap();
+                    let (arrived, out) = (get("buffers-in"), get("buffers-out"));
+                    assert_eq!(arrived, out + get("buffers-dropped") + get("buffers-held"), "{stats}");
+                    let n = reads.fetch_add(1, Ordering::Relaxed);
+                    if reader == 0 && n.is_multiple_of(50) {
+                        h.emit_by_name::<gst::Structure>("reset", &[]);
+                    }
+                }
+            })
+        })
+        .collect();
+    // How long it is tried is the test; a count that is out of balance ends a reader with a panic.
+    std::thread::sleep(Duration::from_secs(if cfg!(feature = "full") { 10 } else { 1 }));
+    done.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.join().unwrap();
+    }
+    assert!(reads.load(Ordering::Relaxed) > 100);
 }

@@ -91,6 +91,8 @@ pub enum Present {
     Always,
     /// Where arrivals are compared with a clock.
     Clock,
+    /// At the end of a pair of probes.
+    Pair,
     /// Where a queue is watched.
     Queue,
     /// Where that queue has a limit.
@@ -109,6 +111,7 @@ impl Present {
         match self {
             Self::Always => "always",
             Self::Clock => "live or synced",
+            Self::Pair => "end of a pair",
             Self::Queue => "with a queue",
             Self::Limit => "with a limited queue",
             Self::Process => "once per process",

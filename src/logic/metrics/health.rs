@@ -53,6 +53,11 @@ fn distribution(reading: &Reading, quantity: Quantity) -> Option<Value<'_>> {
     reading.has(quantity).then_some(Value::Distribution(whole, recent))
 }
 
+/// What is known at the end of a pair only.
+fn paired(reading: &Reading, of: Count) -> Option<Value<'_>> {
+    reading.end_of_pair.then(|| count(reading, of))?
+}
+
 /// What is said of the watched queue, if there is one.
 fn queue(reading: &Reading) -> Option<&Fill> {
     reading.fill.as_ref()
@@ -75,7 +80,7 @@ fn state(health: Health) -> u64 {
     }
 }
 
-use Present::{Clock, Limit, Queue};
+use Present::{Clock, Limit, Pair, Queue};
 use Unit::{Bytes, None as Plain, Ratio, Seconds};
 
 /// The table. Its labels are `pipeline`, `element`, `pad` and `media`, never more: each further one multiplies the series.
@@ -122,7 +127,7 @@ pub static HEALTH: &[Family<Reading>] = &[
     gauge(
         "gst_health_drop_ratio",
         Ratio,
-        "Share of all buffers that are missing or were refused with an error.",
+        "Share of all buffers that are missing, were refused with an error or dropped by a sink.",
         |r| Some(Value::Real(r.drop_ratio())),
     ),
     family("gst_health_bytes", Kind::Counter, Bytes, "Bytes that arrived.", |r| count(r, Count::Bytes)),
@@ -131,6 +136,9 @@ pub static HEALTH: &[Family<Reading>] = &[
     }),
     counter("gst_health_key_frames", "Buffers that decode without an earlier one.", |r| count(r, Count::KeyFrames)),
     counter("gst_health_corrupted", "Buffers flagged as corrupted.", |r| count(r, Count::Corrupted)),
+    counter("gst_health_sink_dropped", "Buffers that sinks downstream threw away because they were late.", |r| {
+        Some(Value::Whole(r.sink_dropped))
+    }),
     counter("gst_health_missing", "Buffers that should have come between two that did.", |r| count(r, Count::Missing)),
     counter("gst_health_missing_leaky", "Those of the missing that went while the watched queue could leak.", |r| {
         count(r, Count::MissingLeaky)
@@ -208,6 +216,30 @@ pub static HEALTH: &[Family<Reading>] = &[
         }),
     ),
     with(
+        Pair,
+        counter("gst_health_pair_matched", "Buffers at the end of a pair that passed its start.", |r| {
+            paired(r, Count::PairMatched)
+        }),
+    ),
+    with(
+        Pair,
+        counter("gst_health_pair_unmatched", "Buffers at the end of a pair that did not pass its start.", |r| {
+            paired(r, Count::PairUnmatched)
+        }),
+    ),
+    with(
+        Pair,
+        counter("gst_health_pair_lost", "Buffers that passed the start of a pair and will not come to its end.", |r| {
+            paired(r, Count::PairLost)
+        }),
+    ),
+    with(
+        Pair,
+        histogram("gst_health_pair_latency_seconds", "From the start of a pair to its end.", |r| {
+            distribution(r, Quantity::PairLatency)
+        }),
+    ),
+    with(
         Limit,
         gauge("gst_health_fill_ratio", Ratio, "Used share of the watched queue, by its fullest measure.", |r| {
             queue(r)?.level.map(|(now, _)| Value::Real(now))
@@ -274,7 +306,7 @@ mod tests {
 
     #[test]
     fn every_count_and_every_reason_has_a_metric_that_shows_it() {
-        let mut reading = reading();
+        let mut reading = Reading { end_of_pair: true, ..reading() };
         for (n, &count) in Count::ALL.iter().enumerate() {
             reading.snapshot.counts[count] = 1000 + n as u64;
         }
@@ -306,7 +338,8 @@ mod tests {
         };
         let mut kinds = absent(&reading);
         kinds.dedup();
-        assert_eq!(kinds, [Clock, Limit, Queue, Limit]);
+        assert_eq!(kinds, [Clock, Pair, Limit, Queue, Limit]);
+        reading.end_of_pair = true;
         reading.snapshot.counts[Count::Timed] = 1;
         reading.fill = Some(Fill::default());
         assert!(absent(&reading).iter().all(|&present| present == Limit));

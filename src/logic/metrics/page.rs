@@ -225,6 +225,9 @@ pub(crate) mod tests {
             distributions: Quantity::ALL.map(|quantity| probe.distribution(quantity)),
             recent: None,
             qos_events: 0,
+            sink_dropped: 0,
+            end_of_pair: false,
+            paused_task: None,
             fill: Some(Fill { queue: "q".into(), level: Some((0.25, 1.0)), ..Fill::default() }),
         }
     }
