@@ -177,6 +177,32 @@ impl Histogram {
         self.max = self.max.max(other.max);
     }
 
+    /// The values that were recorded after `earlier` was read. Extremes are exact where they are new, and
+    /// else as good as percentiles.
+    pub fn since(&self, earlier: &Histogram) -> Histogram {
+        let mut between = Histogram::default();
+        for (to, (now, then)) in between.counts.iter_mut().zip(self.counts.iter().zip(earlier.counts.iter())) {
+            *to = now.saturating_sub(*then);
+        }
+        between.sum = self.sum.saturating_sub(earlier.sum);
+        if self.min < earlier.min {
+            between.min = self.min;
+        }
+        let last = between.counts.iter().rposition(|&count| count > 0);
+        between.max = match last {
+            _ if self.max > earlier.max => self.max,
+            Some(last) if last + 1 < BUCKETS => representative(last).min(self.max),
+            Some(_) => self.max,
+            None => 0,
+        };
+        between
+    }
+
+    /// The lowest value of each bucket that holds any, and how many it holds, in order.
+    pub fn buckets(&self) -> impl Iterator<Item = (Nanos, u64)> {
+        self.counts.iter().enumerate().filter(|&(_, &count)| count > 0).map(|(bucket, &count)| (lower(bucket), count))
+    }
+
     /// How many values it holds.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
@@ -374,6 +400,19 @@ mod tests {
 
         #[test]
         fn percentiles_of_anything_in_range(values in prop::collection::vec(0u64..1 << 40, 1..1000)) { check(values) }
+
+        #[test]
+        fn what_came_since_and_what_was_before_make_the_whole(a: Vec<u64>, b in prop::collection::vec(0u64..1 << 40, 0..50)) {
+            let recorder = recorded(&a);
+            let before = recorder.read();
+            b.iter().for_each(|&v| recorder.record(v));
+            let since = recorder.read().since(&before);
+            prop_assert_eq!(since.count(), b.len() as u64);
+            prop_assert!(since.buckets().zip(recorded(&b).read().buckets()).all(|(one, other)| one == other));
+            let mut whole = before.clone();
+            whole.merge(&since);
+            prop_assert_eq!(whole, recorder.read());
+        }
 
         #[test]
         fn merging_is_recording_both(a: Vec<u64>, b: Vec<u64>) {

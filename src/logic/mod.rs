@@ -17,5 +17,6 @@ pub mod metrics;
 pub mod queue;
 pub mod recording;
 pub mod render;
+pub mod report;
 pub mod stall;
 pub(crate) mod sync;

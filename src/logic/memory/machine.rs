@@ -82,6 +82,13 @@ impl Machine {
     }
 }
 
+/// Bytes of memory that this process has in RAM now.
+pub fn resident() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    pages.checked_mul(rustix::param::page_size() as u64)
+}
+
 /// A number of bytes as people write it: digits and an optional K, M, G or T (powers of 1024), with or without B or iB.
 pub fn parse_bytes(text: &str) -> Option<u64> {
     let text = text.trim();
