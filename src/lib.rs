@@ -73,6 +73,7 @@ pub mod guide {
         recording_safely: "recording-safely.md",
         stalls: "stalls.md",
         health: "health.md",
+        report: "report.md",
     }
 }
 
@@ -87,6 +88,11 @@ mod bufferhealth;
 mod crashsafesink;
 #[cfg(feature = "plugin")]
 pub mod glue;
+/// The figures of the elements, for programs that have this library inside.
+#[cfg(feature = "plugin")]
+pub mod health {
+    pub use crate::bufferhealth::read;
+}
 #[cfg(feature = "plugin")]
 mod metrics;
 #[cfg(feature = "plugin")]

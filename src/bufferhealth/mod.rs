@@ -18,6 +18,9 @@
 
 use gst::glib;
 use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use crate::logic::health::reading::Reading;
 
 mod element;
 mod export;
@@ -36,4 +39,9 @@ glib::wrapper! {
 /// Registers the element.
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     gst::Element::register(Some(plugin), "bufferhealth", gst::Rank::NONE, BufferHealth::static_type())
+}
+
+/// All figures of a `bufferhealth` element as of now; none of another element. Never holds up the stream.
+pub fn read(element: &gst::Element) -> Option<Reading> {
+    Some(element.downcast_ref::<BufferHealth>()?.imp().reading())
 }

@@ -4,9 +4,12 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+#[cfg(feature = "full")]
+mod browser;
 mod clean;
 mod exports;
 mod faults;
+mod page;
 mod pairs;
 mod pauses;
 #[cfg(feature = "full")]
