@@ -8,3 +8,4 @@ mod bad_input;
 mod export;
 mod lengths;
 mod recover;
+mod report;

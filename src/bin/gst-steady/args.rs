@@ -28,6 +28,7 @@ Examples:
   gst-steady export song.flac
   gst-steady export talk.mp3 talk.webm --size 1080x1920 --fps 60 --seed 42
   gst-steady export song.flac --switch bar --scenes bars-mirror,wave-line,stem-dots
+  gst-steady export song.flac --report song.html
   gst-steady export song.flac song.mp4 --dry-run
 
 Exit codes: 0 done, 64 usage, 65 bad input, 66 no input, 69 missing plugin, 73 cannot create the output,
@@ -90,6 +91,11 @@ pub struct Export {
     /// Replace the video if it is there already, at once and only when the new one is complete
     #[arg(long)]
     pub overwrite: bool,
+
+    /// Also write how it went as a page for browsers: what was slow, late or lost, and when. It is written at the end, whether the
+    /// export succeeds, fails or is interrupted, and replaces an earlier report
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 
     /// Print the pipeline as a gst-launch-1.0 line and write nothing
     #[arg(long)]

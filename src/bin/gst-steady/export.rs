@@ -18,6 +18,7 @@ use super::failure::{Failure, Stage};
 use super::out::say;
 use super::preflight::{self, AudioFacts};
 use super::progress::{Ended, Reporter};
+use super::report::Report;
 use super::run::{self, Job};
 use super::{check, interrupt, registry};
 
@@ -43,10 +44,37 @@ pub fn run(args: &Export) -> Result<(), Failure> {
         ));
     }
 
+    let mut report = args.report.as_deref().map(|path| Report::new(path, &request)).transpose()?;
+
     interrupt::watch()?;
     let mut reporter = Reporter::new(args.progress);
     let job = Job { tokens: &tokens, audio: &request.audio, video: &request.video, facts: &facts };
-    let ended = run::run(&job, &mut reporter)?;
+    let made = make(&request, &plan, &job, &mut reporter, report.as_mut());
+    let reported = report.map_or(Ok(()), |report| report.write(made.as_ref().err()));
+    match (made, reported) {
+        (Ok(ended), reported) => {
+            reporter.finished(&ended);
+            say(request.video.display());
+            reported
+        }
+        (Err(failure), reported) => {
+            if let Err(also) = reported {
+                reporter.warn(&also.to_string());
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// Makes the video and checks it.
+fn make(
+    request: &Request,
+    plan: &Plan,
+    job: &Job,
+    reporter: &mut Reporter,
+    report: Option<&mut Report>,
+) -> Result<Ended, Failure> {
+    let ended = run::run(job, reporter, report)?;
     let found = check::streams(&request.video)?;
     if ended.interrupted {
         return Err(Failure::new(
@@ -54,16 +82,14 @@ pub fn run(args: &Export) -> Result<(), Failure> {
             format!("interrupted; {:?} is complete as far as it goes: {} frames", request.video, ended.rendered),
         ));
     }
-    let wrong = problems(&expected(&request, &ended, plan.audio_codec)?, &found);
+    let wrong = problems(&expected(request, &ended, plan.audio_codec)?, &found);
     if !wrong.is_empty() {
         return Err(Failure::new(
             Stage::Io,
             format!("{:?} was written, but {}; please report this", request.video, wrong.join(", and ")),
         ));
     }
-    reporter.finished(&ended);
-    say(request.video.display());
-    Ok(())
+    Ok(ended)
 }
 
 fn request(args: &Export) -> Result<Request, Failure> {
@@ -121,7 +147,7 @@ fn plan_failure(error: PlanError) -> Failure {
 }
 
 /// Whether two paths lead to one file, whatever they are called. One that is not there is no other's.
-fn is_same_file(a: &Path, b: &Path) -> bool {
+pub fn is_same_file(a: &Path, b: &Path) -> bool {
     let id = |path: &Path| std::fs::metadata(path).ok().map(|data| (data.dev(), data.ino()));
     id(a).is_some_and(|a| id(b) == Some(a))
 }
@@ -172,7 +198,7 @@ fn print_dry_run(request: &Request, plan: &Plan, facts: &AudioFacts, tokens: &[S
     }
 }
 
-fn shell_quote(word: &str) -> String {
+pub fn shell_quote(word: &str) -> String {
     // Plainer than shlex, which quotes every equals sign.
     if word.chars().all(|c| c.is_ascii_alphanumeric() || "/._:+-,=".contains(c)) {
         return word.to_owned();

@@ -44,6 +44,11 @@ impl Failure {
         self
     }
 
+    /// Whether somebody ended it.
+    pub fn is_interrupt(&self) -> bool {
+        self.stage == Stage::Interrupted
+    }
+
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self.stage {
             Stage::Usage => 64,

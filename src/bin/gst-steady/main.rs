@@ -16,6 +16,7 @@ mod reading;
 mod recover;
 mod registry;
 mod remux;
+mod report;
 mod run;
 mod sound;
 

@@ -15,6 +15,7 @@ use super::failure::{self, Failure, Stage};
 use super::interrupt;
 use super::preflight::AudioFacts;
 use super::progress::{Ended, Reporter, Status, Step};
+use super::report::Report;
 use super::sound;
 
 /// A planned export and the files it concerns.
@@ -44,21 +45,32 @@ impl Drop for Running {
     }
 }
 
-/// Runs `job` to its end. On `Ok` the video is complete under its name; on `Err` there is nothing new under it.
-pub fn run(job: &Job<'_>, reporter: &mut Reporter) -> Result<Ended, Failure> {
+/// How the pipeline ended.
+enum End {
+    Complete,
+    Error(gst::Message),
+    Stopped,
+}
+
+/// Runs `job` to its end. On `Ok` the video is complete under its name; on `Err` there is nothing new under it. `report` hears of
+/// all that happens.
+pub fn run(job: &Job<'_>, reporter: &mut Reporter, mut report: Option<&mut Report>) -> Result<Ended, Failure> {
     let running = start(job)?;
     let started = Instant::now();
     let bus = running.pipeline.bus().ok_or_else(|| internal("a pipeline without a bus"))?;
     let mut analysis = None;
     let mut interrupted_at = None;
-    loop {
+    let end = loop {
         if let Some(message) = bus.timed_pop(TICK) {
+            if let (Some(report), Some((text, class))) = (report.as_deref_mut(), stall(&message)) {
+                report.stall(&text, &class);
+            }
             match message.view() {
-                gst::MessageView::Eos(_) => break,
-                gst::MessageView::Error(error) => return Err(failed(&running, &bus, error)),
+                gst::MessageView::Eos(_) => break End::Complete,
+                gst::MessageView::Error(_) => break End::Error(message),
                 gst::MessageView::Progress(progress) => analysis = Some(progress.get().2.to_owned()),
-                gst::MessageView::Warning(warning) => {
-                    if let Some(text) = warning.details().and_then(stall_text) {
+                gst::MessageView::Warning(_) => {
+                    if let Some((text, _)) = stall(&message) {
                         reporter.warn(&text);
                     }
                 }
@@ -73,9 +85,21 @@ pub fn run(job: &Job<'_>, reporter: &mut Reporter) -> Result<Ended, Failure> {
                 running.pipeline.send_event(gst::event::Eos::new());
             }
             (1, Some(at)) if at.elapsed() < FINISH_PATIENCE => {}
-            _ => return Err(stopped(&running, &bus)),
+            _ => break End::Stopped,
         }
         reporter.tick(|| status(&running, analysis.as_deref()));
+        if let Some(report) = report.as_deref_mut() {
+            report.tick(&running.pipeline);
+        }
+    };
+    // Before the pipeline is stopped, which ends what it measures.
+    if let Some(report) = report {
+        report.conclude(&running.pipeline);
+    }
+    match &end {
+        End::Complete => {}
+        End::Error(message) => return Err(failed(&running, &bus, message)),
+        End::Stopped => return Err(stopped(&running, &bus)),
     }
 
     let stats: gst::Structure = running.render.property("stats");
@@ -195,8 +219,17 @@ fn status(running: &Running, analysis: Option<&str>) -> Status {
     }
 }
 
-fn stall_text(structure: &gst::StructureRef) -> Option<String> {
-    (structure.name() == "adaptivequeue-stalled").then(|| structure.get::<String>("text").ok()).flatten()
+/// Why the pipeline hangs and what kind of halt that is, if that is what a queue tells.
+fn stall(message: &gst::Message) -> Option<(String, String)> {
+    let details = match message.view() {
+        gst::MessageView::Warning(warning) => warning.details()?,
+        gst::MessageView::Error(error) => error.details()?,
+        _ => return None,
+    };
+    if details.name() != "adaptivequeue-stalled" {
+        return None;
+    }
+    Some((details.get("text").ok()?, details.get("class").unwrap_or_default()))
 }
 
 fn health(pipeline: &gst::Pipeline) -> Vec<(String, gst::Structure)> {
@@ -209,7 +242,8 @@ fn health(pipeline: &gst::Pipeline) -> Vec<(String, gst::Structure)> {
     all
 }
 
-fn failed(running: &Running, bus: &gst::Bus, error: &gst::message::Error) -> Failure {
+fn failed(running: &Running, bus: &gst::Bus, message: &gst::Message) -> Failure {
+    let gst::MessageView::Error(error) = message.view() else { return internal("an error that is none") };
     let factory = error.src().and_then(|src| src.downcast_ref::<gst::Element>()).and_then(ElementExt::factory);
     let name = factory.map_or_else(|| "pipeline".into(), |f| f.name().to_string());
     let failure = failure::from_element(&name, &error.error());
