@@ -192,6 +192,12 @@ fn pause_for_a_second(p: &TestPipeline) {
     more(p, 40);
 }
 
+fn pause_briefly(p: &TestPipeline) {
+    more(p, 5);
+    pause(p, Duration::from_millis(300));
+    more(p, 20);
+}
+
 fn check(event: Event) {
     let machine = Machine::new();
     let probe = "bufferhealth interval=200000000 late-threshold=500000000";
@@ -223,14 +229,14 @@ events! {
     a_pause_of_live_pictures_is_no_gap:
         "videotestsrc is-live=true ! CAPS ! PROBE ! queue ! PROBE ! fakesink sync=true", pause_for_a_second;
     a_pause_of_live_sound_is_no_gap:
-        "audiotestsrc is-live=true ! audio/x-raw,rate=44100 ! queue ! PROBE ! fakesink sync=true", pause_for_a_second;
+        "audiotestsrc is-live=true ! audio/x-raw,rate=44100 ! queue ! PROBE ! fakesink sync=true", pause_briefly;
     a_pause_of_a_live_stream_without_a_clocked_sink_is_no_gap:
-        "videotestsrc is-live=true ! CAPS ! PROBE ! fakesink sync=false", pause_for_a_second;
+        "videotestsrc is-live=true ! CAPS ! PROBE ! fakesink sync=false", pause_briefly;
     a_pause_behind_a_jitter_buffer_is_no_gap:
         "audiotestsrc is-live=true samplesperbuffer=882 ! audio/x-raw,rate=44100,channels=1 ! audioconvert ! rtpL16pay ! \
-         rtpjitterbuffer latency=200 ! PROBE ! rtpL16depay ! PROBE ! fakesink sync=true", pause_for_a_second;
+         rtpjitterbuffer latency=200 ! PROBE ! rtpL16depay ! PROBE ! fakesink sync=true", pause_briefly;
     a_pause_of_a_file_is_no_gap:
-        "videotestsrc ! CAPS ! PROBE ! queue ! PROBE ! fakesink sync=true", pause_for_a_second;
+        "videotestsrc ! CAPS ! PROBE ! queue ! PROBE ! fakesink sync=true", pause_briefly;
     pauses_in_a_row_are_no_gaps:
         "videotestsrc is-live=true ! CAPS ! queue ! PROBE ! fakesink sync=true", |p| {
             for _ in 0..6 {

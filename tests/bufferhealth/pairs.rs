@@ -94,9 +94,12 @@ fn latency_is_the_time_between_both() {
 /// `identity` between both drops every buffer for which this holds.
 fn dropping(p: &TestPipeline, lost: impl Fn(u64) -> bool + Send + Sync + 'static) {
     let n = std::sync::atomic::AtomicU64::new(0);
-    p.element("between").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    p.element("between").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, info| {
         match lost(n.fetch_add(1, std::sync::atomic::Ordering::SeqCst)) {
-            true => gst::PadProbeReturn::Drop,
+            true => {
+                info.data = None;
+                gst::PadProbeReturn::Handled
+            }
             false => gst::PadProbeReturn::Ok,
         }
     });

@@ -128,12 +128,17 @@ impl Stream {
                 jitter_max: 3 * MILLISECOND,
                 duration: 40 * MILLISECOND,
                 position: self.counts[Count::MediaTime],
+                running_time: None,
+                due: None,
                 failed: false,
                 epoch: 0,
             },
             distributions,
             recent: None,
             qos_events: 0,
+            sink_dropped: 0,
+            end_of_pair: false,
+            paused_task: None,
             fill: self.fill.clone(),
         }
     }
