@@ -60,7 +60,7 @@ fn a_prometheus_scrapes_a_pipeline_fires_the_memory_alert_and_answers_the_dashbo
     let recording = folder.path().join("out.wav");
     let p = TestPipeline::parse(&format!(
         "videotestsrc is-live=true ! video/x-raw,framerate=25/1,width=64,height=48 ! queue ! \
-         bufferhealth label=camera prometheus-address={port} ! fakesink sync=true \
+         bufferhealth label=camera late-threshold=300000000 prometheus-address={port} ! fakesink sync=true \
          audiotestsrc is-live=true ! audio/x-raw,format=S16LE ! wavenc ! crashsafesink location={} durability=sync",
         recording.display()
     ));
@@ -97,16 +97,15 @@ fn a_prometheus_scrapes_a_pipeline_fires_the_memory_alert_and_answers_the_dashbo
     let unit = &ask(own, "/api/v1/metadata?metric=gst_health_push_seconds")["data"]["gst_health_push_seconds"][0];
     assert_eq!(unit["unit"], "seconds", "read as OpenMetrics: {unit}");
 
-    wait_for("the alert fires", || {
+    // Pending ones do not count: a hiccup of the machine is what `for` is there for.
+    let firing = || {
         let alerts = ask(own, "/api/v1/alerts");
         let alerts = alerts["data"]["alerts"].as_array().unwrap().clone();
-        alerts.iter().any(|alert| alert["labels"]["alertname"] == "GstMemoryHigh" && alert["state"] == "firing")
-    });
-    let firing = ask(own, "/api/v1/alerts")["data"]["alerts"].to_string();
-    assert!(
-        !firing.contains("GstFlushLate") && !firing.contains("GstUnhealthy") && !firing.contains("GstLeftover"),
-        "{firing}"
-    );
+        let firing = alerts.iter().filter(|alert| alert["state"] == "firing");
+        firing.map(|alert| alert["labels"]["alertname"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    wait_for("the alert fires", || !firing().is_empty());
+    assert_eq!(firing(), ["GstMemoryHigh"], "the others have no reason");
 
     for expression in queries() {
         let asked = expression.replace("$pipeline", ".*").replace("$__rate_interval", "5s");
