@@ -200,6 +200,16 @@ fn halted(task: &gst::Pad, element: &gst::Element, side: Side, still: Nanos, tim
 }
 
 impl Halt {
+    /// The whole story, for people.
+    pub fn text(&self) -> String {
+        self.report.text()
+    }
+
+    /// What kind of halt it is.
+    pub fn class(&self) -> &'static str {
+        self.report.class().nick()
+    }
+
     /// Says it: on the bus, and in the log. On a thread of its own, since what hears of it on the bus may take its time.
     pub fn give(mut self) {
         let speak = move || {

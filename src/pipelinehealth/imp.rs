@@ -64,6 +64,7 @@ impl ObjectImpl for PipelineHealth {
             PadQueryPost,
             ElementChangeStatePre,
             ElementChangeStatePost,
+            ElementPostMessagePre,
         ] {
             self.register_hook(hook);
         }
@@ -146,6 +147,15 @@ impl TracerImpl for PipelineHealth {
             && let Some(tracked) = slot::known(pad)
         {
             tracked.meter.set_live(latency.result().0);
+        }
+    }
+
+    fn element_post_message_pre(&self, _: u64, element: &gst::Element, message: &gst::Message) {
+        // Bins pass on what their elements post.
+        if let gst::MessageView::Error(error) = message.view()
+            && message.src() == Some(element.upcast_ref())
+        {
+            self.watch.failed(&error.error().to_string());
         }
     }
 

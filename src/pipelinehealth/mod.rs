@@ -14,6 +14,7 @@ mod halts;
 mod imp;
 mod parameters;
 mod properties;
+mod report;
 mod selection;
 mod slot;
 mod tracer;

@@ -43,6 +43,10 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .nick("Textfile")
             .blurb("File that node_exporter reads, written after each interval (unset = none)")
             .build(),
+        glib::ParamSpecString::builder("report")
+            .nick("Report")
+            .blurb("File for a page about how it went, written anew every few seconds and at the end (unset = none)")
+            .build(),
         gst::ParamSpecArray::builder("stats")
             .nick("Statistics")
             .blurb(
@@ -86,6 +90,7 @@ impl PipelineHealth {
             "stall-timeout" => settings.stall_timeout = get(value),
             "port" => settings.port = get(value),
             "textfile" => settings.textfile = get(value),
+            "report" => settings.report = get(value),
             other => unreachable!("no writable property {other}"),
         }
         let settings = settings.clone();
@@ -104,6 +109,7 @@ impl PipelineHealth {
             "stall-timeout" => settings.stall_timeout.to_value(),
             "port" => settings.port.to_value(),
             "textfile" => settings.textfile.to_value(),
+            "report" => settings.report.to_value(),
             other => unreachable!("no property {other}"),
         }
     }

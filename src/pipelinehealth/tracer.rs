@@ -25,11 +25,20 @@ pub(super) struct Settings {
     pub stall_timeout: Nanos,
     pub port: u32,
     pub textfile: Option<String>,
+    pub report: Option<String>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { include: None, exclude: None, interval: SECOND, stall_timeout: 5 * SECOND, port: 0, textfile: None }
+        Self {
+            include: None,
+            exclude: None,
+            interval: SECOND,
+            stall_timeout: 5 * SECOND,
+            port: 0,
+            textfile: None,
+            report: None,
+        }
     }
 }
 
@@ -85,6 +94,7 @@ impl PipelineHealth {
     pub(super) fn apply(&self, settings: &Settings) {
         self.watch.set_times(settings.interval, settings.stall_timeout);
         self.watch.set_targets(settings.targets());
+        self.watch.set_report(settings.report.as_deref());
     }
 
     /// Whether an element of that name is measured. What is wrong with the patterns is told of the first time.

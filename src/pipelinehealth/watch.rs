@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, TryLockError, Weak};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::halts::Halts;
+use super::report::{self, Report};
 use super::slot::Tracked;
 use super::tracer::CAT;
 use crate::glue::health::figures;
@@ -42,6 +44,8 @@ pub(super) struct Watch {
     /// Where figures are shown, from the first look on.
     targets: Mutex<Targets>,
     export: Mutex<Option<Export>>,
+    report: Mutex<Option<Report>>,
+    failure: Mutex<Option<String>>,
     interval: AtomicU64,
     stall_timeout: AtomicU64,
     /// Held while everything is looked at.
@@ -70,6 +74,37 @@ impl Watch {
         *lock(&self.targets) = targets;
     }
 
+    /// Where a report is to be written. One that has begun is given up.
+    pub fn set_report(&self, path: Option<&str>) {
+        let same = |report: &Option<Report>| report.as_ref().map(|report| report.path()) == path.map(Path::new);
+        if same(&lock(&self.report)) {
+            return;
+        }
+        let report = path.filter(|path| !path.is_empty()).map(|path| Report::new(Path::new(path)));
+        let report = report.and_then(|report| report.map_err(|why| self.complain(why)).ok());
+        *lock(&self.report) = report;
+    }
+
+    /// A pipeline has failed: the first error counts.
+    pub fn failed(&self, text: &str) {
+        lock(&self.failure).get_or_insert_with(|| text.to_owned());
+    }
+
+    /// Takes the figures for the report, and writes it now and then. One that cannot be written is given up.
+    fn report(&self, end: bool) {
+        // Nobody waits for the file.
+        let Some(mut report) = lock(&self.report).take() else { return };
+        let readings = report::readings(&self.alive());
+        if !readings.is_empty() {
+            report.sample(&readings);
+        }
+        let failure = lock(&self.failure).clone();
+        match report.write(end, failure) {
+            Ok(()) => _ = lock(&self.report).get_or_insert(report),
+            Err(why) => self.complain(why),
+        }
+    }
+
     /// Shows the figures where that was asked for, unless that is done already.
     fn show(self: &Arc<Self>) {
         if lock(&self.export).is_none() {
@@ -96,6 +131,7 @@ impl Watch {
         while matches!(self.looking.try_lock(), Err(TryLockError::WouldBlock)) && monotonic() < patience {
             std::thread::sleep(Duration::from_millis(1));
         }
+        self.report(true);
     }
 
     /// Those that still are.
@@ -134,9 +170,13 @@ impl Watch {
         self.tell_complaints(&pipelines);
         let timeout = self.stall_timeout.load(Ordering::Relaxed);
         let found = lock(&self.halts).look(monotonic(), timeout, pipelines);
-        for report in found {
-            report.give();
+        for halt in found {
+            if let Some(report) = lock(&self.report).as_mut() {
+                report.stall(&halt.text(), halt.class());
+            }
+            halt.give();
         }
+        self.report(false);
     }
 
     fn tell_complaints(&self, pipelines: &BTreeSet<gst::Object>) {

@@ -76,7 +76,8 @@ fn promtool(arguments: &[&str], input: &str) {
 fn watched(port: u16) -> TestPipeline {
     let p = TestPipeline::parse(&format!(
         "videotestsrc is-live=true ! video/x-raw,framerate=50/1,width=64,height=48 ! queue ! \
-         bufferhealth name=h label=camera interval=100000000 prometheus-address={port} ! fakesink sync=true"
+         bufferhealth name=h label=camera interval=100000000 prometheus-address={port} pair-id=scraped pair-role=end ! \
+         fakesink sync=true"
     ));
     p.set_property("name", "studio");
     p.set_state(gst::State::Playing).unwrap();

@@ -41,7 +41,9 @@ fn an_export_is_reported_with_all_its_measuring_points_and_its_graph() {
     let output = small(first);
     assert!(output.status.success(), "{}", error_of(&output));
     let page = page(&report);
-    for said in ["Export of a &lt;b&gt;&amp;.mkv", "Healthy", "<b>render</b>", "<b>encode</b>", "<b>file</b>", "--report"] {
+    for said in
+        ["Export of a &lt;b&gt;&amp;.mkv", "Healthy", "<b>render</b>", "<b>encode</b>", "<b>file</b>", "--report"]
+    {
         assert!(page.contains(said), "no {said} in {page}");
     }
     // Ten seconds at 30 a second, at each of the three; the last one has the sound too.

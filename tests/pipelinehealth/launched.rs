@@ -58,3 +58,24 @@ fn parameters_reach_it() {
     let (text, at) = said("pipelinehealth(stall-timeout=1000000000)", hangs, "stalled");
     assert!(at < Duration::from_secs(5) && text.contains("WARNING"), "after {at:?}: {text}");
 }
+
+#[test]
+fn the_report_says_why_it_hung() {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.html");
+    let hangs = "videotestsrc ! tee name=t t. ! fakesink t. ! queue name=frames ! fakesink name=dry";
+    let tracers = format!("pipelinehealth(stall-timeout=1000000000,report={})", report.display());
+    said(&tracers, hangs, "stalled");
+    // It was killed: the page is from the moment of the halt.
+    let page = std::fs::read_to_string(&report).unwrap();
+    for word in ["Why it hung", "frames", "videotestsrc0", "gst-launch-1.0"] {
+        assert!(page.contains(word), "no {word}");
+    }
+    // What is no report stays.
+    let other = folder.path().join("other.html");
+    std::fs::write(&other, "mine").unwrap();
+    let tracers = format!("pipelinehealth(report={})", other.display());
+    let (text, _) = said(&tracers, "videotestsrc is-live=true ! fakesink", "something else is there");
+    assert!(text.contains("WARNING"), "{text}");
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "mine");
+}

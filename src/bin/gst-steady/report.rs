@@ -1,6 +1,5 @@
 //! `--report`: how the export went, as a page. Written under a temporary name and renamed, so that it is whole or not there.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use gststeady::logic::clock::{MILLISECOND, Nanos, monotonic};
 use gststeady::logic::export::Request;
 use gststeady::logic::health::reading::Reading;
 use gststeady::logic::memory;
-use gststeady::logic::report::{Around, Environment, Outcome, Process, Recorder, page};
+use gststeady::logic::report::{Around, Environment, Outcome, Process, Recorder, file, page};
 
 use super::export::{is_same_file, shell_quote};
 use super::failure::{Failure, Stage};
@@ -18,8 +17,6 @@ use super::out::printable;
 
 /// How often figures are taken.
 const PERIOD: Nanos = 100 * MILLISECOND;
-/// What every report begins with.
-const BEGINNING: &[u8] = b"<!DOCTYPE html>";
 /// The name of the graph of the pipeline, which GStreamer draws if `GST_DEBUG_DUMP_DOT_DIR` says where.
 const GRAPH: &str = "gst-steady-export";
 /// More elements than a thread's way through a pipeline has.
@@ -50,10 +47,10 @@ impl Report {
         if path.is_dir() {
             return refuse("it is a folder; name a file in it");
         }
-        if !folder(path).is_dir() {
+        if !file::folder(path).is_dir() {
             return refuse("its folder does not exist; create it first");
         }
-        if path.exists() && !request.overwrite && !is_report(path) {
+        if path.exists() && !request.overwrite && !file::is_page(path) {
             return refuse("something else is there already; use --overwrite to replace it, or another name");
         }
         Ok(Self {
@@ -120,35 +117,9 @@ impl Report {
             facts,
             graphs: self.graphs,
         };
-        replace(&self.path, page(&self.recorder, &environment).as_bytes())
+        file::replace(&self.path, &page(&self.recorder, &environment))
             .map_err(|error| Failure::new(Stage::Io, format!("the report {:?} cannot be written: {error}", self.path)))
     }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn is_report(path: &Path) -> bool {
-    std::fs::File::open(path)
-        .and_then(|mut file| {
-            let mut beginning = [0; BEGINNING.len()];
-            std::io::Read::read_exact(&mut file, &mut beginning).map(|()| beginning == *BEGINNING)
-        })
-        .unwrap_or(false)
-}
-
-/// Puts a file in place of another, which is there until the new one is whole.
-fn replace(path: &Path, content: &[u8]) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    let mut file = tempfile::Builder::new()
-        .prefix(".gst-steady-report-")
-        // As far as the umask permits, like any file that a program writes.
-        .permissions(std::fs::Permissions::from_mode(0o666))
-        .tempfile_in(folder(path))?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error).map(drop)
 }
 
 fn now() -> String {

@@ -234,6 +234,10 @@ impl StallReport {
         }
     }
 
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
     /// For people: what, why, what to do.
     pub fn text(&self) -> String {
         let what = match self.fails || self.class == Class::Deadlock {

@@ -6,6 +6,7 @@
 
 mod bottleneck;
 mod environment;
+pub mod file;
 mod markup;
 mod moments;
 mod page;

@@ -59,7 +59,9 @@ impl View<'_> {
         // What comes in are frames or samples; what goes out is the size of the result.
         if let (Some(first), Some(last)) = (tracks.first(), tracks.last()) {
             let total = &first.total;
-            let flowed = (total.sum(Sum::Blocked) + total.sum(Sum::Starved)).max(1) as f64;
+            // What never played has moved in the time that was recorded.
+            let played = Some(total.sum(Sum::Blocked) + total.sum(Sum::Starved)).filter(|&played| played > 0);
+            let flowed = played.unwrap_or_else(|| self.recorder.elapsed()).max(1) as f64;
             let per_second = total.sum(Sum::Buffers) as f64 / flowed * 1e9;
             let media = total.sum(Sum::Media) as f64 / flowed;
             let at = self.label(0);
@@ -82,7 +84,10 @@ impl View<'_> {
         let of = if timed > 0 { format!("of {} buffers", count(timed)) } else { "nothing follows a clock".into() };
         tiles.push(("Late", late, of));
         let still = tracks.iter().map(|track| track.total.sum(Sum::Stalled)).max().unwrap_or(0);
-        tiles.push(("Stood still", time(still), "at the worst measuring point".into()));
+        let hung = still == 0 && !self.recorder.stalls().0.is_empty();
+        let (still, where_) =
+            if hung { ("hung".into(), "before it played") } else { (time(still), "at the worst measuring point") };
+        tiles.push(("Stood still", still, where_.into()));
         html.push_str("<section class=\"tiles\" aria-label=\"Totals\">");
         for (what, value, about) in tiles {
             put!(html, "<div class=\"tile\"><span>{what}</span><b>{value}</b><small>{about}</small></div>");
@@ -119,7 +124,10 @@ impl View<'_> {
             (
                 "It never stood still",
                 measured(is(!still && self.recorder.stalls().0.is_empty(), Grade::Bad)),
-                time(sum(Sum::Stalled)),
+                match self.recorder.stalls().0.len() {
+                    0 => time(sum(Sum::Stalled)),
+                    n => things(n as u64, "halt", "halts"),
+                },
             ),
             (
                 "Timestamps follow each other",
