@@ -11,7 +11,7 @@ inspected=$(gst-inspect-1.0 steady)
 factories=$(sed -n 's/^| `\([a-z]*\)` |.*/\1/p' "$2")
 [ -n "$factories" ] || { echo "the README lists no elements"; exit 1; }
 for factory in $factories; do
-    printf '%s\n' "$inspected" | grep -q "^ *$factory[: ]" || { echo "no $factory in the plugin"; exit 1; }
+    printf '%s\n' "$inspected" | grep -q "^ *${factory}[: ]" || { echo "no $factory in the plugin"; exit 1; }
     gst-inspect-1.0 "$factory" >/dev/null
 done
 echo "all there: $(echo "$factories" | tr '\n' ' ')"

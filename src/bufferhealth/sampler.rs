@@ -154,6 +154,7 @@ impl BufferHealth {
             leaky: queue.as_ref().is_some_and(queues::leaks),
             synced,
             sink_dropped: sinks.iter().map(queues::dropped_by).sum(),
+            halted: false,
         }
     }
 

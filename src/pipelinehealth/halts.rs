@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use gst::glib;
 use gst::prelude::*;
 
 use super::slot;
@@ -39,6 +40,8 @@ struct Suspect {
     passed: u64,
     /// It has been told that it is a stall.
     told: bool,
+    /// The pads that data would pass if it went on, and the tasks that would bring it, once it has been found to be a halt.
+    halted: Vec<glib::WeakRef<gst::Pad>>,
 }
 
 /// What a task's thread waits for.
@@ -83,6 +86,16 @@ impl Halts {
         halts
     }
 
+    /// Whether data would come out of this source pad if a halt that was found went on.
+    pub fn is_halted(&self, pad: &gst::Pad) -> bool {
+        let halted = || self.suspects.values().flat_map(|suspect| &suspect.halted);
+        if halted().next().is_none() {
+            return false;
+        }
+        let ends = [Some(pad.clone()), real_peer(pad)];
+        halted().filter_map(glib::WeakRef::upgrade).any(|other| ends.contains(&Some(other)))
+    }
+
     fn look_at(
         &mut self,
         now: Nanos,
@@ -115,10 +128,15 @@ impl Halts {
         gst::trace!(CAT, obj = task, "look: {side:?}, {seen:?}, {finding:?}");
         let class = match suspect.detector.observe(now, Rules { timeout, strict: false }, &seen) {
             Verdict::Wait | Verdict::Grow => return None,
-            Verdict::Tell(class) => class,
-            Verdict::Stalled(_) if std::mem::replace(&mut suspect.told, true) => return None,
-            Verdict::Stalled(class) => class,
+            Verdict::Tell(class) | Verdict::Stalled(class) => class,
         };
+        if suspect.halted.is_empty() {
+            let pads = survey.pads_to_watch();
+            suspect.halted = pads.iter().chain(survey.tasks()).map(ObjectExt::downgrade).collect();
+        }
+        if class == Class::Deadlock && std::mem::replace(&mut suspect.told, true) {
+            return None;
+        }
         if self.evidence.is_told(&survey, &finding, now, timeout.saturating_mul(PATIENCE)) {
             return None;
         }

@@ -1,7 +1,6 @@
 //! The parameters and the signals: how they are declared, set and read.
 
 use std::sync::LazyLock;
-use std::sync::atomic::Ordering;
 
 use gst::glib;
 use gst::prelude::*;
@@ -66,7 +65,7 @@ pub(super) static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new
             .action()
             .class_handler(move |args| {
                 let tracer = args[0].get::<super::PipelineHealth>().expect("the emitter");
-                tracer.imp().active.store(on, Ordering::Relaxed);
+                tracer.imp().switch(on);
                 None
             })
             .build()

@@ -36,6 +36,9 @@ impl Report {
         if path.is_dir() {
             return refuse("it is a folder; name a file in it");
         }
+        if file::is_special(path) {
+            return refuse("there is a link, a device or the like; choose another name");
+        }
         if !file::folder(path).is_dir() {
             return refuse("its folder does not exist; create it first");
         }
@@ -51,10 +54,6 @@ impl Report {
             pipelines: Vec::new(),
             described: 0,
         })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// Takes in the figures as of now, in the order in which the streams began, which is that of the stream.

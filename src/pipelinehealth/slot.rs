@@ -132,6 +132,7 @@ impl Tracked {
             leaky: queues::leaks(element),
             synced: beyond.synced,
             sink_dropped: sink.as_ref().map_or(0, queues::dropped_by),
+            halted: false,
         }
     }
 

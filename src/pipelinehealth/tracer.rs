@@ -90,6 +90,13 @@ impl PipelineHealth {
         lock(&self.settings)
     }
 
+    /// Measures, or does not for a while: that is a pause for all streams. The report is written when it ends.
+    pub(super) fn switch(&self, on: bool) {
+        if self.active.swap(on, Ordering::Relaxed) != on {
+            self.watch.pause_or_play(on);
+        }
+    }
+
     /// Hands them to the thread that looks. Where figures are shown is settled at its first look.
     pub(super) fn apply(&self, settings: &Settings) {
         self.watch.set_times(settings.interval, settings.stall_timeout);

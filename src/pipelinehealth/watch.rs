@@ -9,12 +9,14 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
-use super::halts::Halts;
+use super::halts::{Halt, Halts};
 use super::report::{self, Report};
 use super::slot::Tracked;
 use super::tracer::CAT;
 use crate::glue::health::figures;
+use crate::glue::health::meter::Around;
 use crate::glue::scheduler::{self, Job, JobGuard};
+use crate::glue::stall::is_playing;
 use crate::glue::topology::top_level;
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND, monotonic};
 use crate::logic::health::observer::Limits;
@@ -27,8 +29,6 @@ use crate::metrics::{self, Export, Source, Targets};
 const PERIOD: Nanos = 100 * MILLISECOND;
 /// From which lateness on a buffer counts as late.
 pub(super) const LATE_THRESHOLD: Nanos = 20 * MILLISECOND;
-/// How long a stream stands still until it counts as stalled, as for `bufferhealth`.
-const STALL_TIMEOUT: Nanos = 2 * SECOND;
 /// As for `bufferhealth`.
 const MAX_DROP_RATIO: f64 = 0.01;
 
@@ -45,6 +45,8 @@ pub(super) struct Watch {
     targets: Mutex<Targets>,
     export: Mutex<Option<Export>>,
     report: Mutex<Option<Report>>,
+    /// Where it was last said that it should be.
+    report_path: Mutex<Option<Option<String>>>,
     failure: Mutex<Option<String>>,
     interval: AtomicU64,
     stall_timeout: AtomicU64,
@@ -76,11 +78,11 @@ impl Watch {
 
     /// Where a report is to be written. One that has begun is given up.
     pub fn set_report(&self, path: Option<&str>) {
-        let same = |report: &Option<Report>| report.as_ref().map(|report| report.path()) == path.map(Path::new);
-        if same(&lock(&self.report)) {
+        let path = path.filter(|path| !path.is_empty());
+        if lock(&self.report_path).replace(path.map(str::to_owned)) == Some(path.map(str::to_owned)) {
             return;
         }
-        let report = path.filter(|path| !path.is_empty()).map(|path| Report::new(Path::new(path)));
+        let report = path.map(|path| Report::new(Path::new(path)));
         let report = report.and_then(|report| report.map_err(|why| self.complain(why)).ok());
         *lock(&self.report) = report;
     }
@@ -90,13 +92,33 @@ impl Watch {
         lock(&self.failure).get_or_insert_with(|| text.to_owned());
     }
 
-    /// Takes the figures for the report, and writes it now and then. One that cannot be written is given up.
-    fn report(&self, end: bool) {
+    /// All streams are halted for the measurement, or go on. Writes the report when they are.
+    pub fn pause_or_play(&self, play: bool) {
+        for tracked in self.alive() {
+            match play {
+                true if tracked
+                    .pad()
+                    .and_then(|pad| pad.parent_element())
+                    .is_some_and(|element| is_playing(&element)) =>
+                {
+                    tracked.meter.play(Around::default());
+                }
+                true => {}
+                false => tracked.meter.pause(),
+            }
+        }
+        if !play {
+            let readings = report::readings(&self.alive());
+            self.report(true, &readings);
+        }
+    }
+
+    /// Takes figures for the report, and writes it now and then. One that cannot be written is given up.
+    fn report(&self, end: bool, readings: &[(gst::Pad, Reading)]) {
         // Nobody waits for the file.
         let Some(mut report) = lock(&self.report).take() else { return };
-        let readings = report::readings(&self.alive());
         if !readings.is_empty() {
-            report.sample(&readings);
+            report.sample(readings);
         }
         let failure = lock(&self.failure).clone();
         match report.write(end, failure) {
@@ -131,7 +153,8 @@ impl Watch {
         while matches!(self.looking.try_lock(), Err(TryLockError::WouldBlock)) && monotonic() < patience {
             std::thread::sleep(Duration::from_millis(1));
         }
-        self.report(true);
+        // Without figures: GStreamer may be ending, and what they are of be gone by halves.
+        self.report(true, &[]);
     }
 
     /// Those that still are.
@@ -151,7 +174,10 @@ impl Watch {
             interval: self.interval.load(Ordering::Relaxed),
             high_watermark: 0.90,
             low_watermark: 0.70,
-            tolerance: Tolerance { stall_timeout: STALL_TIMEOUT, max_drop_ratio: MAX_DROP_RATIO },
+            tolerance: Tolerance {
+                stall_timeout: self.stall_timeout.load(Ordering::Relaxed),
+                max_drop_ratio: MAX_DROP_RATIO,
+            },
         }
     }
 
@@ -161,8 +187,11 @@ impl Watch {
         for tracked in self.alive() {
             let Some(pad) = tracked.pad() else { continue };
             let Some(element) = pad.parent_element() else { continue };
-            let around = tracked.around(&pad, &element);
+            let halted = lock(&self.halts).is_halted(&pad);
+            let around = Around { halted, ..tracked.around(&pad, &element) };
             tracked.meter.set_pace(tracked.pace(&element, around.synced));
+            // A pad that has never had a buffer may never get one: what is pulled through it is not seen, and neither is what was not chosen.
+            let limits = if tracked.meter.has_moved() { limits } else { limits.without_stalls() };
             tracked.meter.look(&limits, around);
             tell(&tracked, &pad, &element);
             pipelines.insert(top_level(&element));
@@ -170,13 +199,15 @@ impl Watch {
         self.tell_complaints(&pipelines);
         let timeout = self.stall_timeout.load(Ordering::Relaxed);
         let found = lock(&self.halts).look(monotonic(), timeout, pipelines);
-        for halt in found {
-            if let Some(report) = lock(&self.report).as_mut() {
-                report.stall(&halt.text(), halt.class());
-            }
-            halt.give();
+        if let Some(report) = lock(&self.report).as_mut() {
+            found.iter().for_each(|halt| report.stall(&halt.text(), halt.class()));
         }
-        self.report(false);
+        if lock(&self.report).is_some() {
+            let readings = report::readings(&self.alive());
+            self.report(false, &readings);
+        }
+        // Last, so that whoever ends the process now finds it in the report.
+        found.into_iter().for_each(Halt::give);
     }
 
     fn tell_complaints(&self, pipelines: &BTreeSet<gst::Object>) {

@@ -22,7 +22,10 @@ fn around_a_pause(properties: &str, before: Vec<gst::Buffer>, after: Vec<gst::Bu
     p.set_state(gst::State::Playing).unwrap();
     let feed = |buffers: Vec<gst::Buffer>| {
         let expected = count(&h, "buffers-out") + buffers.len() as u64;
-        buffers.into_iter().for_each(|buffer| assert!(src.push_buffer(buffer).is_ok()));
+        for buffer in buffers {
+            // A live one takes nothing until it has come back from a pause.
+            wait_until("it is taken", || src.push_buffer(buffer.clone()).is_ok());
+        }
         wait_until("they pass", || count(&h, "buffers-out") == expected);
         // The next interval judges them.
         let uptime = count(&h, "uptime");

@@ -46,11 +46,11 @@ fn element_and_tracer_count_alike() {
     alone!();
     let tracer = tracer();
     let pipeline = TestPipeline::parse(
-        "videotestsrc num-buffers=200 ! video/x-raw,framerate=50/1 ! identity name=lossy ! bufferhealth name=health ! \
+        "videotestsrc name=source num-buffers=200 ! video/x-raw,framerate=50/1 ! identity name=lossy ! bufferhealth name=health ! \
          fakesink sync=false",
     );
     let n = std::sync::atomic::AtomicU64::new(1);
-    pipeline.element("lossy").static_pad("sink").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+    pipeline.element("source").static_pad("src").unwrap().add_probe(gst::PadProbeType::BUFFER, move |_, _| {
         let fifth = n.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(5);
         if fifth { gst::PadProbeReturn::Drop } else { gst::PadProbeReturn::Ok }
     });
@@ -62,7 +62,7 @@ fn element_and_tracer_count_alike() {
     let number = |name: &str| element.iter().find(|(other, _)| other == name).unwrap().1;
     assert_eq!([number("buffers-in"), number("missing")], [160, 39], "the last one is not missed");
     // What the source has sent did not all arrive.
-    assert_eq!(figures(&tracer, "videotestsrc0", "src").unwrap().get("buffers-in"), Ok(200u64));
+    assert_eq!(figures(&tracer, "source", "src").unwrap().get("buffers-in"), Ok(200u64));
     // All that arrives at one element has left the one before.
     let before = counts(&figures(&tracer, "lossy", "src").unwrap());
     assert_eq!(before, traced);

@@ -35,6 +35,7 @@ fn main() -> ExitCode {
         Command::Export(export) => export::run(export),
         Command::Recover(recover) => recover::run(recover),
     };
+    registry::end();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -50,6 +50,9 @@ impl Report {
         if !file::folder(path).is_dir() {
             return refuse("its folder does not exist; create it first");
         }
+        if file::is_special(path) {
+            return refuse("there is a link, a device or the like, which would be a file afterwards; use another name");
+        }
         if path.exists() && !request.overwrite && !file::is_page(path) {
             return refuse("something else is there already; use --overwrite to replace it, or another name");
         }

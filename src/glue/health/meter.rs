@@ -47,6 +47,8 @@ pub(crate) struct Around {
     pub synced: bool,
     /// Buffers that sinks downstream have thrown away because they were late.
     pub sink_dropped: u64,
+    /// The stream is part of a halt, as whoever looks at the whole pipeline has found.
+    pub halted: bool,
 }
 
 impl Meter {
@@ -121,6 +123,11 @@ impl Meter {
 
     pub fn is_playing(&self) -> bool {
         self.observer().probe().playing_since().is_some()
+    }
+
+    /// Whether anything has come.
+    pub fn has_moved(&self) -> bool {
+        self.probe().read(monotonic()).activity.is_some()
     }
 
     /// The counts as of now.
@@ -222,6 +229,7 @@ impl Meter {
             fill: around.fill,
             leaky: around.leaky,
             synced: around.synced,
+            halted: around.halted,
             live: self.is_live(),
             paced: pace.is_some(),
             running_now: pace.map(|pace| pace.running_time()),

@@ -21,6 +21,8 @@ pub(crate) struct Stream {
     pub pair: Option<Side>,
     /// The pace, and which version of it this is.
     pacer: Option<Pacer>,
+    /// A base time from before a flush: what comes now is not due by that.
+    stale: Option<gst::ClockTime>,
     pace_version: u64,
 }
 
@@ -66,7 +68,16 @@ impl Pacer {
 
 impl Stream {
     pub fn new(probe: Arc<Probe>) -> Self {
-        Self { tap: Tap::default(), probe, segment: None, sparse: false, pair: None, pacer: None, pace_version: 0 }
+        Self {
+            tap: Tap::default(),
+            probe,
+            segment: None,
+            sparse: false,
+            pair: None,
+            pacer: None,
+            stale: None,
+            pace_version: 0,
+        }
     }
 
     /// Takes over the pace `current`, if this version of it is another one than before.
@@ -81,7 +92,9 @@ impl Stream {
     /// Buffers arrived, together, at `now`.
     #[inline]
     pub fn arrive<'a>(&mut self, now: Nanos, buffers: impl Iterator<Item = &'a gst::BufferRef>) {
-        let running_now = self.pacer.as_mut().map(|pacer| pacer.running_time(now));
+        let stale = self.stale;
+        let pacer = self.pacer.as_mut().filter(|pacer| Some(pacer.pace.base_time) != stale);
+        let running_now = pacer.map(|pacer| pacer.running_time(now));
         // The first may have to wait for the start of the clock until it is due.
         let needed = running_now.is_some() || self.probe.playing_since().is_none();
         let whole = self.segment.as_ref();
@@ -137,8 +150,12 @@ impl Stream {
                 let follows = event.segment().rate() > 0.0 && !event.segment().flags().intersects(tricks);
                 self.tap.segment(self.segment.is_some() && follows);
             }
-            gst::EventView::FlushStop(_) => {
+            gst::EventView::FlushStop(flush) => {
                 self.segment = None;
+                if flush.resets_time() {
+                    // Running time begins anew, but the base time does so only when the sinks have got data again.
+                    self.stale = self.pacer.as_ref().map(|pacer| pacer.pace.base_time);
+                }
                 self.tap.flush(&self.probe);
                 if let Some(side) = &mut self.pair {
                     side.flush();
@@ -153,7 +170,9 @@ impl Stream {
             }
             gst::EventView::Gap(gap) => {
                 let (start, duration) = gap.get();
-                self.tap.gap(&self.probe, monotonic(), start.nseconds(), duration.map(gst::ClockTime::nseconds));
+                let lost = gap.gap_flags().contains(gst::GapFlags::DATA);
+                let duration = duration.map(gst::ClockTime::nseconds);
+                self.tap.gap(&self.probe, monotonic(), start.nseconds(), duration, lost);
             }
             _ => {}
         }

@@ -332,6 +332,9 @@ impl StallReport {
                 (Waiting::Room | Waiting::Answer(_), _) => {
                     "which the same source feeds, and that source is blocked here".into()
                 }
+                (Waiting::Sending, _) if self.halted.kind == Kind::Thread => {
+                    format!("which {} feeds as well, and it is blocked here", self.halted.name)
+                }
                 (Waiting::End | Waiting::Sending, _) => "and what feeds that is blocked as well".into(),
                 (Waiting::Data, _) => "which lacks what comes through this queue, whose source is blocked there".into(),
             },
@@ -378,6 +381,17 @@ impl StallReport {
                         "Put an adaptivequeue in front of the other inputs of {element} too, so that the source can go on."
                     )
                 }
+                // The thread itself stands there: with a queue it would not.
+                (Waiting::Sending, ..) if self.halted.kind == Kind::Thread && self.preroll => {
+                    format!("Put an adaptivequeue in front of {element}, so that {} can go on.", self.halted.name)
+                }
+                (Waiting::Sending, ..) if self.halted.kind == Kind::Thread => {
+                    let input = self.downstream.as_ref().map_or("", |at| &at.pad);
+                    format!(
+                        "Put an adaptivequeue in front of {input} of {element}, so that {} can go on.",
+                        self.halted.name
+                    )
+                }
                 (Waiting::End | Waiting::Sending, ..) if !self.preroll => {
                     format!("See what feeds {starved} of {element}.")
                 }
@@ -415,7 +429,8 @@ impl StallReport {
     /// For programs.
     pub fn details(&self, name: &str) -> gst::Structure {
         let downstream = self.downstream.as_ref().map_or_else(String::new, Named::to_string);
-        let lacking = self.starved.first().filter(|_| self.preroll && self.halted.waiting != Waiting::Data);
+        let itself = self.halted.kind == Kind::Thread && self.halted.waiting == Waiting::Sending;
+        let lacking = self.starved.first().filter(|_| self.preroll && self.halted.waiting != Waiting::Data && !itself);
         let holder = lacking.or(self.downstream.as_ref());
         let culprit = self.culprit.element().or(holder.map(|pad| pad.element.as_str()));
         gst::Structure::builder(name)

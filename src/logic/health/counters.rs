@@ -204,7 +204,8 @@ impl Counts {
     /// single buffers; a refused list counts as one.
     pub fn lost(&self) -> u64 {
         use Count::*;
-        let refused: u64 = [FlowNotLinked, FlowNotNegotiated, FlowError].iter().map(|&c| self[c]).sum();
+        // What is not linked was not chosen: other tracks of a film, say. Where that is wrong, the source ends with an error.
+        let refused: u64 = [FlowNotNegotiated, FlowError].iter().map(|&c| self[c]).sum();
         self.missed() + refused
     }
 

@@ -24,6 +24,11 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// The same for a stream that need not move.
+    pub fn without_stalls(self) -> Self {
+        Self { tolerance: Tolerance { stall_timeout: 0, ..self.tolerance }, ..self }
+    }
+
     /// The length of intervals. The verdict needs them even when they are switched off for everybody else.
     pub fn interval_length(&self) -> Nanos {
         if self.interval > 0 { self.interval.max(10 * MILLISECOND) } else { SECOND }
@@ -43,6 +48,8 @@ pub struct Surroundings {
     pub live: bool,
     /// A sink downstream waits for the clock.
     pub synced: bool,
+    /// It is part of a halt, as whoever looks at the whole pipeline has found.
+    pub halted: bool,
     /// When end of stream went through.
     pub ended: Option<Nanos>,
     /// The running time by that clock, where there is one.
@@ -212,6 +219,7 @@ impl Observer {
             ended: seen.ended.is_some(),
             failed: snapshot.failed,
             overrunning: seen.live && self.episodes.active() && self.probe.playing_since().is_some(),
+            halted: seen.halted,
         };
         self.untold.extend(self.judge.look(&present, &limits.tolerance));
         ended && limits.interval > 0
@@ -248,7 +256,9 @@ impl Observer {
             let advance =
                 (seen.paced && went_on && fine).then(|| snapshot.position.saturating_sub(self.interval_position));
             let sink_dropped = self.sink_dropped.total - self.interval_sink_dropped;
-            self.judge.interval(&Interval { counts: n, span, advance, sink_dropped }, &limits.tolerance);
+            let headroom = &recent.summaries[Quantity::Headroom as usize];
+            let early = headroom.map_or(0, |headroom| headroom.avg.saturating_mul(headroom.count));
+            self.judge.interval(&Interval { counts: n, span, advance, sink_dropped, early }, &limits.tolerance);
         }
         self.recent = (limits.interval > 0).then_some((span, recent));
         self.interval_began = now;

@@ -133,6 +133,8 @@ pub struct Interval<'a> {
     pub advance: Option<Nanos>,
     /// Buffers that sinks downstream threw away because they were late.
     pub sink_dropped: u64,
+    /// How much too early the buffers were that were in time, all together: a sink holds each of them until it is due.
+    pub early: Nanos,
 }
 
 /// The situation at one moment.
@@ -158,6 +160,8 @@ pub struct Present {
     pub failed: bool,
     /// The source cannot wait, and its queue is full.
     pub overrunning: bool,
+    /// It is part of a halt that was found by other means, before it plays too.
+    pub halted: bool,
 }
 
 /// A new verdict.
@@ -264,8 +268,8 @@ impl Judge {
         found.set(Reason::Late, self.late.there);
         found.set(Reason::Slow, self.slow.there);
         if self.late.there || self.slow.there {
-            // Nobody waits for the clock when things are late: the longer wait shows who is slow.
-            let downstream = n[Count::BlockedTime] > n[Count::StarvedTime];
+            // What is late is not held for the clock, what is early is: apart from that the longer wait shows who is slow.
+            let downstream = n[Count::BlockedTime].saturating_sub(interval.early) > n[Count::StarvedTime];
             found.set(if downstream { Reason::Backpressure } else { Reason::Starved }, true);
         }
         self.found = found;
@@ -279,11 +283,15 @@ impl Judge {
 
         let ended = present.ended && !present.failed;
         let moved = present.activity.max(present.due).unwrap_or(0);
-        let still_since = present.playing_since.map(|playing| playing.max(moved));
+        let still_since = match present.playing_since {
+            Some(playing) => Some(playing.max(moved)),
+            None => present.halted.then(|| present.activity.unwrap_or(self.since)),
+        };
         let patience = tolerance.stall_timeout.saturating_add(present.pace);
         let still = still_since.filter(|&since| {
             let flows = present.ended || (present.sparse && !present.pushing);
-            tolerance.stall_timeout > 0 && !flows && present.now.saturating_sub(since) >= patience
+            let patient = tolerance.stall_timeout == 0 || present.now.saturating_sub(since) < patience;
+            !flows && (present.halted || !patient)
         });
         if self.still_since.is_some() && still != self.still_since {
             // It moved, was halted or ended.
@@ -343,7 +351,7 @@ mod tests {
     /// Judges an interval of a second of `of` beside 30 clean buffers, then the present.
     fn judge(judge: &mut Judge, of: &[(Count, u64)], advance: Option<Nanos>) -> (Health, Vec<Reason>) {
         let counts = counts(&[clean(), of.to_vec()].concat());
-        judge.interval(&Interval { counts: &counts, span: SECOND, advance, sink_dropped: 0 }, &TOLERANCE);
+        judge.interval(&Interval { counts: &counts, span: SECOND, advance, sink_dropped: 0, early: 0 }, &TOLERANCE);
         judge.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
         (judge.state(), judge.reasons().iter().collect())
     }
@@ -398,6 +406,46 @@ mod tests {
         assert_eq!(judge(&mut j, &[], None).0, Health::Unhealthy, "one good second is not the end of it");
         assert_eq!(judge(&mut j, &[], None).0, Health::Healthy);
         assert_eq!(judge(&mut j, &[(Count::Late, 15)], None).0, Health::Unhealthy, "half of them late need no proof");
+    }
+
+    #[test]
+    fn what_a_sink_holds_for_the_clock_is_not_what_makes_others_late() {
+        // A source that sleeps now and then: the sink waits for each buffer that comes in time.
+        let counts = counts(&[
+            (Count::In, 30),
+            (Count::Timed, 30),
+            (Count::Late, 15),
+            (Count::BlockedTime, 600 * MILLISECOND),
+            (Count::StarvedTime, 400 * MILLISECOND),
+        ]);
+        let judged = |early| {
+            let mut judge = Judge::new(0);
+            judge.interval(
+                &Interval { counts: &counts, span: SECOND, advance: None, sink_dropped: 0, early },
+                &TOLERANCE,
+            );
+            judge.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
+            judge.reasons().iter().collect::<Vec<_>>()
+        };
+        assert_eq!(judged(500 * MILLISECOND), [Reason::Late, Reason::Starved]);
+        assert_eq!(judged(0), [Reason::Late, Reason::Backpressure]);
+    }
+
+    #[test]
+    fn a_halt_that_others_have_found_is_a_stall_before_it_plays_too() {
+        let mut judge = Judge::new(SECOND);
+        let halted =
+            Present { now: 9 * SECOND, halted: true, activity: Some(2 * SECOND), pushing: true, ..Present::default() };
+        let change = judge.look(&halted, &TOLERANCE).expect("a change");
+        assert_eq!(
+            (change.new, change.reasons),
+            (Health::Stalled, [Reason::Stalled, Reason::Backpressure].into_iter().collect())
+        );
+        assert_eq!(judge.stalled(10 * SECOND), 8 * SECOND);
+        let moves = Present { now: 11 * SECOND, halted: false, activity: Some(11 * SECOND), ..halted };
+        assert_eq!(judge.look(&moves, &TOLERANCE).map(|change| change.new), Some(Health::Healthy));
+        let nothing = Present { activity: None, pushing: false, ..halted };
+        assert_eq!(Judge::new(SECOND).look(&nothing, &TOLERANCE).map(|change| change.new), Some(Health::Stalled));
     }
 
     #[test]
@@ -474,7 +522,7 @@ mod tests {
         let counts = counts(&clean());
         for (sink_dropped, state) in [(0, Health::Healthy), (1, Health::Unhealthy)] {
             let mut j = Judge::new(0);
-            j.interval(&Interval { counts: &counts, span: SECOND, advance: None, sink_dropped }, &TOLERANCE);
+            j.interval(&Interval { counts: &counts, span: SECOND, advance: None, sink_dropped, early: 0 }, &TOLERANCE);
             j.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
             assert_eq!(j.state(), state);
         }

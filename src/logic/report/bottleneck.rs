@@ -114,13 +114,18 @@ fn find_in(tracks: &[Track], sums: &[Slot]) -> Option<Bottleneck> {
                     let share = waits[next].map_or(blocked, |(_, starved)| starved.min(blocked));
                     Candidate { holds_up: true, share, pace: Pace::Part, after: Some(probe), before: Some(next) }
                 }
-                None => Candidate {
-                    holds_up: !track.synced,
-                    share: blocked,
-                    pace: if track.synced { Pace::Clock } else { Pace::Part },
-                    after: Some(probe),
-                    before: None,
-                },
+                None => {
+                    // What is late is not held for the clock.
+                    let late = sums[probe].sum(Sum::Late) * 2 > sums[probe].sum(Sum::Timed);
+                    let is_clock = track.synced && !late;
+                    Candidate {
+                        holds_up: !is_clock,
+                        share: blocked,
+                        pace: if is_clock { Pace::Clock } else { Pace::Part },
+                        after: Some(probe),
+                        before: None,
+                    }
+                }
             }
         } else if is_first(probe) {
             let pace = if track.live { Pace::Source } else { Pace::Part };

@@ -19,6 +19,11 @@ pub fn is_page(path: &Path) -> bool {
     read.is_ok() && beginning == *BEGINNING
 }
 
+/// Whether something is there that is no file: a folder, a link, a device. It would be a file afterwards.
+pub fn is_special(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|there| !there.is_file())
+}
+
 /// Puts a page in place of what is there, which stays until the new one is whole.
 ///
 /// # Errors

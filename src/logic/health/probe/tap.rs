@@ -89,8 +89,11 @@ impl Tap {
     }
 
     /// A span without data was announced.
-    pub fn gap(&mut self, probe: &Probe, now: Nanos, start: Nanos, duration: Option<Nanos>) {
-        self.gaps.gap(start, duration);
+    pub fn gap(&mut self, probe: &Probe, now: Nanos, start: Nanos, duration: Option<Nanos>, lost: bool) {
+        // What was lost is missing, although it was announced: the next buffer shows how many.
+        if !lost {
+            self.gaps.gap(start, duration);
+        }
         self.jitter.interrupt();
         self.arrived = None;
         self.sync_epoch(probe);
@@ -214,7 +217,7 @@ impl Tap {
             let (count, failed) = match flow {
                 Flow::Ok | Flow::Flushing => (Count::FlowFlushing, false),
                 Flow::Eos => (Count::FlowEos, false),
-                Flow::NotLinked => (Count::FlowNotLinked, true),
+                Flow::NotLinked => (Count::FlowNotLinked, false),
                 Flow::NotNegotiated => (Count::FlowNotNegotiated, true),
                 Flow::Error => (Count::FlowError, true),
             };

@@ -54,7 +54,6 @@ impl View<'_> {
     /// The figures that people ask for first.
     pub fn tiles(&self, html: &mut String) {
         let tracks = self.recorder.tracks();
-        let sum = |sum: Sum| tracks.iter().map(|track| track.total.sum(sum)).sum::<u64>();
         let mut tiles = vec![("Recorded", clock(self.recorder.elapsed()), String::new())];
         // What comes in are frames or samples; what goes out is the size of the result.
         if let (Some(first), Some(last)) = (tracks.first(), tracks.last()) {
@@ -73,15 +72,16 @@ impl View<'_> {
                 format!("through {}", self.label(tracks.len() - 1)),
             ));
         }
-        let lost = tracks.iter().map(|track| track.total.lost()).sum();
-        tiles.push((
-            "Lost",
-            count(lost),
-            format!("of {} buffers", count(sum(Sum::Buffers).saturating_add(sum(Sum::Missing)))),
-        ));
-        let timed = sum(Sum::Timed);
-        let late = if timed > 0 { count(sum(Sum::Late)) } else { "–".into() };
-        let of = if timed > 0 { format!("of {} buffers", count(timed)) } else { "nothing follows a clock".into() };
+        // The same buffer passes several measuring points: that where most of them were lost or late tells.
+        let worst = |bad: &dyn Fn(&Track) -> u64, of: &dyn Fn(&Track) -> u64| {
+            tracks.iter().map(|track| (bad(track), of(track))).max().unwrap_or_default()
+        };
+        let offered = |track: &Track| track.total.sum(Sum::Buffers) + track.total.sum(Sum::Missing);
+        let (lost, of) = worst(&|track| track.total.lost(), &offered);
+        tiles.push(("Lost", count(lost), format!("of {} buffers", count(of))));
+        let (late, timed) = worst(&|track| track.total.sum(Sum::Late), &|track| track.total.sum(Sum::Timed));
+        let late = if timed > 0 { count(late) } else { "–".into() };
+        let of = if timed > 0 { format!("of {} buffers", count(timed)) } else { "no sink waits for a clock".into() };
         tiles.push(("Late", late, of));
         let still = tracks.iter().map(|track| track.total.sum(Sum::Stalled)).max().unwrap_or(0);
         let hung = still == 0 && !self.recorder.stalls().0.is_empty();

@@ -129,7 +129,12 @@ impl View<'_> {
             None if tracks.iter().all(|track| track.total.sum(Sum::Buffers) == 0) => (Grade::Fair, "Nothing arrived"),
             None => (Grade::Good, "Healthy: nothing was lost, late or refused"),
         };
-        sentences.extend(self.pace());
+        // Whoever holds up the others is what people look for; what follows from that comes after it.
+        if self.bottleneck.as_ref().is_some_and(|found| found.amid_trouble && found.pace == Pace::Part) {
+            sentences.splice(0..0, self.pace());
+        } else {
+            sentences.extend(self.pace());
+        }
         if tracks.is_empty() {
             sentences.push("Nothing in the pipeline was measured.".into());
         }
@@ -215,7 +220,7 @@ impl View<'_> {
         if found.media > 0 {
             pace += &format!(", {} real time", speed(found.media as f64 / flowed));
         }
-        let begin = if found.amid_trouble { "Meanwhile the" } else { "The" };
+        let begin = if found.amid_trouble && found.pace != Pace::Part { "Meanwhile the" } else { "The" };
         Some(match found.pace {
             Pace::Clock => format!("{begin} clock set the pace, as it should: {pace}."),
             Pace::Source => format!("{begin} live source set the pace, as it should: {pace}."),
