@@ -111,3 +111,33 @@ fn a_report_replaces_nothing_that_is_no_report() {
     assert_eq!(std::fs::read(&audio).unwrap(), before);
     assert_eq!(std::fs::read_to_string(&notes).unwrap(), "do not lose this");
 }
+
+#[test]
+fn the_tracer_reports_on_an_export_too_wherever_the_plugin_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let [audio, ..] = media::four_containers(folder.path(), 44_100);
+    let (video, report, traced) = (path("video.mkv"), path("report.html"), path("traced.html"));
+    let output = command(&audio, &video, &report)
+        .args(["--size", "192x108"])
+        .env("GST_PLUGIN_PATH", common::plugin_folder())
+        .env("GST_REGISTRY", path("registry"))
+        .env("GST_TRACERS", format!("latency;pipelinehealth(report={})", traced.display()))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", error_of(&output));
+    let page = std::fs::read_to_string(&traced).unwrap();
+    assert!(page.contains("Health of") && page.contains("pipeline0"), "{page}");
+}
+
+#[test]
+fn what_is_no_file_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let [audio, ..] = media::four_containers(folder.path(), 44_100);
+    let link = path("link.html");
+    std::os::unix::fs::symlink(path("elsewhere.html"), &link).unwrap();
+    let output = command(&audio, &path("video.mkv"), &link).arg("--overwrite").output().unwrap();
+    assert!(!output.status.success() && error_of(&output).contains("a link, a device"), "{}", error_of(&output));
+    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+}
