@@ -250,7 +250,9 @@ impl Observer {
             let n = &recent.counts;
             let breaks = [Count::DiscontSegment, Count::DiscontFlush, Count::GapEvents];
             let unbroken = breaks.iter().all(|&count| n[count] == 0) && self.interval_position > 0;
-            let went_on = unbroken && self.probe.rhythm() == Rhythm::Steady;
+            // Where time stamps have ceased, the position is that of the last one.
+            let timed = n[Count::Timed] > 0 || n[Count::In] == 0;
+            let went_on = unbroken && timed && self.probe.rhythm() == Rhythm::Steady;
             // Buffers nearly as long as the interval come to a whole number of them by chance.
             let fine = snapshot.duration <= span / 4;
             let advance =
@@ -298,7 +300,7 @@ impl Observer {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::gaps::Unit;
+    use super::super::gaps::{Order, Unit};
     use super::super::probe::{Flow, Tap};
     use super::super::verdict::Health;
     use super::*;
@@ -321,6 +323,28 @@ mod tests {
         let unit = Unit { running_time: Some(due * SECOND), ..Unit::default() };
         let running = running.map(|running| (running * SECOND) as i64);
         Tap::default().arrive(observer.probe(), now * SECOND, running, std::iter::once(unit));
+    }
+
+    #[test]
+    fn a_stream_whose_time_stamps_have_ceased_is_not_slow() {
+        let is_slow = |stamped: bool| {
+            let seen = Surroundings { paced: true, ..Surroundings::default() };
+            let (mut observer, mut tap) = (Observer::new(0, 0), Tap::default());
+            tap.format(observer.probe(), Order::Unordered, Some(SECOND / 30), Rhythm::Steady);
+            observer.play(SECOND, seen);
+            let mut now = SECOND;
+            for n in 0..150 {
+                now += SECOND / 30;
+                let running_time = (n == 0 || stamped).then_some(SECOND / 2);
+                let unit = Unit { running_time, ..Unit::default() };
+                tap.arrive(observer.probe(), now, Some(now as i64), std::iter::once(unit));
+                tap.depart(observer.probe(), now, Flow::Ok);
+                observer.look(now, &LIMITS, seen);
+            }
+            observer.judge().reasons().contains(crate::logic::health::verdict::Reason::Slow)
+        };
+        assert!(is_slow(true), "it stands still");
+        assert!(!is_slow(false));
     }
 
     #[test]
