@@ -3,8 +3,8 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, TryLockError, Weak};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -32,7 +32,7 @@ pub(super) const LATE_THRESHOLD: Nanos = 20 * MILLISECOND;
 /// As for `bufferhealth`.
 const MAX_DROP_RATIO: f64 = 0.01;
 
-/// What is looked after. Locks: `looking`, which no streaming thread knows, and beside it one at a time, none while anything is told.
+/// What is looked after. Locks: one at a time, and none while anything is told.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
     tracked: Mutex<Vec<Weak<Tracked>>>,
@@ -50,8 +50,8 @@ pub(super) struct Watch {
     failure: Mutex<Option<String>>,
     interval: AtomicU64,
     stall_timeout: AtomicU64,
-    /// Held while everything is looked at.
-    looking: Mutex<()>,
+    /// Everything is being looked at.
+    looking: AtomicBool,
 }
 
 /// Looks after a pad from now on. Called in its streaming thread, once.
@@ -150,7 +150,7 @@ impl Watch {
         let export = lock(&self.export).take();
         drop((guard, export));
         let patience = monotonic() + SECOND;
-        while matches!(self.looking.try_lock(), Err(TryLockError::WouldBlock)) && monotonic() < patience {
+        while self.looking.load(Ordering::Acquire) && monotonic() < patience {
             std::thread::sleep(Duration::from_millis(1));
         }
         // Without figures: GStreamer may be ending, and what they are of be gone by halves.
@@ -212,7 +212,9 @@ impl Watch {
 
     fn tell_complaints(&self, pipelines: &BTreeSet<gst::Object>) {
         let Some(pipeline) = pipelines.iter().find_map(|top| top.downcast_ref::<gst::Element>()) else { return };
-        for complaint in std::mem::take(&mut *lock(&self.complaints)) {
+        // Not in the head of the loop, where the lock would be held until its end.
+        let complaints = std::mem::take(&mut *lock(&self.complaints));
+        for complaint in complaints {
             gst::element_warning!(pipeline, gst::LibraryError::Settings, ("{complaint}"), ["pipelinehealth"]);
         }
     }
@@ -230,12 +232,28 @@ fn tell(tracked: &Tracked, pad: &gst::Pad, element: &gst::Element) {
     }
 }
 
+/// Sets a flag as long as it lives, through a panic too.
+struct Looking<'a>(&'a AtomicBool);
+
+impl<'a> Looking<'a> {
+    fn new(flag: &'a AtomicBool) -> Self {
+        flag.store(true, Ordering::Release);
+        Self(flag)
+    }
+}
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
 /// What the thread that looks after things does again and again.
 struct Looks(Arc<Watch>);
 
 impl Job for Looks {
     fn run(&self) -> Option<Nanos> {
-        let _looking = lock(&self.0.looking);
+        let _looking = Looking::new(&self.0.looking);
         self.0.show();
         self.0.look();
         Some(monotonic() + PERIOD)
