@@ -9,6 +9,7 @@ use gst::subclass::prelude::*;
 use super::element::BufferHealth;
 use super::settings::{HealthState, Settings};
 use crate::glue::health::figures;
+use crate::glue::value::get;
 
 pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let default = Settings::default();
@@ -170,12 +171,6 @@ impl BufferHealth {
 impl Settings {
     /// Takes a new value. `pspec` is one of [`PROPERTIES`], so the value has its type and range.
     pub fn set(&mut self, value: &glib::Value, pspec: &glib::ParamSpec) {
-        fn get<'a, T: glib::value::FromValue<'a>>(value: &'a glib::Value) -> T
-        where
-            <T as glib::value::FromValue<'a>>::Checker: glib::value::ValueTypeChecker<Error: std::fmt::Debug>,
-        {
-            value.get().expect("checked by the type system")
-        }
         match pspec.name() {
             "interval" => self.interval = get(value),
             "label" => self.label = get(value),

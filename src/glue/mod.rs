@@ -11,4 +11,5 @@ pub(crate) mod stall;
 pub(crate) mod tags;
 pub(crate) mod text;
 pub(crate) mod topology;
+pub(crate) mod value;
 pub(crate) mod video;

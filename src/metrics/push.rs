@@ -1,10 +1,9 @@
 //! What is written or sent at regular intervals: the textfile and the datagrams. Each has a thread of its own, since a disk or a name
 //! server may keep one waiting.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +15,7 @@ use crate::logic::metrics::page::{Format, Medium, Page};
 use crate::logic::metrics::statsd::Deltas;
 use crate::logic::recording::recover::reason;
 use crate::logic::sync::lock;
+use crate::logic::whole_file::{self, Readers};
 
 /// Which of the process's textfiles has the metrics of the process: `node_exporter` refuses what is in two of its files.
 static OWNER: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -76,7 +76,7 @@ impl Textfile {
                 path.display()
             ));
         }
-        write_and_rename(path, contents).map_err(|error| {
+        whole_file::replace(path, contents, Readers::Everybody).map_err(|error| {
             format!(
                 "Cannot write the metrics to {}: {}. Set textfile to a file in a folder that may be written to, such as that of \
                  node_exporter's --collector.textfile.directory. The stream goes on without.",
@@ -108,25 +108,6 @@ fn may_be_replaced(path: &Path) -> bool {
     }
     let mut begins = [0; BEGINNING.len()];
     File::open(path).and_then(|mut file| file.read_exact(&mut begins)).is_ok() && begins == BEGINNING
-}
-
-fn write_and_rename(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
-    // Hidden, and without the ending that node_exporter looks for.
-    let temporary = path.with_file_name(format!(".{}.{}.tmp", name.to_string_lossy(), std::process::id()));
-    let write = || {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&temporary)?;
-        // Whatever the process's umask: node_exporter is another user.
-        file.set_permissions(Permissions::from_mode(0o644))?;
-        file.write_all(contents)?;
-        drop(file);
-        fs::rename(&temporary, path)
-    };
-    let result = write();
-    if result.is_err() {
-        let _ = fs::remove_file(&temporary);
-    }
-    result
 }
 
 /// How often an unknown host is looked for again.

@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::tracer::{PipelineHealth, Settings};
 use crate::glue::health::figures;
+use crate::glue::value::get;
 use crate::logic::health::reading::Reading;
 
 pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
@@ -75,12 +76,6 @@ pub(super) static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new
 
 impl PipelineHealth {
     pub(super) fn set(&self, value: &glib::Value, pspec: &glib::ParamSpec) {
-        fn get<'a, T: glib::value::FromValue<'a>>(value: &'a glib::Value) -> T
-        where
-            <T as glib::value::FromValue<'a>>::Checker: glib::value::ValueTypeChecker<Error: std::fmt::Debug>,
-        {
-            value.get().expect("checked by the type system")
-        }
         let mut settings = self.settings();
         match pspec.name() {
             "include" => settings.include = get(value),

@@ -10,7 +10,8 @@ use crate::glue::topology::{inner_links, is_made_by, real_peer};
 use crate::logic::clock::{MILLISECOND, Nanos, SECOND, monotonic};
 use crate::logic::health::reading::Reading;
 use crate::logic::memory;
-use crate::logic::report::{Around, Environment, Outcome, Process, Recorder, file, page};
+use crate::logic::report::{Around, Environment, Outcome, Process, Recorder, is_page, page};
+use crate::logic::whole_file::{self, Readers};
 
 /// How often it is written: a process that is killed leaves one that is not older than that.
 const WRITTEN_EVERY: Nanos = 5 * SECOND;
@@ -36,13 +37,13 @@ impl Report {
         if path.is_dir() {
             return refuse("it is a folder; name a file in it");
         }
-        if file::is_special(path) {
+        if whole_file::is_special(path) {
             return refuse("there is a link, a device or the like; choose another name");
         }
-        if !file::folder(path).is_dir() {
+        if !whole_file::folder(path).is_dir() {
             return refuse("its folder does not exist; create it first");
         }
-        if path.exists() && !file::is_page(path) {
+        if path.exists() && !is_page(path) {
             return refuse("something else is there already; remove it, or choose another name");
         }
         let now = monotonic();
@@ -100,9 +101,14 @@ impl Report {
             facts: self.facts(),
             graphs: self.graphs(),
         };
-        file::replace(&self.path, &page(&self.recorder, &environment)).map_err(|error| {
-            format!("pipelinehealth cannot write the report {}: {error}. The pipeline goes on.", self.path.display())
-        })
+        whole_file::replace(&self.path, page(&self.recorder, &environment).as_bytes(), Readers::Permitted).map_err(
+            |error| {
+                format!(
+                    "pipelinehealth cannot write the report {}: {error}. The pipeline goes on.",
+                    self.path.display()
+                )
+            },
+        )
     }
 
     fn facts(&self) -> Vec<(String, String)> {

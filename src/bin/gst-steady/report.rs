@@ -9,7 +9,8 @@ use gststeady::logic::clock::{MILLISECOND, Nanos, monotonic};
 use gststeady::logic::export::Request;
 use gststeady::logic::health::reading::Reading;
 use gststeady::logic::memory;
-use gststeady::logic::report::{Around, Environment, Outcome, Process, Recorder, file, page};
+use gststeady::logic::report::{Around, Environment, Outcome, Process, Recorder, is_page, page};
+use gststeady::logic::whole_file::{self, Readers};
 
 use super::export::{is_same_file, shell_quote};
 use super::failure::{Failure, Stage};
@@ -47,13 +48,13 @@ impl Report {
         if path.is_dir() {
             return refuse("it is a folder; name a file in it");
         }
-        if !file::folder(path).is_dir() {
+        if !whole_file::folder(path).is_dir() {
             return refuse("its folder does not exist; create it first");
         }
-        if file::is_special(path) {
+        if whole_file::is_special(path) {
             return refuse("there is a link, a device or the like, which would be a file afterwards; use another name");
         }
-        if path.exists() && !request.overwrite && !file::is_page(path) {
+        if path.exists() && !request.overwrite && !is_page(path) {
             return refuse("something else is there already; use --overwrite to replace it, or another name");
         }
         Ok(Self {
@@ -120,7 +121,7 @@ impl Report {
             facts,
             graphs: self.graphs,
         };
-        file::replace(&self.path, &page(&self.recorder, &environment))
+        whole_file::replace(&self.path, page(&self.recorder, &environment).as_bytes(), Readers::Permitted)
             .map_err(|error| Failure::new(Stage::Io, format!("the report {:?} cannot be written: {error}", self.path)))
     }
 }

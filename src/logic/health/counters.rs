@@ -5,6 +5,7 @@
 
 use std::ops::{Index, IndexMut};
 
+use crate::logic::named::named;
 use crate::logic::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// `N` numbers that are written and read as one.
@@ -92,26 +93,9 @@ impl<const N: usize> Drop for Writing<'_, N> {
     }
 }
 
-/// Declares [`Count`] and its table in one place.
-macro_rules! counts {
-    ($($variant:ident $name:literal $doc:literal,)*) => {
-        /// The counters. All but `Held` only grow.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Count { $(#[doc = $doc] $variant),* }
-
-        impl Count {
-            /// All of them, in the order of declaration, which is the order of their cells.
-            pub const ALL: &'static [Count] = &[$(Count::$variant),*];
-
-            /// The name in statistics.
-            pub fn name(self) -> &'static str {
-                match self { $(Count::$variant => $name),* }
-            }
-        }
-    };
-}
-
-counts! {
+named! {
+    /// The counters. All but `Held` only grow. Their order is that of their cells.
+    Count:
     In "buffers-in" "Buffers that arrived.",
     Out "buffers-out" "Buffers that downstream accepted.",
     Dropped "buffers-dropped" "Buffers that downstream refused, with whatever flow return.",

@@ -6,7 +6,7 @@
 
 mod bottleneck;
 mod environment;
-pub mod file;
+mod file;
 mod markup;
 mod moments;
 mod page;
@@ -20,6 +20,7 @@ mod track;
 mod units;
 
 pub use environment::{Environment, Outcome};
+pub use file::is_page;
 pub use moments::{MOMENTS, Moment};
 pub use page::{PAGE_LIMIT, page};
 pub use recorder::{Process, Recorder, STALLS, Stall};

@@ -4,27 +4,11 @@ use super::slots::Merge;
 use super::spread::{Spread, part};
 use crate::logic::clock::Nanos;
 use crate::logic::health::verdict::Health;
+use crate::logic::named::named;
 
-/// Declares [`Sum`] with its names.
-macro_rules! sums {
-    ($($variant:ident $name:literal $doc:literal,)*) => {
-        /// What adds up from span to span.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Sum { $(#[doc = $doc] $variant),* }
-
-        impl Sum {
-            /// All of them, in the order of declaration.
-            pub const ALL: &'static [Sum] = &[$(Sum::$variant),*];
-
-            /// The name in the raw figures.
-            pub fn name(self) -> &'static str {
-                match self { $(Sum::$variant => $name),* }
-            }
-        }
-    };
-}
-
-sums! {
+named! {
+    /// What adds up from span to span.
+    Sum:
     Covered "covered" "Nanoseconds that readings tell of.",
     Buffers "buffers" "Buffers that arrived.",
     Bytes "bytes" "Bytes that arrived.",
