@@ -1,5 +1,6 @@
 //! The object behind `bufferhealth`: its parts and their locks.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{LazyLock, Mutex, MutexGuard};
 
 use super::neighbours::Neighbours;
@@ -21,6 +22,8 @@ pub(crate) struct BufferHealth {
     settings: Mutex<Settings>,
     pub(super) meter: Meter,
     neighbours: Mutex<Neighbours>,
+    /// It was told that this end of a pair has no start.
+    pub(super) told_alone: AtomicBool,
     /// The last interval message: as long as somebody else has it, it is unread. Refers to the element, so it must not stay.
     last_stats: Mutex<Option<gst::Message>>,
     /// Keeps the sampler going.
@@ -37,6 +40,7 @@ impl BufferHealth {
             settings: Mutex::default(),
             meter: Meter::new(),
             neighbours: Mutex::default(),
+            told_alone: AtomicBool::new(false),
             last_stats: Mutex::default(),
             job: Mutex::default(),
             export: Mutex::default(),

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use gst::glib;
 use gst::prelude::*;
@@ -10,11 +11,12 @@ use gst::subclass::prelude::*;
 use super::element::{BufferHealth, CAT};
 use super::settings::{PairRole, PostMessages, Settings};
 use crate::glue::health::meter::Around;
-use crate::glue::health::pairs::{Role, Side};
+use crate::glue::health::pairs::{self, Role, Side};
 use crate::glue::health::stream::Pace;
 use crate::glue::health::{figures, queues};
 use crate::glue::scheduler::{self, Job};
 use crate::logic::clock::{MILLISECOND, Nanos, monotonic};
+use crate::logic::health::counters::Count;
 use crate::logic::health::verdict::{Change, Health};
 
 /// How often the watched queue is looked at, and a stall is looked for.
@@ -63,7 +65,8 @@ impl BufferHealth {
 
     /// Takes part in the pair, if there is to be one. One probe too many measures everything but that.
     fn join_pair(&self, settings: &Settings) {
-        let Some(id) = settings.pair_id.as_deref().filter(|id| !id.is_empty()) else { return };
+        self.told_alone.store(false, Ordering::Relaxed);
+        let Some(id) = settings.pair() else { return };
         let (role, name) = match settings.pair_role {
             PairRole::Start => (Role::Start, "start"),
             PairRole::End => (Role::End, "end"),
@@ -76,6 +79,21 @@ impl BufferHealth {
                 ("Another bufferhealth is the {name} of the pair \"{id}\" already, so this one measures no latency. Give each pair \
                   in this program an id of its own.")
             ),
+        }
+    }
+
+    /// Says once that the other probe of the pair is missing: mostly one of the two ids is mistyped.
+    fn tell_if_alone(&self, settings: &Settings) {
+        let Some(id) = settings.pair().filter(|_| settings.pair_role == PairRole::End) else { return };
+        let counts = self.meter.counts();
+        let is_alone = counts[Count::PairUnmatched] > 0 && counts[Count::PairMatched] == 0 && !pairs::has_start(id);
+        if is_alone && !self.told_alone.swap(true, Ordering::Relaxed) {
+            gst::element_imp_warning!(
+                self,
+                gst::LibraryError::Settings,
+                ("No bufferhealth is the start of the pair \"{id}\", so this one measures no latency. Give another one, upstream of it, \
+                  pair-id={id}.")
+            );
         }
     }
 
@@ -131,6 +149,7 @@ impl BufferHealth {
         self.meter.set_pace(pace);
         let (interval_ended, next_interval) = self.meter.look(&settings.limits(), self.around());
         self.tell(&settings);
+        self.tell_if_alone(&settings);
         if interval_ended && settings.post_messages == PostMessages::Interval {
             self.post_stats();
         }

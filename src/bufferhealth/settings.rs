@@ -113,6 +113,11 @@ impl Settings {
         }
     }
 
+    /// The pair that this belongs to, if any.
+    pub fn pair(&self) -> Option<&str> {
+        self.pair_id.as_deref().filter(|id| !id.is_empty())
+    }
+
     /// Why these values cannot work together, if they cannot.
     pub fn contradiction(&self) -> Option<String> {
         // Not a number is above nothing either.

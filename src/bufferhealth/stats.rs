@@ -30,8 +30,8 @@ impl BufferHealth {
         }
         reading.fill = queue.map(|queue| Fill {
             queue: queue.name().into(),
-            overruns: runs.over.load(Ordering::Relaxed),
-            underruns: runs.under.load(Ordering::Relaxed),
+            held: queues::level_of(&queue),
+            runs: Some((runs.over.load(Ordering::Relaxed), runs.under.load(Ordering::Relaxed))),
             ..reading.fill.take().unwrap_or_default()
         });
         reading

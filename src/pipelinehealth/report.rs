@@ -33,19 +33,7 @@ pub(super) struct Report {
 impl Report {
     /// Begins a report that will be at `path`, unless something is there that nobody would want to lose: then the reason.
     pub fn new(path: &Path) -> Result<Self, String> {
-        let refuse = |why: &str| Err(format!("pipelinehealth writes no report to {}: {why}.", path.display()));
-        if path.is_dir() {
-            return refuse("it is a folder; name a file in it");
-        }
-        if whole_file::is_special(path) {
-            return refuse("there is a link, a device or the like; choose another name");
-        }
-        if !whole_file::folder(path).is_dir() {
-            return refuse("its folder does not exist; create it first");
-        }
-        if path.exists() && !is_page(path) {
-            return refuse("something else is there already; remove it, or choose another name");
-        }
+        may_be_written(path)?;
         let now = monotonic();
         Ok(Self {
             path: path.to_owned(),
@@ -88,6 +76,8 @@ impl Report {
             return Ok(());
         }
         self.next_write = now + WRITTEN_EVERY;
+        // Something else may have come meanwhile: the textfile, if it was given the same name.
+        may_be_written(&self.path)?;
         let outcome = match failure {
             Some(error) => Outcome::Failed(error),
             None if end => Outcome::Complete,
@@ -142,6 +132,22 @@ impl Report {
         graphs.truncate(MOST_GRAPHS);
         graphs
     }
+}
+
+/// Why there can be no report at `path`, if so.
+fn may_be_written(path: &Path) -> Result<(), String> {
+    let why = if path.is_dir() {
+        "it is a folder; name a file in it"
+    } else if whole_file::is_special(path) {
+        "there is a link, a device or the like; choose another name"
+    } else if !whole_file::folder(path).is_dir() {
+        "its folder does not exist; create it first"
+    } else if path.exists() && !is_page(path) {
+        "something else is there; remove it, or choose another name"
+    } else {
+        return Ok(());
+    };
+    Err(format!("pipelinehealth writes no report to {}: {why}.", path.display()))
 }
 
 fn local(time: SystemTime) -> String {

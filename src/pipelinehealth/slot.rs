@@ -7,7 +7,7 @@ use gst::prelude::*;
 
 use crate::glue::health::figures;
 use crate::glue::health::meter::{Around, Meter};
-use crate::glue::health::queues;
+use crate::glue::health::queues::{self, Store};
 use crate::glue::health::stream::Pace;
 use crate::glue::stall::is_playing;
 use crate::glue::topology::{is_clocked, real_peer, top_level};
@@ -36,6 +36,8 @@ struct Beyond {
     synced: bool,
     /// The sink that the pad pushes into: what it drops is dropped here, and not at every pad before as well.
     sink: Option<glib::WeakRef<gst::Element>>,
+    /// What keeps the buffers before or after the pad, if anything does.
+    store: Option<Store>,
     looked_at: Option<Nanos>,
 }
 
@@ -122,13 +124,14 @@ impl Tracked {
             beyond = Beyond {
                 synced: queues::sinks_downstream(pad).iter().any(is_clocked),
                 sink: next.filter(|next| next.num_src_pads() == 0).map(|sink| sink.downgrade()),
+                store: Store::at(pad, element),
                 looked_at: Some(now),
             };
             *lock(&self.beyond) = beyond.clone();
         }
         let sink = beyond.sink.and_then(|sink| sink.upgrade());
         Around {
-            fill: queues::fill_at(element, pad),
+            fill: beyond.store.as_ref().and_then(Store::fill),
             leaky: queues::leaks(element),
             synced: beyond.synced,
             sink_dropped: sink.as_ref().map_or(0, queues::dropped_by),
@@ -153,7 +156,11 @@ impl Tracked {
         reading.place.element = element.name().into();
         reading.place.pad = pad.name().into();
         reading.place.media = figures::media(&pad).into();
-        reading.fill = reading.fill.take().map(|fill| Fill { queue: element.name().into(), ..fill });
+        reading.fill = lock(&self.beyond).store.clone().map(|store| Fill {
+            queue: store.name(),
+            held: store.level(),
+            ..reading.fill.take().unwrap_or_default()
+        });
         Some(reading)
     }
 }

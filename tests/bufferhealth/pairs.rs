@@ -197,6 +197,20 @@ fn a_second_start_of_one_pair_is_refused_with_a_warning_and_measures_on() {
 }
 
 #[test]
+fn an_end_without_a_start_says_so_once() {
+    let p = TestPipeline::parse(
+        "videotestsrc is-live=true ! CAPS ! bufferhealth pair-id=codec ! bufferhealth name=e pair-id=kodec pair-role=end ! fakesink"
+            .replace("CAPS", CAPS)
+            .as_str(),
+    );
+    p.set_state(gst::State::Playing).unwrap();
+    insta::assert_snapshot!(next_warning(&p), @r#"No bufferhealth is the start of the pair "kodec", so this one measures no latency. Give another one, upstream of it, pair-id=kodec."#);
+    let before = count(&p.element("e"), "pair-unmatched");
+    wait_until("more has passed", || count(&p.element("e"), "pair-unmatched") > before + 10);
+    assert!(p.bus().unwrap().pop_filtered(&[gst::MessageType::Warning]).is_none());
+}
+
+#[test]
 fn a_stream_that_starts_again_pairs_again() {
     let p = pipeline("again", "videotestsrc num-buffers=50 ! CAPS ! START ! queue ! END ! fakesink");
     for _ in 0..3 {

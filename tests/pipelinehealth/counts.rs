@@ -148,6 +148,63 @@ fn prometheus_and_node_exporter_get_the_figures() {
     drop(tracer);
 }
 
+/// What is kept for a while is told where it is: by a queue at its own pad, by multiqueue at each of them, by `appsink` and the pads of
+/// aggregators (both from GStreamer 1.28 on) at the pad that feeds them.
+#[test]
+fn the_fill_of_all_that_keeps_buffers_is_told() {
+    alone!();
+    let tracer = tracer();
+    let pipeline = TestPipeline::parse(
+        "videotestsrc num-buffers=20 ! queue name=q ! multiqueue name=m ! identity name=i ! appsink name=a max-buffers=8 sync=false \
+         audiotestsrc num-buffers=20 ! identity name=j ! audiomixer name=mix ! fakesink async=false sync=false",
+    );
+    pipeline.set_state(gst::State::Playing).unwrap();
+    let number = |element: &str, pad: &str, field: &str| figures(&tracer, element, pad)?.get::<u64>(field).ok();
+    wait_until("the queues have filled up", || {
+        number("q", "src", "fill-buffers") > Some(0) && number("m", "src_0", "fill-buffers") > Some(0)
+    });
+    let named = |element: &str| Some(figures(&tracer, element, "src")?.get::<String>("watch").unwrap());
+    let tells = |object: &gst::Object| object.has_property("current-level-buffers");
+    let sink = pipeline.element("a");
+    if tells(sink.upcast_ref()) {
+        wait_until("eight are in appsink", || number("i", "src", "fill-buffers") == Some(8));
+        assert_eq!(named("i").as_deref(), Some("a"));
+        assert_eq!(figures(&tracer, "i", "src").unwrap().get::<f64>("fill"), Ok(1.0));
+    }
+    let pad = pipeline.element("mix").static_pad("sink_0").unwrap();
+    if tells(pad.upcast_ref()) {
+        assert_eq!(named("j").as_deref(), Some("mix:sink_0"));
+        assert!(number("j", "src", "fill-buffers").is_some());
+    }
+    assert_eq!(number("q", "src", "overruns"), None, "nobody counts them");
+}
+
+#[test]
+fn a_report_and_a_textfile_of_one_name_do_not_destroy_each_other() {
+    alone!();
+    init();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("health");
+    let kind = gst::glib::Type::from_name("GstPipelineHealth").unwrap();
+    let tracer = gst::glib::Object::builder_with_type(kind)
+        .property("report", path.to_str().unwrap())
+        .property("textfile", path.to_str().unwrap())
+        .property("interval", 20_000_000u64)
+        .build();
+    let pipeline = TestPipeline::parse("videotestsrc is-live=true ! fakesink");
+    pipeline.set_state(gst::State::Playing).unwrap();
+    wait_until("the file is there", || std::fs::read_to_string(&path).is_ok_and(|text| text.starts_with("# HELP")));
+    // The report is written at the latest now.
+    tracer.emit_by_name::<()>("stop", &[]);
+    let bus = pipeline.bus().unwrap();
+    let message = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &[gst::MessageType::Warning]);
+    let message = message.expect("a word about the name");
+    let gst::MessageView::Warning(warning) = message.view() else { panic!("{message:?}") };
+    assert!(warning.error().message().contains("something else is there"), "{warning:?}");
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("# HELP"));
+    drop(tracer);
+}
+
 #[test]
 fn pipelines_that_are_gone_leave_nothing() {
     alone!();

@@ -46,8 +46,15 @@ fn set_summary(figures: &mut gst::Structure, prefix: &str, quantity: Quantity, s
 
 fn set_fill(figures: &mut gst::Structure, fill: &Fill) {
     figures.set("watch", fill.queue.as_str());
-    figures.set("overruns", fill.overruns);
-    figures.set("underruns", fill.underruns);
+    if let Some((over, under)) = fill.runs {
+        figures.set("overruns", over);
+        figures.set("underruns", under);
+    }
+    for (measure, held) in ["buffers", "bytes", "time"].into_iter().zip(fill.held) {
+        if let Some(held) = held {
+            figures.set(format!("fill-{measure}"), held);
+        }
+    }
     if let Some((level, most)) = fill.level {
         figures.set("fill", level);
         figures.set("fill-max", most);

@@ -42,6 +42,12 @@ struct Passed {
 /// All pairs that have a probe. Locked only while a probe comes.
 static PAIRS: Mutex<Vec<Weak<Pair>>> = Mutex::new(Vec::new());
 
+/// Whether a probe is the start of the pair called `id` now.
+pub(crate) fn has_start(id: &str) -> bool {
+    let pairs = lock(&PAIRS);
+    pairs.iter().filter_map(Weak::upgrade).any(|pair| pair.id == id && pair.has_start.load(Ordering::Acquire))
+}
+
 impl Pair {
     fn role(&self, role: Role) -> &AtomicBool {
         match role {

@@ -3,12 +3,16 @@
 use gst::glib;
 use gst::prelude::*;
 
-use crate::glue::topology::{Step, is_made_by, nearest, walk};
+use crate::glue::topology::{Step, is_made_by, nearest, real_peer, walk};
 use crate::logic::queue::levels::Level;
 
 /// Whether an element is something that fills up.
 pub(crate) fn is_queue(element: &gst::Element) -> bool {
-    element.has_property("current-level-buffers") || element.has_property("current-level-bytes")
+    shows_level(element)
+}
+
+fn shows_level(object: &impl IsA<gst::Object>) -> bool {
+    object.has_property("current-level-buffers") || object.has_property("current-level-bytes")
 }
 
 /// The nearest queue upstream of a sink pad.
@@ -57,31 +61,78 @@ fn number(object: &gst::Object, name: &str) -> Option<u64> {
 
 const MEASURES: [&str; 3] = ["buffers", "bytes", "time"];
 
-fn level_of(object: &gst::Object) -> [Option<u64>; 3] {
-    MEASURES.map(|measure| number(object, &format!("current-level-{measure}")))
+/// What an object holds now, in buffers, bytes and nanoseconds, as far as it says.
+pub(crate) fn level_of(object: &impl IsA<gst::Object>) -> [Option<u64>; 3] {
+    MEASURES.map(|measure| number(object.upcast_ref(), &format!("current-level-{measure}")))
 }
 
 /// How much of a queue is used, from 0 to 1, by its fullest measure. None if it has no limit.
 pub(crate) fn fill(queue: &gst::Element) -> Option<f64> {
-    part(queue, level_of(queue.upcast_ref()))
+    part(queue, level_of(queue))
 }
 
-/// The same of the stream that a source pad ends: multiqueue has several, and shows them at its pads.
-pub(crate) fn fill_at(element: &gst::Element, pad: &gst::Pad) -> Option<f64> {
-    part(element, levels_at(element, pad)?)
+/// Something that keeps buffers for a while: an element, or a pad of it where each has its own. It is not kept alive.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    /// What shows how much there is.
+    levels: glib::WeakRef<gst::Object>,
+    /// What has the limits.
+    element: glib::WeakRef<gst::Element>,
+}
+
+impl Store {
+    fn new(levels: &impl IsA<gst::Object>, element: &gst::Element) -> Self {
+        Self { levels: levels.upcast_ref().downgrade(), element: element.downgrade() }
+    }
+
+    /// The store that a source pad empties, that is its own element if it is a queue; else the one that it fills, if that is not a
+    /// queue: `appsink`, and pads of `GstAggregator` from 1.28 on.
+    pub fn at(pad: &gst::Pad, element: &gst::Element) -> Option<Self> {
+        if is_queue_like(element) {
+            return Self::behind(pad, element);
+        }
+        let peer = real_peer(pad)?;
+        let next = peer.parent_element()?;
+        if next.num_src_pads() == 0 {
+            shows_level(&next).then(|| Self::new(&next, &next))
+        } else {
+            (!is_queue_like(&next) && shows_level(&peer)).then(|| Self::new(&peer, &next))
+        }
+    }
+
+    /// The queue whose source pad this is: multiqueue has several, and shows their levels at its pads.
+    fn behind(pad: &gst::Pad, element: &gst::Element) -> Option<Self> {
+        if shows_level(element) {
+            Some(Self::new(element, element))
+        } else {
+            is_queue_like(element).then(|| Self::new(pad, element))
+        }
+    }
+
+    /// As of [`fill`].
+    pub fn fill(&self) -> Option<f64> {
+        part(&self.element.upgrade()?, self.level())
+    }
+
+    /// As of [`level_of`].
+    pub fn level(&self) -> [Option<u64>; 3] {
+        self.levels.upgrade().map(|levels| level_of(&levels)).unwrap_or_default()
+    }
+
+    /// As `element`, or `element:pad` where that has a level of its own.
+    pub fn name(&self) -> String {
+        let (element, levels) = (self.element.upgrade(), self.levels.upgrade());
+        let names = levels.filter(|levels| levels.is::<gst::Pad>()).map(|pad| pad.name());
+        let element = element.map(|element| element.name().to_string());
+        element.into_iter().chain(names.map(Into::into)).collect::<Vec<String>>().join(":")
+    }
 }
 
 /// How much is in a queue for that pad.
 pub(crate) fn level_at(element: &gst::Element, pad: &gst::Pad) -> Level {
-    let [buffers, bytes, time] = levels_at(element, pad).unwrap_or_default().map(Option::unwrap_or_default);
+    let levels = Store::behind(pad, element).map(|store| store.level()).unwrap_or_default();
+    let [buffers, bytes, time] = levels.map(Option::unwrap_or_default);
     Level { buffers, bytes, time }
-}
-
-fn levels_at(element: &gst::Element, pad: &gst::Pad) -> Option<[Option<u64>; 3]> {
-    if is_queue(element) {
-        return Some(level_of(element.upcast_ref()));
-    }
-    is_made_by(element, &["multiqueue"]).then(|| level_of(pad.upcast_ref()))
 }
 
 fn part(queue: &gst::Element, levels: [Option<u64>; 3]) -> Option<f64> {

@@ -26,10 +26,10 @@ pub struct Fill {
     pub queue: String,
     /// Used share of it by its fullest measure, from 0 to 1: now, and the most seen. None where it has no limit.
     pub level: Option<(f64, f64)>,
-    /// How often it ran full and empty.
-    pub overruns: u64,
-    /// As `overruns`.
-    pub underruns: u64,
+    /// Buffers, bytes and nanoseconds in it, as far as it says.
+    pub held: [Option<u64>; 3],
+    /// How often it ran full and empty, if anybody counts that.
+    pub runs: Option<(u64, u64)>,
     /// How many episodes of back-pressure there were.
     pub episodes: u64,
     /// How long they lasted together, and the longest of them.

@@ -95,6 +95,8 @@ pub enum Present {
     Pair,
     /// Where a queue is watched.
     Queue,
+    /// Where somebody also counts how often it runs full and empty.
+    Runs,
     /// Where that queue has a limit.
     Limit,
     /// Once in each process.
@@ -113,6 +115,7 @@ impl Present {
             Self::Clock => "live or synced",
             Self::Pair => "end of a pair",
             Self::Queue => "with a queue",
+            Self::Runs => "with a queue, at `bufferhealth`",
             Self::Limit => "with a limited queue",
             Self::Process => "once per process",
             Self::Endpoint => "once per process, not in a textfile",
@@ -122,7 +125,7 @@ impl Present {
 
     /// Whether it belongs to a measuring point and so has its labels.
     pub fn labelled(self) -> bool {
-        matches!(self, Self::Always | Self::Clock | Self::Queue | Self::Limit)
+        !matches!(self, Self::Process | Self::Endpoint | Self::Recorder)
     }
 }
 

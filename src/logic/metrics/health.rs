@@ -80,7 +80,7 @@ fn state(health: Health) -> u64 {
     }
 }
 
-use Present::{Clock, Limit, Pair, Queue};
+use Present::{Clock, Limit, Pair, Queue, Runs};
 use Unit::{Bytes, None as Plain, Ratio, Seconds};
 
 /// The table. Its labels are `pipeline`, `element`, `pad` and `media`, never more: each further one multiplies the series.
@@ -240,6 +240,22 @@ pub static HEALTH: &[Family<Reading>] = &[
         }),
     ),
     with(
+        Queue,
+        gauge("gst_health_fill_buffers", Plain, "Buffers in the watched queue.", |r| {
+            queue(r)?.held[0].map(Value::Whole)
+        }),
+    ),
+    with(
+        Queue,
+        gauge("gst_health_fill_bytes", Bytes, "Bytes in the watched queue.", |r| queue(r)?.held[1].map(Value::Whole)),
+    ),
+    with(
+        Queue,
+        gauge("gst_health_fill_seconds", Seconds, "Media time in the watched queue.", |r| {
+            queue(r)?.held[2].map(Value::Time)
+        }),
+    ),
+    with(
         Limit,
         gauge("gst_health_fill_ratio", Ratio, "Used share of the watched queue, by its fullest measure.", |r| {
             queue(r)?.level.map(|(now, _)| Value::Real(now))
@@ -252,15 +268,15 @@ pub static HEALTH: &[Family<Reading>] = &[
         }),
     ),
     with(
-        Queue,
+        Runs,
         counter("gst_health_overruns", "How often the watched queue ran full.", |r| {
-            Some(Value::Whole(queue(r)?.overruns))
+            queue(r)?.runs.map(|(over, _)| Value::Whole(over))
         }),
     ),
     with(
-        Queue,
+        Runs,
         counter("gst_health_underruns", "How often the watched queue ran empty.", |r| {
-            Some(Value::Whole(queue(r)?.underruns))
+            queue(r)?.runs.map(|(_, under)| Value::Whole(under))
         }),
     ),
     with(
@@ -338,12 +354,14 @@ mod tests {
         };
         let mut kinds = absent(&reading);
         kinds.dedup();
-        assert_eq!(kinds, [Clock, Pair, Limit, Queue, Limit]);
+        assert_eq!(kinds, [Clock, Pair, Queue, Limit, Runs, Limit]);
         reading.end_of_pair = true;
         reading.snapshot.counts[Count::Timed] = 1;
-        reading.fill = Some(Fill::default());
+        let held = [Some(1); 3];
+        let runs = Some((1, 1));
+        reading.fill = Some(Fill { held, runs, ..Fill::default() });
         assert!(absent(&reading).iter().all(|&present| present == Limit));
-        reading.fill = Some(Fill { level: Some((0.5, 1.0)), ..Fill::default() });
+        reading.fill = Some(Fill { level: Some((0.5, 1.0)), held, runs, ..Fill::default() });
         assert!(absent(&reading).is_empty());
     }
 }
