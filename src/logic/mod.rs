@@ -7,6 +7,7 @@
 
 pub mod audio;
 pub mod backpressure;
+pub mod cache;
 pub mod clock;
 pub mod export;
 pub mod frame_grid;

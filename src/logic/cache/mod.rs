@@ -1,0 +1,6 @@
+//! The frame cache behind `visualrender`: which frames are kept, which are rendered ahead, and what is said of it.
+
+pub mod frames;
+pub mod playhead;
+pub mod runs;
+pub mod status;
