@@ -1,15 +1,16 @@
 //! The element's object: its locks, its debug category and how it reports.
 
-use std::sync::{LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::failure::Failure;
-use super::frame_renderer::FrameRenderer;
+use super::frame_cache::FrameCache;
 use super::gate::Gate;
 use super::playback::Playback;
 use super::properties::Settings;
+use super::reports::Reports;
 use crate::logic::render::look::Background;
 use crate::logic::sync::lock;
 
@@ -17,16 +18,16 @@ pub(super) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new("visualrender", gst::DebugColorFlags::empty(), Some("Audio file to video"))
 });
 
-// Locks: `settings`, `playback`, `renderer` and the one in `gate`. No two are ever held together; `renderer` is held while
-// a frame is drawn, the others for moments.
+// Locks: `settings`, `playback`, `cache` and those inside `gate` and the cache. No two are ever held together, each for moments.
 
 #[derive(Default)]
 pub struct VisualRender {
     settings: Mutex<Settings>,
     playback: Mutex<Playback>,
-    /// Made for the caps and the timeline that there are now.
-    renderer: Mutex<Option<FrameRenderer>>,
+    /// From the first frame to the end of the stream.
+    cache: Mutex<Option<Arc<FrameCache>>>,
     pub(super) gate: Gate,
+    pub(super) reports: Reports,
 }
 
 impl VisualRender {
@@ -43,8 +44,13 @@ impl VisualRender {
         lock(&self.playback)
     }
 
-    pub(super) fn renderer(&self) -> MutexGuard<'_, Option<FrameRenderer>> {
-        lock(&self.renderer)
+    /// The frames that there are, once there are any.
+    pub(super) fn cache(&self) -> Option<Arc<FrameCache>> {
+        lock(&self.cache).clone()
+    }
+
+    pub(super) fn set_cache(&self, cache: Option<Arc<FrameCache>>) -> Option<Arc<FrameCache>> {
+        std::mem::replace(&mut *lock(&self.cache), cache)
     }
 
     /// Reports why the stream ends.

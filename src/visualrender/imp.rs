@@ -9,6 +9,7 @@ use gst_base::prelude::*;
 use gst_base::subclass::base_src::CreateSuccess;
 use gst_base::subclass::prelude::*;
 
+use super::caching;
 use super::element::{CAT, VisualRender};
 use super::playback::Playback;
 use super::properties::PROPERTIES;
@@ -34,13 +35,47 @@ impl ObjectImpl for VisualRender {
         obj.set_format(gst::Format::Time);
     }
 
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            let clear = glib::subclass::Signal::builder("clear-cache").action().class_handler(|args| {
+                let element = args[0].get::<super::VisualRender>().expect("the emitter");
+                if let Some(cache) = element.imp().cache() {
+                    cache.clear();
+                }
+                None
+            });
+            vec![clear.build()]
+        });
+        &SIGNALS
+    }
+
     fn set_property(&self, _id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        if caching::set_memory(pspec.name(), value) {
+            return;
+        }
         self.settings().set(pspec.name(), value);
+        if pspec.name() == "preload"
+            && let Some(cache) = self.cache()
+        {
+            let preload = { self.settings().caching.preload };
+            cache.set_preload(preload.into());
+        }
     }
 
     fn property(&self, _id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        let found = { self.playback().get(pspec.name()) };
-        found.unwrap_or_else(|| self.settings().get(pspec.name()))
+        match pspec.name() {
+            "stats" => {
+                let render_ns = self.cache().map_or(0, |cache| cache.render_ns());
+                self.playback().stats(render_ns).to_value()
+            }
+            "memory-stats" => self.memory_stats().to_value(),
+            "cache-status" => self.cache_status().to_value(),
+            name => {
+                let found = { self.playback().get(name) };
+                let found = found.or_else(|| caching::memory_property(name));
+                found.unwrap_or_else(|| self.settings().get(name))
+            }
+        }
     }
 }
 
@@ -70,6 +105,21 @@ impl ElementImpl for VisualRender {
         });
         &TEMPLATES
     }
+
+    fn change_state(&self, transition: gst::StateChange) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        let paused = match transition {
+            gst::StateChange::PausedToPlaying => Some(false),
+            gst::StateChange::PlayingToPaused => Some(true),
+            _ => None,
+        };
+        if let Some(paused) = paused {
+            self.playback().paused = paused;
+            if let Some(cache) = self.cache() {
+                cache.pause(paused);
+            }
+        }
+        self.parent_change_state(transition)
+    }
 }
 
 impl BaseSrcImpl for VisualRender {
@@ -83,18 +133,27 @@ impl BaseSrcImpl for VisualRender {
         if self.gate.abandon() {
             self.progress(gst::ProgressType::Canceled, "The analysis was called off");
         }
-        *self.renderer() = None;
+        self.stop_reports();
+        if let Some(cache) = self.set_cache(None) {
+            cache.end();
+        }
         *self.playback() = Playback::default();
         Ok(())
     }
 
     fn unlock(&self) -> Result<(), gst::ErrorMessage> {
         self.gate.close();
+        if let Some(cache) = self.cache() {
+            cache.store().set_flushing(true);
+        }
         Ok(())
     }
 
     fn unlock_stop(&self) -> Result<(), gst::ErrorMessage> {
         self.gate.open();
+        if let Some(cache) = self.cache() {
+            cache.store().set_flushing(false);
+        }
         Ok(())
     }
 
@@ -106,6 +165,7 @@ impl BaseSrcImpl for VisualRender {
         let Some(segment) = segment.downcast_mut::<gst::ClockTime>() else { return false };
         let Some(position) = ({ self.playback().seek(segment) }) else { return false };
         gst::debug!(CAT, imp = self, "seek to {position} at rate {}", segment.rate());
+        self.jump();
         true
     }
 
@@ -143,7 +203,6 @@ impl BaseSrcImpl for VisualRender {
         // At most 1 GiB, see MAX_SIDE.
         self.obj().set_blocksize(info.size() as u32);
         self.playback().set_info(info);
-        *self.renderer() = None;
         self.parent_set_caps(caps)
     }
 

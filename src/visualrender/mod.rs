@@ -9,16 +9,19 @@
 //! ```
 
 mod audio_source;
+mod caching;
 mod decoder;
+mod drawing;
 mod element;
 mod failure;
-mod frame_renderer;
+mod frame_cache;
 mod frames;
 mod gate;
 mod imp;
 mod playback;
 mod properties;
 mod queries;
+mod reports;
 mod sample_intake;
 mod switching;
 mod timeline_source;

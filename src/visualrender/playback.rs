@@ -9,6 +9,7 @@ use gst::prelude::*;
 use super::properties::Tail;
 use crate::glue::video::grid_of;
 use crate::logic::audio::timeline::Timeline;
+use crate::logic::cache::playhead::{Playhead, Preload};
 use crate::logic::frame_grid::FrameGrid;
 
 /// The frame that comes next.
@@ -30,10 +31,18 @@ pub(super) struct Playback {
     /// Whether the segment covers the frames that are wanted, whose times are not known before the first one.
     pub(super) segment_set: bool,
     pub(super) tail: Tail,
+    /// Everything is ready for the caps there are.
+    pub(super) prepared: bool,
+    /// From when to when is played, after a jump.
+    bounds: Option<(gst::ClockTime, Option<gst::ClockTime>)>,
+    /// Whoever plays this segment begins anew when it is over.
+    looped: bool,
+    /// There has been a jump.
+    jumped: bool,
+    pub(super) paused: bool,
     /// The scene of the last frame.
     pub(super) shown: Option<&'static str>,
     pub(super) frames: u64,
-    pub(super) render_ns: u64,
     pub(super) analysis_ns: u64,
     /// The factory of the decoder, where the audio was decoded for this video.
     pub(super) decoder: Option<String>,
@@ -48,9 +57,13 @@ impl Default for Playback {
             backwards: false,
             segment_set: false,
             tail: Tail::default(),
+            prepared: false,
+            bounds: None,
+            looped: false,
+            jumped: false,
+            paused: true,
             shown: None,
             frames: 0,
-            render_ns: 0,
             analysis_ns: 0,
             decoder: None,
         }
@@ -71,8 +84,8 @@ impl Playback {
         Some(self.grid()?.frame_count(samples))
     }
 
-    /// Returns the number of the frame to draw now, one of `wanted`, and moves on. `None` at the end.
-    pub(super) fn step(&mut self, grid: FrameGrid, wanted: &Range<u64>) -> Option<u64> {
+    /// The number of the frame to show now, one of `wanted`. `None` at the end.
+    pub(super) fn peek(&self, grid: FrameGrid, wanted: &Range<u64>) -> Option<u64> {
         let last = wanted.end.checked_sub(1)?;
         let n = match self.next {
             Next::PastStart => return None,
@@ -82,15 +95,52 @@ impl Playback {
             Next::At(time) => grid.frame_at(time.nseconds()),
         };
         let n = if self.backwards { n } else { n.max(wanted.start) };
-        if !wanted.contains(&n) {
-            return None;
-        }
+        wanted.contains(&n).then_some(n)
+    }
+
+    /// As [`peek`](Self::peek), and moves on.
+    pub(super) fn step(&mut self, grid: FrameGrid, wanted: &Range<u64>) -> Option<u64> {
+        let n = self.peek(grid, wanted)?;
         self.next = match (self.backwards, n) {
             (false, n) => Next::Frame(n + 1),
             (true, 0) => Next::PastStart,
             (true, n) => Next::Frame(n - 1),
         };
         Some(n)
+    }
+
+    /// Frame `n`, which was stepped to last, could not be shown and comes again. Nothing happens after a jump.
+    pub(super) fn step_back(&mut self, n: u64) {
+        let stepped = match (self.backwards, n) {
+            (false, n) => Next::Frame(n + 1),
+            (true, 0) => Next::PastStart,
+            (true, n) => Next::Frame(n - 1),
+        };
+        if self.next == stepped {
+            self.next = Next::Frame(n);
+        }
+    }
+
+    /// What the cache has to know.
+    pub(super) fn playhead(&self, grid: FrameGrid, wanted: &Range<u64>, preload: Preload) -> Playhead {
+        let mut range = wanted.clone();
+        if let Some((start, stop)) = self.bounds {
+            range.start = range.start.max(grid.frame_at(start.nseconds()));
+            let end = stop.and_then(|stop| Some(grid.frame_at(stop.nseconds().checked_sub(1)?) + 1));
+            range.end = range.end.min(end.unwrap_or(u64::MAX)).max(range.start);
+        }
+        let next = self.peek(grid, wanted).unwrap_or(range.end);
+        Playhead {
+            next,
+            anchor: next,
+            backwards: self.backwards,
+            range,
+            looped: self.looped,
+            paused: self.paused,
+            jumped: self.jumped,
+            preload,
+            ahead: 0,
+        }
     }
 
     /// Goes to the position of `segment`, and completes it. `None` where it plays backwards from an end that is not known.
@@ -110,6 +160,10 @@ impl Playback {
         segment.set_time(segment.start());
         let position = segment.position().unwrap_or(gst::ClockTime::ZERO);
         self.next = Next::At(position);
+        self.bounds = Some((segment.start().unwrap_or(gst::ClockTime::ZERO), segment.stop()));
+        self.looped = segment.flags().contains(gst::SegmentFlags::SEGMENT);
+        // Before there is a frame it is no jump but the beginning.
+        self.jumped |= self.prepared;
         Some(position)
     }
 
@@ -120,6 +174,7 @@ impl Playback {
             self.next = Next::At(gst::ClockTime::from_nseconds(time));
         }
         self.info = Some(info);
+        self.prepared = false;
     }
 
     /// The value of a property that is read from the stream.
@@ -129,15 +184,15 @@ impl Playback {
             "frame-count" => self.frame_count().unwrap_or(0).to_value(),
             "timeline-digest" => timeline.map(|timeline| timeline.digest()).to_value(),
             "tempo" => timeline.and_then(|timeline| timeline.summary().tempo).unwrap_or(0.0).to_value(),
-            "stats" => self.stats().to_value(),
             _ => return None,
         })
     }
 
-    fn stats(&self) -> gst::Structure {
+    /// Figures; `render_ns` is what rendering took.
+    pub(super) fn stats(&self, render_ns: u64) -> gst::Structure {
         let mut stats = gst::Structure::builder("visualrender-stats")
             .field("frames", self.frames)
-            .field("render-time", self.render_ns)
+            .field("render-time", render_ns)
             .field("analysis-time", self.analysis_ns);
         if let Some(timeline) = &self.timeline {
             let info = timeline.info();

@@ -6,6 +6,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::audio_source::AudioSource;
+use super::caching::Caching;
 use super::failure::Failure;
 use super::switching::{Switch, Switching};
 use crate::glue::analysis::{Analysis, Normalize};
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     pub(super) tail: Tail,
     pub(super) beats: Option<String>,
     pub(super) switching: Switching,
+    pub(super) caching: Caching,
 }
 
 /// Whether a last frame that the audio does not fill is shown.
@@ -104,7 +106,7 @@ impl Settings {
             "switch" => self.switching.on = value.get().unwrap_or_default(),
             "scenes" => self.switching.scenes = text(),
             "switch-every" => self.switching.every = value.get().unwrap_or_default(),
-            _ if self.look.set(name, value) => {}
+            _ if self.look.set(name, value) || self.caching.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
         }
     }
@@ -134,6 +136,7 @@ impl Settings {
             _ => self
                 .look
                 .get(name)
+                .or_else(|| self.caching.get(name))
                 .unwrap_or_else(|| unreachable!("property {name} is not in the list of writable ones")),
         }
     }
@@ -233,5 +236,6 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
     ];
     properties.extend(LookSettings::properties());
+    properties.extend(Caching::properties());
     properties
 });

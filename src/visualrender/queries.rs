@@ -39,6 +39,7 @@ impl VisualRender {
                 }
                 true
             }
+            QueryViewMut::Buffering(buffering) => self.answer_buffering(buffering),
             _ => BaseSrcImplExt::parent_query(self, query),
         }
     }

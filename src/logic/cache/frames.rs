@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::extent::Extent;
 use super::playhead::{NEVER, Playhead};
 use super::runs::Runs;
 
@@ -132,6 +133,11 @@ impl<T: Clone, E: Clone> Frames<T, E> {
     /// What has happened so far.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// How many frames there may be.
+    pub fn extent(&self) -> Extent {
+        Extent { ahead: self.playhead.ahead, most: self.most }
     }
 
     /// Counts jumps.
@@ -271,6 +277,11 @@ impl<T: Clone, E: Clone> Frames<T, E> {
         self.playhead.next = next.unwrap_or(if self.playhead.looped { self.playhead.first() } else { u64::MAX });
         self.full = false;
         if self.playhead.distance(n) == NEVER { self.evict(n).into_iter().collect() } else { Vec::new() }
+    }
+
+    /// Whether the frame that playback wants is still to be begun.
+    pub fn is_behind(&self) -> bool {
+        self.missed.is_some_and(|n| n == self.playhead.next && !self.covered.contains(n))
     }
 
     /// Hands out the frame that is to be rendered next, with what gives way to it. None if there is none, or no room.

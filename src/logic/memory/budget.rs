@@ -4,6 +4,7 @@
 //! can never pass the limit, not even for a moment. What must not be denied (a queue's floor, a limit that the user
 //! set) is recorded as overcommit beside the word instead of passing the limit inside it.
 
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
 
 use crate::logic::sync::atomic::{AtomicU64, Ordering};
@@ -23,12 +24,17 @@ fn pages(bytes: u64) -> u32 {
     bytes.div_ceil(PAGE).min(u32::MAX.into()) as u32
 }
 
+/// The parts of the memory that frames may be given.
+pub const FRACTIONS: RangeInclusive<f64> = 0.25..=0.95;
+/// The bytes that may be left to the system.
+pub const RESERVES: RangeInclusive<u64> = GIB / 2..=8 * GIB;
+
 /// How the limit follows from the memory of the machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// Part of the effective memory that frames may use, 0.25–0.95.
+    /// Part of the effective memory that frames may use, one of [`FRACTIONS`].
     pub fraction: f64,
-    /// Bytes left to the system, 0.5–8 GiB.
+    /// Bytes left to the system, one of [`RESERVES`].
     pub reserve: u64,
 }
 
@@ -45,8 +51,11 @@ impl Policy {
         let fraction = variable("STEADY_MEMORY_FRACTION").and_then(|v| v.trim().parse::<f64>().ok());
         let reserve = super::machine::bytes_variable("STEADY_MEMORY_RESERVE", &variable);
         Self {
-            fraction: fraction.filter(|f| f.is_finite()).unwrap_or(default.fraction).clamp(0.25, 0.95),
-            reserve: reserve.unwrap_or(default.reserve).clamp(GIB / 2, 8 * GIB),
+            fraction: fraction
+                .filter(|f| f.is_finite())
+                .unwrap_or(default.fraction)
+                .clamp(*FRACTIONS.start(), *FRACTIONS.end()),
+            reserve: reserve.unwrap_or(default.reserve).clamp(*RESERVES.start(), *RESERVES.end()),
         }
     }
 
@@ -148,7 +157,7 @@ impl Budget {
         limit.saturating_sub(used)
     }
 
-    /// Changes the limit. Nothing is taken from holders: while `used` is above it, requests are denied.
+    /// Changes the limit. Nothing is taken from holders before somebody [enforces](Self::enforce) it: while `used` is above it, requests are denied.
     pub fn set_limit(&self, limit: u64) {
         let limit = (limit / PAGE).min(u32::MAX.into());
         let mut word = self.word.load(Ordering::Relaxed);
@@ -156,6 +165,14 @@ impl Budget {
             self.word.compare_exchange_weak(word, word >> 32 << 32 | limit, Ordering::AcqRel, Ordering::Relaxed)
         {
             word = now;
+        }
+    }
+
+    /// Has the caches give back what is in use beyond the limit, as after it was lowered. Nothing else is taken from holders.
+    pub fn enforce(&self) {
+        let (used, limit) = self.used_and_limit();
+        if used > limit {
+            self.reclaim(used - limit);
         }
     }
 

@@ -3,6 +3,7 @@
 pub mod budget;
 pub mod low;
 pub mod machine;
+pub mod slabs;
 pub mod tiers;
 
 use std::sync::{Arc, LazyLock};
@@ -61,19 +62,32 @@ pub fn policy() -> Policy {
     regulation().policy
 }
 
-/// Changes the policy, and with it the limit at once. A limit from `STEADY_MEMORY_LIMIT` stays.
+/// Changes the policy, and with it the limit at once; caches give back what is too much. A limit from `STEADY_MEMORY_LIMIT` stays.
 pub fn set_policy(policy: Policy) {
-    let mut regulation = regulation();
-    regulation.policy = policy;
-    let limit = regulation.fixed.unwrap_or(policy.limit(PROCESS.machine.effective));
-    regulation.low.set_full(limit);
-    PROCESS.budget.set_limit(limit);
+    {
+        let mut regulation = regulation();
+        regulation.policy = policy;
+        let limit = regulation.fixed.unwrap_or(policy.limit(PROCESS.machine.effective));
+        regulation.low.set_full(limit);
+        PROCESS.budget.set_limit(limit);
+    }
+    PROCESS.budget.enforce();
 }
 
 /// The memory that the system has left. Looks at it if the last look is a second old, and moves the limit.
 /// `now` comes from one clock for the whole process, such as [`monotonic`](super::clock::monotonic).
 pub fn supply(now: Nanos) -> Supply {
+    let (supply, moved) = look(now);
+    if moved {
+        PROCESS.budget.enforce();
+    }
+    supply
+}
+
+/// The same, and whether the limit has moved.
+fn look(now: Nanos) -> (Supply, bool) {
     let mut regulation = regulation();
+    let mut moved = false;
     if regulation.looked.is_none_or(|looked| now.saturating_sub(looked) >= LOOK_INTERVAL) {
         regulation.looked = Some(now);
         let reserve = regulation.policy.effective_reserve(PROCESS.machine.effective);
@@ -82,7 +96,8 @@ pub fn supply(now: Nanos) -> Supply {
         let limit = regulation.low.limit();
         if limit != PROCESS.budget.used_and_limit().1 {
             PROCESS.budget.set_limit(limit);
+            moved = true;
         }
     }
-    regulation.supply
+    (regulation.supply, moved)
 }

@@ -1,0 +1,283 @@
+//! The frames of the video that are there, and the threads that render them.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, Weak};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::drawing::{Drawing, Hand};
+use super::element::CAT;
+use crate::glue::painter::FrameFailure;
+use crate::logic::cache::extent::{Circumstances, Extent};
+use crate::logic::cache::frames::{Eviction, Frames, Job};
+use crate::logic::cache::playhead::{Playhead, Preload};
+use crate::logic::cache::store::Store;
+use crate::logic::memory::budget::{Class, Denied, Reclaim};
+use crate::logic::memory::process_budget;
+use crate::logic::memory::slabs::Slabs;
+use crate::logic::sync::lock;
+
+/// Frames without which nothing can be shown: the one that is drawn, the one that is shown and the one between.
+const FLOOR: u64 = 3;
+
+/// Why there is no frame.
+#[derive(Debug, Clone)]
+pub(super) enum Missing {
+    /// It cannot be drawn.
+    Failure(FrameFailure),
+    /// It could be, elsewhere: there is no memory for it here.
+    NoMemory,
+}
+
+/// What frames are drawn from and into.
+pub(super) struct Easel {
+    pub(super) drawing: Drawing,
+    pub(super) slabs: Arc<Slabs>,
+    /// Frames in the video.
+    pub(super) count: u64,
+}
+
+impl Easel {
+    /// # Errors
+    ///
+    /// When the least that is needed does not fit into the memory limit.
+    pub(super) fn new(drawing: Drawing, count: u64) -> Result<Arc<Self>, Denied> {
+        let slabs = Slabs::new(process_budget(), drawing.size(), FLOOR)?;
+        Ok(Arc::new(Self { drawing, slabs, count }))
+    }
+}
+
+/// What the threads share. Locks: that of the store and that of `easel`, one at a time, for moments.
+struct Shared {
+    store: Arc<Store<gst::Memory, Missing>>,
+    easel: Mutex<Arc<Easel>>,
+    /// What a frame takes on one thread, in ns, of late.
+    cost: AtomicU64,
+    /// What all of them took.
+    render_ns: AtomicU64,
+    threads: u64,
+}
+
+/// See the [module](self).
+pub(super) struct FrameCache {
+    shared: Arc<Shared>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl FrameCache {
+    /// Starts `threads` threads that render.
+    pub(super) fn start(
+        easel: Arc<Easel>,
+        threads: u64,
+        eviction: Eviction,
+        playhead: Playhead,
+    ) -> std::io::Result<Arc<Self>> {
+        let mut frames = Frames::new(1, eviction);
+        frames.jump(|start| *start = playhead);
+        let shared = Arc::new(Shared {
+            store: Store::new(frames),
+            easel: Mutex::new(easel),
+            cost: AtomicU64::new(0),
+            render_ns: AtomicU64::new(0),
+            threads,
+        });
+        let reclaimer: Weak<dyn Reclaim> = Arc::<Shared>::downgrade(&shared);
+        process_budget().add_reclaimer(reclaimer);
+        let cache = Arc::new(Self { shared, workers: Mutex::default() });
+        cache.fit();
+        for n in 0..threads {
+            let shared = cache.shared.clone();
+            let worker = std::thread::Builder::new().name(format!("steady-render{n}")).spawn(move || shared.work());
+            match worker {
+                Ok(worker) => lock(&cache.workers).push(worker),
+                // Those that there are do the work.
+                Err(error) if n > 0 => gst::warning!(CAT, "{n} threads render and not {threads}: {error}"),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(cache)
+    }
+
+    pub(super) fn easel(&self) -> Arc<Easel> {
+        self.shared.easel()
+    }
+
+    pub(super) fn store(&self) -> &Store<gst::Memory, Missing> {
+        &self.shared.store
+    }
+
+    /// Goes on with other pictures.
+    pub(super) fn renew(&self, easel: Arc<Easel>, playhead: Playhead) {
+        // Before the new generation, so that no job of that is drawn on the old one.
+        let old = std::mem::replace(&mut *lock(&self.shared.easel), easel);
+        let most = self.extent(playhead.jumped).most;
+        self.shared.store.change(|frames| {
+            let mut gone = frames.renew(most);
+            gone.extend(frames.jump(|current| *current = playhead));
+            gone
+        });
+        old.slabs.close();
+        self.fit();
+    }
+
+    /// Playback goes on elsewhere or otherwise.
+    pub(super) fn jump(&self, playhead: Playhead) {
+        let extent = self.extent(playhead.jumped);
+        self.shared.store.change(|frames| {
+            // Room first: what is there may be what is wanted now.
+            let mut gone = frames.jump(|current| *current = Playhead { ahead: extent.ahead, ..playhead });
+            gone.extend(frames.adjust(extent.most, |_| ()));
+            gone
+        });
+    }
+
+    /// Other frames are rendered ahead from now on.
+    pub(super) fn set_preload(&self, preload: Preload) {
+        let most = self.store().read(|frames| frames.extent().most);
+        self.shared.store.change(|frames| frames.adjust(most, |playhead| playhead.preload = preload));
+    }
+
+    /// Time stands still from now on, or goes on.
+    pub(super) fn pause(&self, paused: bool) {
+        let extent = self.extent(self.store().read(|frames| frames.playhead().jumped));
+        self.shared.store.change(|frames| frames.adjust(extent.most, |playhead| playhead.paused = paused));
+    }
+
+    /// Has as many frames as are worth it now.
+    pub(super) fn fit(&self) {
+        let (jumped, before) = self.store().read(|frames| (frames.playhead().jumped, frames.extent()));
+        let extent = self.extent(jumped);
+        if before != extent {
+            self.shared.store.change(|frames| frames.adjust(extent.most, |playhead| playhead.ahead = extent.ahead));
+        }
+    }
+
+    fn extent(&self, jumped: bool) -> Extent {
+        let easel = self.easel();
+        let (used, limit) = process_budget().used_and_limit();
+        let ours = easel.slabs.stats().mapped;
+        let room = limit.saturating_sub(used.saturating_sub(ours)) / easel.slabs.size() as u64;
+        Extent::new(Circumstances {
+            threads: self.shared.threads,
+            jumped,
+            cost: self.shared.cost.load(Ordering::Relaxed),
+            duration: easel.drawing.grid().duration(0),
+            room,
+        })
+    }
+
+    /// Forgets all frames and gives their memory back.
+    pub(super) fn clear(&self) {
+        self.shared.store.change(Frames::clear);
+        self.easel().slabs.trim(u64::MAX);
+    }
+
+    /// What rendering took so far, in ns, on all threads together.
+    pub(super) fn render_ns(&self) -> u64 {
+        self.shared.render_ns.load(Ordering::Relaxed)
+    }
+
+    /// Ends the threads, each after the frame that it is drawing, and gives the memory back.
+    pub(super) fn end(&self) {
+        self.store().end();
+        let workers = std::mem::take(&mut *lock(&self.workers));
+        for worker in workers {
+            if worker.join().is_err() {
+                gst::error!(CAT, "A thread that renders panicked.");
+            }
+        }
+        self.shared.store.change(Frames::clear);
+        self.easel().slabs.close();
+    }
+}
+
+impl Drop for FrameCache {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl Shared {
+    fn easel(&self) -> Arc<Easel> {
+        lock(&self.easel).clone()
+    }
+
+    fn work(&self) {
+        let mut hand = Hand::default();
+        while let Some(job) = self.store.next_job() {
+            self.render(&job, &mut hand);
+        }
+    }
+
+    fn render(&self, job: &Job, hand: &mut Hand) {
+        let easel = self.easel();
+        let class = if job.awaited { Class::MustHave } else { Class::Evictable };
+        let slab = loop {
+            match easel.slabs.take(class) {
+                Ok(slab) => break Some(slab),
+                Err(_) if self.store.make_room(job) => {}
+                Err(denied) => {
+                    gst::debug!(CAT, "frame {}: {denied}", job.frame);
+                    break None;
+                }
+            }
+        };
+        let Some(mut slab) = slab else {
+            match job.awaited {
+                true => self.store.finish(job, Err(Missing::NoMemory)),
+                false => self.store.abandon(job),
+            }
+            return;
+        };
+        let (wanted, epoch) = self.store.is_wanted(job);
+        if !wanted {
+            gst::debug!(CAT, "frame {} of epoch {} is not wanted in epoch {epoch}", job.frame, job.epoch);
+            return;
+        }
+        let began = Instant::now();
+        let drawn = catch_unwind(AssertUnwindSafe(|| easel.drawing.draw(job.frame, hand, slab.bytes_mut())));
+        self.note(began.elapsed().as_nanos() as u64);
+        let result = match drawn {
+            // Read-only: whoever wants to write into it gets a copy.
+            Ok(Ok(())) => Ok(gst::Memory::from_slice(slab)),
+            Ok(Err(failure)) => Err(Missing::Failure(failure)),
+            Err(panic) => {
+                *hand = Hand::default();
+                Err(Missing::Failure(FrameFailure { n: job.frame, what: "drawing", why: said(&*panic) }))
+            }
+        };
+        self.store.finish(job, result);
+    }
+
+    /// Keeps what a frame takes of late, an eighth of it new.
+    fn note(&self, took: u64) {
+        self.render_ns.fetch_add(took, Ordering::Relaxed);
+        let before = self.cost.load(Ordering::Relaxed);
+        // Another thread's figure may get lost, which does no harm.
+        self.cost.store(if before == 0 { took } else { before - before / 8 + took / 8 }, Ordering::Relaxed);
+    }
+}
+
+impl Reclaim for Shared {
+    fn reclaim(&self, bytes: u64) -> u64 {
+        let slabs = self.easel().slabs.clone();
+        let mut freed = slabs.trim(bytes);
+        // What others still hold is not free when it is evicted: more may have to go.
+        while freed < bytes {
+            let count = (bytes - freed).div_ceil(slabs.size() as u64);
+            if self.store.change(|frames| frames.reclaim(count as usize)) == 0 {
+                break;
+            }
+            freed += slabs.trim(bytes - freed);
+        }
+        freed
+    }
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "for an unknown reason".into())
+}
