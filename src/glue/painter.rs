@@ -119,7 +119,7 @@ pub fn paint_bytes(
 
 /// GStreamer gives planes of luma an even number of rows: the last is not part of the picture, but has to be the same each time.
 fn has_spare_row(info: &gst_video::VideoInfo) -> bool {
-    info.is_yuv() && info.height() % 2 != 0
+    info.is_yuv() && !info.height().is_multiple_of(2)
 }
 
 fn paint_planes(

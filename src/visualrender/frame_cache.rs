@@ -145,13 +145,10 @@ impl FrameCache {
         self.shared.store.change(|frames| frames.adjust(extent.most, |playhead| playhead.paused = paused));
     }
 
-    /// Has as many frames as are worth it now.
+    /// Has as many frames as are worth it now. There may be memory again that there was not.
     pub(super) fn fit(&self) {
-        let (jumped, before) = self.store().read(|frames| (frames.playhead().jumped, frames.extent()));
-        let extent = self.extent(jumped);
-        if before != extent {
-            self.shared.store.change(|frames| frames.adjust(extent.most, |playhead| playhead.ahead = extent.ahead));
-        }
+        let extent = self.extent(self.store().read(|frames| frames.playhead().jumped));
+        self.shared.store.change(|frames| frames.adjust(extent.most, |playhead| playhead.ahead = extent.ahead));
     }
 
     fn extent(&self, jumped: bool) -> Extent {

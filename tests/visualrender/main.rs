@@ -6,6 +6,7 @@ mod common;
 
 #[cfg(feature = "full")]
 mod browser;
+mod cache;
 mod frames;
 #[cfg(feature = "full")]
 mod full;

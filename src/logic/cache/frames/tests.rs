@@ -131,7 +131,7 @@ fn the_indicator_shows_frames_and_not_placeholders_and_preloaded_ones_too() {
     cache.finish(&job, Ok(0));
     work(&mut cache);
     assert_eq!(cache.statuses(100), [(10, Status::Loaded), (90, Status::Header)]);
-    assert_eq!(cache.loaded().iter().collect::<Vec<_>>(), [0..10]);
+    assert_eq!(cache.loaded().iter().next(), Some(0..10));
 }
 
 #[test]
