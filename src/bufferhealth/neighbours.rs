@@ -51,6 +51,8 @@ pub(super) struct Neighbours {
     /// The sinks downstream, and whether one of them waits for the clock.
     sinks: Vec<glib::WeakRef<gst::Element>>,
     synced: bool,
+    /// Streams are put one after the other downstream.
+    pub sequenced: bool,
     searched_at: Nanos,
     /// The name in `watch` that no queue has, reported once.
     not_found: Option<String>,
@@ -89,9 +91,11 @@ impl BufferHealth {
         let missing = settings.watch.clone().filter(|name| !name.is_empty() && queue.is_none());
         let sinks = queues::sinks_downstream(&self.srcpad);
         let synced = sinks.iter().any(is_clocked);
+        let sequenced = queues::is_sequenced(&self.srcpad);
 
         let mut neighbours = self.neighbours();
         neighbours.synced = synced;
+        neighbours.sequenced = sequenced;
         neighbours.sinks = sinks.iter().map(ObjectExt::downgrade).collect();
         neighbours.searched_at = monotonic();
         let news = missing.is_some() && missing != neighbours.not_found;

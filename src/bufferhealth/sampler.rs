@@ -173,6 +173,8 @@ impl BufferHealth {
             leaky: queue.as_ref().is_some_and(queues::leaks),
             synced,
             sink_dropped: sinks.iter().map(queues::dropped_by).sum(),
+            shut: queues::is_shut(&self.srcpad),
+            sparse: queues::is_rare(&self.srcpad),
             halted: false,
         }
     }
@@ -201,7 +203,8 @@ impl BufferHealth {
         if !self.meter.is_live() && !self.neighbours().synced() {
             return None;
         }
-        Some(Pace { clock: obj.clock()?, base_time: obj.base_time()? })
+        let sequenced = self.neighbours().sequenced;
+        Some(Pace { clock: obj.clock()?, base_time: obj.base_time()?, sequenced })
     }
 
     /// Tells of the verdicts that have not been told yet.

@@ -120,7 +120,7 @@ pub(super) fn start_statsd(host: String, port: u16, service: &Arc<Service>) -> i
         // Counters of the process would be added up twice if two told of them.
         let whole = !TAKEN.swap(true, Ordering::Relaxed);
         let (mut deltas, mut socket, mut looked) = (Deltas::default(), None, None);
-        at_intervals(service, || {
+        let mut send = || {
             if socket.is_none() && looked.is_none_or(|looked: Nanos| monotonic().saturating_sub(looked) >= LOOK_AGAIN) {
                 looked = Some(monotonic());
                 socket = Some(open(&host, port).map_err(|error| {
@@ -133,12 +133,16 @@ pub(super) fn start_statsd(host: String, port: u16, service: &Arc<Service>) -> i
             }
             let Some(socket) = &socket else { return Err(String::new()) };
             let process = whole.then(figures::process);
-            for datagram in deltas.datagrams(service.read(), process.as_ref()) {
+            let readings = service.read().into_iter().chain(service.farewells()).collect();
+            for datagram in deltas.datagrams(readings, process.as_ref()) {
                 // Nobody listens, or the buffer is full: that is what datagrams are for.
                 let _ = socket.send(datagram.as_bytes());
             }
             Ok(())
-        });
+        };
+        at_intervals(service, &mut send);
+        // What those had who left last.
+        let _ = send();
         if whole {
             TAKEN.store(false, Ordering::Relaxed);
         }

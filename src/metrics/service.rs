@@ -48,6 +48,8 @@ pub(super) struct Service {
 
 struct State {
     members: Vec<(u64, Member)>,
+    /// The last figures of those who have left, for whom they still matter.
+    farewells: Vec<Reading>,
     /// Nobody is left. Once true it stays so.
     ended: bool,
     thread: Option<ThreadId>,
@@ -132,9 +134,12 @@ pub(super) fn subscribe(
 impl Drop for Subscription {
     fn drop(&mut self) {
         let (key, service) = (&self.service.key, &self.service);
+        // What has grown since the last datagram would be lost; an address and a file show the present only.
+        let farewell = if matches!(key, Key::Statsd(..)) { service.read_of(self.id) } else { Vec::new() };
         let mut table = table();
         let mut state = lock(&service.state);
         let left = state.members.iter().position(|(id, _)| *id == self.id).map(|at| state.members.swap_remove(at));
+        state.farewells.extend(farewell);
         let last = state.members.is_empty();
         let own_thread = state.thread == Some(thread::current().id());
         if last {
@@ -158,7 +163,7 @@ impl Service {
         let (waker, woken) = UnixStream::pair()?;
         waker.set_nonblocking(true)?;
         woken.set_nonblocking(true)?;
-        let state = State { members: vec![first], ended: false, thread: None };
+        let state = State { members: vec![first], farewells: Vec::new(), ended: false, thread: None };
         Ok(Arc::new(Self { key, state: Mutex::new(state), changed: Condvar::new(), waker, woken }))
     }
 
@@ -235,8 +240,21 @@ impl Service {
 
     /// The points of all members. One that panics has none.
     pub fn read(&self) -> Vec<Reading> {
-        let read = |source: &Arc<dyn Source>| catch_unwind(AssertUnwindSafe(|| source.read())).unwrap_or_default();
         self.sources().iter().flat_map(read).collect()
+    }
+
+    /// Those of one member.
+    fn read_of(&self, member: u64) -> Vec<Reading> {
+        let found = {
+            let state = lock(&self.state);
+            state.members.iter().find(|(id, _)| *id == member).map(|(_, member)| member.source.clone())
+        };
+        found.iter().flat_map(read).collect()
+    }
+
+    /// The last figures of those who have left since this was asked last.
+    pub fn farewells(&self) -> Vec<Reading> {
+        std::mem::take(&mut lock(&self.state).farewells)
     }
 
     /// Tells all members.
@@ -245,6 +263,10 @@ impl Service {
             let _ = catch_unwind(AssertUnwindSafe(|| source.warn(text)));
         }
     }
+}
+
+fn read(source: &Arc<dyn Source>) -> Vec<Reading> {
+    catch_unwind(AssertUnwindSafe(|| source.read())).unwrap_or_default()
 }
 
 #[cfg(test)]

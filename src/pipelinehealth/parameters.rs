@@ -10,7 +10,7 @@ use super::properties::PROPERTIES;
 /// GStreamer can do the same, but insists on the exact type of a number, which its own syntax cannot spell there (the text ends at
 /// the first closing parenthesis), and ends with a warning that is fatal to some programs.
 pub(super) fn parse(parameters: &str) -> (Vec<(&'static str, glib::Value)>, Vec<String>) {
-    let Ok(structure) = format!("pipelinehealth,{parameters}").parse::<gst::Structure>() else {
+    let Ok(structure) = format!("pipelinehealth,{}", typed(parameters)).parse::<gst::Structure>() else {
         return (
             Vec::new(),
             vec![format!(
@@ -43,6 +43,22 @@ pub(super) fn parse(parameters: &str) -> (Vec<(&'static str, glib::Value)>, Vec<
     (values, complaints)
 }
 
+/// The same with a type before each bare number: without one GStreamer takes it for one of 32 bits, and wraps it around.
+fn typed(parameters: &str) -> String {
+    let mut quoted = false;
+    let parts = parameters.split_inclusive(|c| {
+        quoted ^= c == '"';
+        c == ',' && !quoted
+    });
+    let with_type = |part: &str| {
+        let (name, value) = part.split_once('=')?;
+        let digits = value.trim_end_matches(',').trim();
+        let bare = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        bare.then(|| format!("{name}=(guint64){value}"))
+    };
+    parts.map(|part| with_type(part).unwrap_or_else(|| part.to_owned())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +72,10 @@ mod tests {
         let value = |name| &values.iter().find(|(other, _)| *other == name).expect("it is there").1;
         assert_eq!(value("stall-timeout").get(), Ok(1_000_000_000u64));
         assert_eq!(value("interval").get(), Ok(0u64));
+        let number = |text: &str| parse(&format!("exclude=\"a=5,b\",stall-timeout={text}")).0[1].1.get::<u64>();
+        for text in ["2147483648", "3000000000", "4294967295", "4294967296", " 7 "] {
+            assert_eq!(number(text), Ok(text.trim().parse().unwrap()), "{text}");
+        }
         assert_eq!(value("include").get::<String>().as_deref(), Ok("enc*|mux"));
         assert_eq!(value("exclude").get::<String>().as_deref(), Ok("queue0"));
     }

@@ -36,6 +36,10 @@ struct Beyond {
     synced: bool,
     /// The sink that the pad pushes into: what it drops is dropped here, and not at every pad before as well.
     sink: Option<glib::WeakRef<gst::Element>>,
+    /// Buffers are rare by nature.
+    sparse: bool,
+    /// Streams are put one after the other there.
+    sequenced: bool,
     /// What keeps the buffers before or after the pad, if anything does.
     store: Option<Store>,
     looked_at: Option<Nanos>,
@@ -124,6 +128,8 @@ impl Tracked {
             beyond = Beyond {
                 synced: queues::sinks_downstream(pad).iter().any(is_clocked),
                 sink: next.filter(|next| next.num_src_pads() == 0).map(|sink| sink.downgrade()),
+                sparse: queues::is_rare(pad),
+                sequenced: queues::is_sequenced(pad),
                 store: Store::at(pad, element),
                 looked_at: Some(now),
             };
@@ -135,6 +141,8 @@ impl Tracked {
             leaky: queues::leaks(element),
             synced: beyond.synced,
             sink_dropped: sink.as_ref().map_or(0, queues::dropped_by),
+            shut: queues::is_shut(pad),
+            sparse: beyond.sparse,
             halted: false,
         }
     }
@@ -144,7 +152,8 @@ impl Tracked {
         if !self.meter.is_playing() || !(self.meter.is_live() || synced) {
             return None;
         }
-        Some(Pace { clock: element.clock()?, base_time: element.base_time()? })
+        let sequenced = lock(&self.beyond).sequenced;
+        Some(Pace { clock: element.clock()?, base_time: element.base_time()?, sequenced })
     }
 
     /// All figures as of now, if the pad is still there.

@@ -385,6 +385,29 @@ fn statsd_gets_what_counters_grew_by() {
     assert_eq!((buffers, bytes), (1000, 10_000));
 }
 
+/// What is over before the first interval is sent at the end.
+#[test]
+fn statsd_gets_the_last_of_a_stream_that_ends() {
+    let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    server.set_read_timeout(Some(PATIENCE)).unwrap();
+    let port = server.local_addr().unwrap().port();
+    let p = TestPipeline::parse(&format!(
+        "fakesrc num-buffers=20 sizetype=fixed sizemax=10 ! bufferhealth name=h interval=3600000000000 statsd-address=127.0.0.1:{port} ! fakesink"
+    ));
+    p.set_property("name", "short");
+    p.run(PATIENCE).expect_eos();
+    p.set_state(gst::State::Null).unwrap();
+    let (mut buffers, mut datagram) = (0, [0; 65536]);
+    while buffers < 20 {
+        let length = server.recv(&mut datagram).expect("a datagram");
+        let lines = std::str::from_utf8(&datagram[..length]).unwrap().split('\n');
+        let counts =
+            lines.filter_map(|line| line.strip_prefix("gst_health.short.h.src.buffers_in:")?.strip_suffix("|c"));
+        buffers += counts.map(|count| count.parse::<u64>().unwrap()).sum::<u64>();
+    }
+    assert_eq!(buffers, 20);
+}
+
 #[test]
 fn recordings_and_what_they_left_are_shown() {
     alone!();

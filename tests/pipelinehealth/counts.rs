@@ -205,6 +205,46 @@ fn a_report_and_a_textfile_of_one_name_do_not_destroy_each_other() {
     drop(tracer);
 }
 
+/// In front of what puts songs one after the other each has its own time, which is not the pipeline's.
+#[test]
+fn songs_without_a_gap_are_not_slow() {
+    alone!();
+    let tracer = tracer();
+    let files = crate::common::audio::Fixtures::new();
+    let uri = gst::glib::filename_to_uri(files.flac(&files.wav(44_100, 110_250)), None).unwrap();
+    let player = gst::ElementFactory::make("playbin3").property("uri", uri.as_str()).build().unwrap();
+    let sink = gst::ElementFactory::make("fakesink").property("sync", true).build().unwrap();
+    player.set_property("audio-sink", &sink);
+    let songs = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(1));
+    let played = songs.clone();
+    player.connect("about-to-finish", false, move |args| {
+        if songs.fetch_add(1, std::sync::atomic::Ordering::Relaxed) < 3 {
+            args[0].get::<gst::Element>().unwrap().set_property("uri", uri.as_str());
+        }
+        None
+    });
+    player.set_state(gst::State::Playing).unwrap();
+    let bus = player.bus().unwrap();
+    let types = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message = bus.timed_pop_filtered(gst::ClockTime::try_from(PATIENCE).unwrap(), &types).expect("the end");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    // Late by whole songs, if they are taken for the pipeline's time.
+    let all = tracer.property::<gst::Array>("stats");
+    let (mut timed, mut late) = (0, Vec::new());
+    for figures in all.iter().map(|figures| figures.get::<gst::Structure>().unwrap()) {
+        let count = |name: &str| figures.get::<u64>(name).unwrap();
+        timed += count("timed");
+        // Headers of a song come before its segment.
+        if count("late") > 6 && count("late") * 4 > count("timed") {
+            late.push(format!("{}: {} of {}", figures.get::<&str>("element").unwrap(), count("late"), count("timed")));
+        }
+    }
+    assert!(timed > 100 && late.is_empty(), "{late:?} of {timed}");
+    player.set_state(gst::State::Null).unwrap();
+    assert!(played.load(std::sync::atomic::Ordering::Relaxed) >= 3, "three songs");
+    drop(tracer);
+}
+
 #[test]
 fn pipelines_that_are_gone_leave_nothing() {
     alone!();

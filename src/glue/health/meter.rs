@@ -47,6 +47,10 @@ pub(crate) struct Around {
     pub synced: bool,
     /// Buffers that sinks downstream have thrown away because they were late.
     pub sink_dropped: u64,
+    /// Nothing is meant to come for now.
+    pub shut: bool,
+    /// Buffers are rare by nature.
+    pub sparse: bool,
     /// The stream is part of a halt, as whoever looks at the whole pipeline has found.
     pub halted: bool,
 }
@@ -230,6 +234,8 @@ impl Meter {
             leaky: around.leaky,
             synced: around.synced,
             halted: around.halted,
+            shut: around.shut,
+            sparse: around.sparse,
             live: self.is_live(),
             paced: pace.is_some(),
             running_now: pace.map(|pace| pace.running_time()),

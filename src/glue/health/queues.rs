@@ -3,7 +3,7 @@
 use gst::glib;
 use gst::prelude::*;
 
-use crate::glue::topology::{Step, is_made_by, nearest, real_peer, walk};
+use crate::glue::topology::{Step, inner_links, is_made_by, nearest, real_peer, walk};
 use crate::logic::queue::levels::Level;
 
 /// Whether an element is something that fills up.
@@ -36,6 +36,11 @@ pub(crate) fn sinks_downstream(srcpad: &gst::Pad) -> Vec<gst::Element> {
         Step::Onward
     });
     sinks
+}
+
+/// Whether a source pad leads to an element that puts streams one after the other.
+pub(crate) fn is_sequenced(srcpad: &gst::Pad) -> bool {
+    nearest(srcpad, |element| is_made_by(element, &["streamsynchronizer", "concat"])).is_some()
 }
 
 /// How many buffers a sink has thrown away since its start because they were late.
@@ -155,6 +160,43 @@ pub(crate) fn leaks(queue: &gst::Element) -> bool {
         queue.has_property(name)
             && queue.property_value(name).transform::<i32>().ok().and_then(|value| value.get::<i32>().ok()) > Some(0)
     })
+}
+
+/// As far as a search goes back for who lets nothing through.
+const MOST_STEPS: usize = 64;
+
+/// Whether nothing is meant to come out of a source pad for now: a valve upstream is shut, or a selector has chosen another way. Only as far
+/// back as nothing else joins.
+pub(crate) fn is_shut(srcpad: &gst::Pad) -> bool {
+    let mut pad = srcpad.clone();
+    for _ in 0..MOST_STEPS {
+        let Some(element) = pad.parent_element() else { return false };
+        if is_made_by(&element, &["valve"]) && element.property::<bool>("drop") {
+            return true;
+        }
+        if is_made_by(&element, &["output-selector"]) {
+            let active = element.property::<Option<gst::Pad>>("active-pad");
+            return active.is_some_and(|active| active != pad);
+        }
+        let sinks = inner_links(&pad, &element);
+        let [sink] = sinks.as_slice() else { return false };
+        let Some(before) = real_peer(sink) else { return false };
+        pad = before;
+    }
+    false
+}
+
+/// Whether buffers are rare by nature for the protocol's sake: RTCP is sent every few seconds. Where the format is not stated, it is what
+/// the other side takes.
+pub(crate) fn is_rare(srcpad: &gst::Pad) -> bool {
+    let is_control = |caps: &gst::Caps| {
+        caps.structure(0)
+            .is_some_and(|structure| ["application/x-rtcp", "application/x-srtcp"].contains(&structure.name().as_str()))
+    };
+    match srcpad.current_caps() {
+        Some(caps) => is_control(&caps),
+        None => real_peer(srcpad).is_some_and(|peer| is_control(&peer.pad_template_caps())),
+    }
 }
 
 /// The nearest task upstream of a sink pad that is paused though its element plays, as `element:pad`. Whoever paused it had a reason, but a

@@ -19,6 +19,12 @@ pub(crate) struct Stream {
     sparse: bool,
     /// The part in a pair of probes.
     pub pair: Option<Side>,
+    /// A segment began, without a buffer so far that has a time; and the running time of the last buffer before it, if it came without
+    /// a flush.
+    new_segment: Option<Option<i64>>,
+    /// Running time began anew in the middle, as of each song in front of an element that puts them one after the other: it is not the
+    /// pipeline's, so nothing is compared with its clock.
+    own_time: bool,
     /// The pace, and which version of it this is.
     pacer: Option<Pacer>,
     /// A base time from before a flush: what comes now is not due by that.
@@ -31,7 +37,12 @@ pub(crate) struct Stream {
 pub(crate) struct Pace {
     pub clock: gst::Clock,
     pub base_time: gst::ClockTime,
+    /// Downstream an element puts streams one after the other, each with a time of its own before that.
+    pub sequenced: bool,
 }
+
+/// By how much running time falls when it begins anew.
+const ANEW: i64 = 1_000_000_000;
 
 /// For how long a reading of the pipeline's clock is carried on with our own: at ordinary rates each buffer gets its own reading, and
 /// streams of a million buffers a second do not pay for theirs.
@@ -74,6 +85,8 @@ impl Stream {
             segment: None,
             sparse: false,
             pair: None,
+            new_segment: None,
+            own_time: false,
             pacer: None,
             stale: None,
             pace_version: 0,
@@ -92,8 +105,17 @@ impl Stream {
     /// Buffers arrived, together, at `now`.
     #[inline]
     pub fn arrive<'a>(&mut self, now: Nanos, buffers: impl Iterator<Item = &'a gst::BufferRef>) {
-        let stale = self.stale;
-        let pacer = self.pacer.as_mut().filter(|pacer| Some(pacer.pace.base_time) != stale);
+        let mut buffers = buffers.peekable();
+        if let (Some(before), Some(pacer)) = (self.new_segment, &self.pacer)
+            && let Some(time) = buffers.peek().and_then(|buffer| any_running_time(buffer, self.segment.as_ref()))
+        {
+            // Headers come first, without a time.
+            self.new_segment = None;
+            let behind = pacer.pace.sequenced.then(|| pacer.pace.running_time().saturating_sub(time));
+            self.own_time |= before.is_some_and(|before| time < before - ANEW) || behind > Some(ANEW);
+        }
+        let (stale, own_time) = (self.stale, self.own_time);
+        let pacer = self.pacer.as_mut().filter(|pacer| Some(pacer.pace.base_time) != stale && !own_time);
         let running_now = pacer.map(|pacer| pacer.running_time(now));
         // The first may have to wait for the start of the clock until it is due.
         let needed = running_now.is_some() || self.probe.playing_since().is_none();
@@ -142,6 +164,8 @@ impl Stream {
             }
             gst::EventView::StreamStart(start) => self.sparse = start.stream_flags().contains(gst::StreamFlags::SPARSE),
             gst::EventView::Segment(event) => {
+                let before = self.probe.read(monotonic()).running_time;
+                self.new_segment = Some(before.and_then(|time| i64::try_from(time).ok()));
                 self.segment = event.segment().downcast_ref::<gst::ClockTime>().cloned();
                 let tricks = gst::SegmentFlags::SKIP
                     | gst::SegmentFlags::TRICKMODE_KEY_UNITS
@@ -152,6 +176,7 @@ impl Stream {
             }
             gst::EventView::FlushStop(flush) => {
                 self.segment = None;
+                (self.new_segment, self.own_time) = (None, false);
                 if flush.resets_time() {
                     // Running time begins anew, but the base time does so only when the sinks have got data again.
                     self.stale = self.pacer.as_ref().map(|pacer| pacer.pace.base_time);

@@ -50,6 +50,10 @@ pub struct Surroundings {
     pub synced: bool,
     /// It is part of a halt, as whoever looks at the whole pipeline has found.
     pub halted: bool,
+    /// Nothing is meant to come for now: whoever chooses between streams has chosen another.
+    pub shut: bool,
+    /// Buffers are rare by nature, whatever the format says.
+    pub sparse: bool,
     /// When end of stream went through.
     pub ended: Option<Nanos>,
     /// The running time by that clock, where there is one.
@@ -146,6 +150,7 @@ impl Observer {
             stalled: self.judge.stalled(time),
             live: seen.live,
             synced: seen.synced,
+            sparse: seen.sparse || self.probe.rhythm() == Rhythm::Sparse,
             snapshot: self.read(time, seen.ended),
             distributions: Quantity::ALL.map(|quantity| self.probe.distribution(quantity)),
             recent: self.recent,
@@ -210,12 +215,12 @@ impl Observer {
         }
         let present = Present {
             now,
-            playing_since: self.probe.playing_since(),
+            playing_since: self.probe.playing_since().filter(|_| !seen.shut),
             activity: snapshot.activity,
             pace: if seen.paced { snapshot.duration } else { 0 },
             due: self.due(now, &snapshot, seen),
             pushing: snapshot.counts[Count::Held] > 0,
-            sparse: self.probe.rhythm() == Rhythm::Sparse,
+            sparse: seen.sparse || self.probe.rhythm() == Rhythm::Sparse,
             ended: seen.ended.is_some(),
             failed: snapshot.failed,
             overrunning: seen.live && self.episodes.active() && self.probe.playing_since().is_some(),
@@ -246,13 +251,13 @@ impl Observer {
         let recent = self.marks.roll(&self.probe, snapshot);
         let span = now.saturating_sub(self.interval_began);
         let played = self.probe.playing_since().is_some_and(|since| since <= self.interval_began);
-        if played && seen.ended.is_none() {
+        if played && seen.ended.is_none() && !seen.shut {
             let n = &recent.counts;
             let breaks = [Count::DiscontSegment, Count::DiscontFlush, Count::GapEvents];
             let unbroken = breaks.iter().all(|&count| n[count] == 0) && self.interval_position > 0;
             // Where time stamps have ceased, the position is that of the last one.
             let timed = n[Count::Timed] > 0 || n[Count::In] == 0;
-            let went_on = unbroken && timed && self.probe.rhythm() == Rhythm::Steady;
+            let went_on = unbroken && timed && self.probe.rhythm() == Rhythm::Steady && !seen.sparse;
             // Buffers nearly as long as the interval come to a whole number of them by chance.
             let fine = snapshot.duration <= span / 4;
             let advance =
@@ -260,7 +265,8 @@ impl Observer {
             let sink_dropped = self.sink_dropped.total - self.interval_sink_dropped;
             let headroom = &recent.summaries[Quantity::Headroom as usize];
             let early = headroom.map_or(0, |headroom| headroom.avg.saturating_mul(headroom.count));
-            self.judge.interval(&Interval { counts: n, span, advance, sink_dropped, early }, &limits.tolerance);
+            let synced = seen.synced;
+            self.judge.interval(&Interval { counts: n, span, advance, sink_dropped, synced, early }, &limits.tolerance);
         }
         self.recent = (limits.interval > 0).then_some((span, recent));
         self.interval_began = now;

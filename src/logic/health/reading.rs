@@ -59,6 +59,8 @@ pub struct Reading {
     pub live: bool,
     /// A sink downstream waits for the clock.
     pub synced: bool,
+    /// Buffers are rare by nature.
+    pub sparse: bool,
     /// Counts and gauges as of one instant.
     pub snapshot: Snapshot,
     /// The distributions, in the order of [`Quantity::ALL`].

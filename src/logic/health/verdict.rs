@@ -117,6 +117,9 @@ pub struct Interval<'a> {
     pub advance: Option<Nanos>,
     /// Buffers that sinks downstream threw away because they were late.
     pub sink_dropped: u64,
+    /// A sink downstream waits for the clock, so that what is late is seen late. A recording may be as far behind as it likes, as an encoder
+    /// that looks ahead is, if only it keeps up.
+    pub synced: bool,
     /// How much too early the buffers were that were in time, all together: a sink holds each of them until it is due.
     pub early: Nanos,
 }
@@ -240,7 +243,7 @@ impl Judge {
 
         // An interval without buffers says nothing of lateness, and stays neutral.
         if n[Count::Timed] > 0 {
-            let share = n[Count::Late] as f64 / n[Count::Timed] as f64;
+            let share = if interval.synced { n[Count::Late] as f64 / n[Count::Timed] as f64 } else { 0.0 };
             self.late.hear(share >= LATE_SHARE);
             if share >= LATE_AT_ONCE {
                 self.late = Debounced { there: true, against: 0 };

@@ -83,7 +83,9 @@ pub fn read(bytes: &[u8]) -> Request {
         let values = request.headers.iter().filter(of).map(|header| String::from_utf8_lossy(header.value));
         values.collect::<Vec<_>>().join(",")
     };
-    let path = request.path.unwrap_or_default();
+    let target = request.path.unwrap_or_default();
+    // As proxies ask: RFC 9112, section 3.2.2.
+    let path = target.strip_prefix("http://").map_or(target, |rest| rest.find('/').map_or("/", |at| &rest[at..]));
     let wanted = match path.split(['?', '#']).next() {
         Some("/metrics") => Wanted::Metrics(format(&accept())),
         Some("/health") => Wanted::Health,

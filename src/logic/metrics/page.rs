@@ -221,6 +221,7 @@ pub(crate) mod tests {
             stalled: 0,
             live: false,
             synced: false,
+            sparse: false,
             snapshot: probe.read(42 * MILLISECOND),
             distributions: Quantity::ALL.map(|quantity| probe.distribution(quantity)),
             recent: None,

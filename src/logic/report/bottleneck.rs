@@ -104,7 +104,7 @@ fn find_in(tracks: &[Track], sums: &[Slot]) -> Option<Bottleneck> {
     let is_starved = |probe: usize| waits[probe].is_some_and(|(_, starved)| starved >= MOSTLY);
     let mut best: Option<Candidate> = None;
     for (probe, track) in tracks.iter().enumerate() {
-        let Some((blocked, starved)) = waits[probe] else { continue };
+        let Some((blocked, starved)) = waits[probe].filter(|_| !track.sparse) else { continue };
         let found = if blocked >= MOSTLY {
             match next(probe) {
                 Some(next) if waits[next].is_some_and(|(blocked, _)| blocked >= MOSTLY) => continue,

@@ -121,6 +121,7 @@ impl Stream {
             stalled: self.stalled,
             live: self.live,
             synced: self.synced,
+            sparse: false,
             snapshot: Snapshot {
                 counts: self.counts,
                 activity: None,

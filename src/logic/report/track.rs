@@ -78,6 +78,7 @@ pub struct Track {
     pub(super) state: Health,
     pub(super) live: bool,
     pub(super) synced: bool,
+    pub(super) sparse: bool,
     pub(super) jitter_max: Nanos,
     /// The watched queue and the most that was seen in it.
     pub(super) queue: Option<(String, f64)>,
@@ -101,6 +102,7 @@ impl Track {
             state: Health::default(),
             live: false,
             synced: false,
+            sparse: false,
             jitter_max: 0,
             queue: None,
             balanced: true,
@@ -231,6 +233,7 @@ impl Track {
         self.state = state;
         self.live |= reading.live;
         self.synced |= reading.synced;
+        self.sparse |= reading.sparse;
         self.jitter_max = self.jitter_max.max(reading.snapshot.jitter_max);
         self.balanced &= reading.snapshot.counts.balanced();
         if let Some(fill) = &reading.fill

@@ -16,7 +16,10 @@ fn clean() -> Vec<(Count, u64)> {
 /// Judges an interval of a second of `of` beside 30 clean buffers, then the present.
 fn judge(judge: &mut Judge, of: &[(Count, u64)], advance: Option<Nanos>) -> (Health, Vec<Reason>) {
     let counts = counts(&[clean(), of.to_vec()].concat());
-    judge.interval(&Interval { counts: &counts, span: SECOND, advance, sink_dropped: 0, early: 0 }, &TOLERANCE);
+    judge.interval(
+        &Interval { counts: &counts, span: SECOND, advance, sink_dropped: 0, synced: true, early: 0 },
+        &TOLERANCE,
+    );
     judge.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
     (judge.state(), judge.reasons().iter().collect())
 }
@@ -81,7 +84,10 @@ fn what_a_sink_holds_for_the_clock_is_not_what_makes_others_late() {
     ]);
     let judged = |early| {
         let mut judge = Judge::new(0);
-        judge.interval(&Interval { counts: &counts, span: SECOND, advance: None, sink_dropped: 0, early }, &TOLERANCE);
+        judge.interval(
+            &Interval { counts: &counts, span: SECOND, advance: None, sink_dropped: 0, synced: true, early },
+            &TOLERANCE,
+        );
         judge.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
         judge.reasons().iter().collect::<Vec<_>>()
     };
@@ -173,7 +179,10 @@ fn what_a_sink_throws_away_is_dropped() {
     let counts = counts(&clean());
     for (sink_dropped, state) in [(0, Health::Healthy), (1, Health::Unhealthy)] {
         let mut j = Judge::new(0);
-        j.interval(&Interval { counts: &counts, span: SECOND, advance: None, sink_dropped, early: 0 }, &TOLERANCE);
+        j.interval(
+            &Interval { counts: &counts, span: SECOND, advance: None, sink_dropped, synced: true, early: 0 },
+            &TOLERANCE,
+        );
         j.look(&Present { activity: Some(1), ..Present::default() }, &TOLERANCE);
         assert_eq!(j.state(), state);
     }
