@@ -169,7 +169,7 @@ fn the_fill_of_all_that_keeps_buffers_is_told() {
     if tells(sink.upcast_ref()) {
         wait_until("eight are in appsink", || number("i", "src", "fill-buffers") == Some(8));
         assert_eq!(named("i").as_deref(), Some("a"));
-        assert_eq!(figures(&tracer, "i", "src").unwrap().get::<f64>("fill"), Ok(1.0));
+        wait_until("it is full", || figures(&tracer, "i", "src").unwrap().get::<f64>("fill") == Ok(1.0));
     }
     let pad = pipeline.element("mix").static_pad("sink_0").unwrap();
     if tells(pad.upcast_ref()) {
