@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::recordings;
+use super::{caches, recordings};
 use crate::logic::clock::monotonic;
 use crate::logic::memory::process_budget;
 use crate::logic::metrics::process::{Kernel, Process};
@@ -27,6 +27,7 @@ pub(super) fn process() -> Process {
     Process {
         kernel: kernel(),
         memory: process_budget().stats(),
+        caches: caches::read(),
         recordings: recordings::read(),
         exports: EXPORTS.load(Ordering::Relaxed),
         exporting: EXPORTING.load(Ordering::Relaxed),

@@ -4,6 +4,7 @@
 //! who name it; each shows the points of those who named it, no others. It ends with the last of them. All work is done in threads
 //! of its own, one for each address and file, which read the figures as any other reader does and never meet a streaming thread.
 
+pub(crate) mod caches;
 mod endpoint;
 mod figures;
 mod push;

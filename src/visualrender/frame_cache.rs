@@ -11,13 +11,15 @@ use super::drawing::{Drawing, Hand};
 use super::element::CAT;
 use crate::glue::painter::FrameFailure;
 use crate::logic::cache::extent::{Circumstances, Extent};
-use crate::logic::cache::frames::{Eviction, Frames, Job};
+use crate::logic::cache::frames::{Counters, Eviction, Frames, Job};
 use crate::logic::cache::playhead::{Playhead, Preload};
 use crate::logic::cache::store::Store;
 use crate::logic::memory::budget::{Class, Denied, Reclaim};
 use crate::logic::memory::process_budget;
 use crate::logic::memory::slabs::Slabs;
+use crate::logic::metrics::process::Caches;
 use crate::logic::sync::lock;
+use crate::metrics::caches;
 
 /// Frames without which nothing can be shown: the one that is drawn, the one that is shown and the one between.
 const FLOOR: u64 = 3;
@@ -85,6 +87,7 @@ impl FrameCache {
         });
         let reclaimer: Weak<dyn Reclaim> = Arc::<Shared>::downgrade(&shared);
         process_budget().add_reclaimer(reclaimer);
+        caches::show(&shared);
         let cache = Arc::new(Self { shared, workers: Mutex::default() });
         cache.fit();
         for n in 0..threads {
@@ -180,6 +183,10 @@ impl FrameCache {
     pub(super) fn end(&self) {
         self.store().end();
         let workers = std::mem::take(&mut *lock(&self.workers));
+        if workers.is_empty() {
+            // It has ended already.
+            return;
+        }
         for worker in workers {
             if worker.join().is_err() {
                 gst::error!(CAT, "A thread that renders panicked.");
@@ -187,6 +194,7 @@ impl FrameCache {
         }
         self.shared.store.change(Frames::clear);
         self.easel().slabs.close();
+        caches::end(&self.shared);
     }
 }
 
@@ -254,6 +262,14 @@ impl Shared {
         let before = self.cost.load(Ordering::Relaxed);
         // Another thread's figure may get lost, which does no harm.
         self.cost.store(if before == 0 { took } else { before - before / 8 + took / 8 }, Ordering::Relaxed);
+    }
+}
+
+impl caches::Cache for Shared {
+    fn figures(&self) -> Caches {
+        let (frames, counters) = self.store.read(|frames| (frames.len() as u64, frames.counters()));
+        let Counters { hits, misses, rendered, skipped, evicted } = counters;
+        Caches { frames, bytes: self.easel().slabs.stats().mapped, hits, misses, rendered, skipped, evicted }
     }
 }
 

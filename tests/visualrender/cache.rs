@@ -353,3 +353,31 @@ fn changes_are_told_four_times_a_second_at_most() {
     p.set_state(gst::State::Null).unwrap();
     reader.join().unwrap();
 }
+
+/// Every field of the structures is in `docs/messages.md`, and no other.
+#[test]
+fn the_documentation_lists_the_fields() {
+    let text = include_str!("../../docs/messages.md");
+    let documented = |from: &str| {
+        let (_, rest) = text.split_once(from).unwrap();
+        let rows = rest.lines().skip_while(|line| !line.starts_with('|')).take_while(|line| line.starts_with('|'));
+        let first = rows.skip(2).map(|row| row.split('|').nth(1).unwrap().to_owned());
+        first
+            .flat_map(|names| names.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+            .collect::<BTreeSet<_>>()
+    };
+    let fields =
+        |structure: &gst::StructureRef| structure.fields().map(|name| name.to_string()).collect::<BTreeSet<_>>();
+    let p = paused("", SMALL, 100);
+    let stats = p.element("render").property::<gst::Structure>("memory-stats");
+    assert_eq!(fields(&stats), documented("The property `memory-stats`"));
+    let bus = p.bus().unwrap();
+    let message = loop {
+        let patience = gst::ClockTime::try_from(PATIENCE).unwrap();
+        let message = bus.timed_pop_filtered(patience, &[gst::MessageType::Element]).expect("a message");
+        if message.structure().unwrap().name() == "visualrender-cache" {
+            break message;
+        }
+    };
+    assert_eq!(fields(message.structure().unwrap()), documented("the message `visualrender-cache`"));
+}

@@ -105,6 +105,8 @@ pub enum Present {
     Endpoint,
     /// Once in each process that has recorded.
     Recorder,
+    /// Once in each process that has rendered.
+    Renderer,
 }
 
 impl Present {
@@ -120,12 +122,13 @@ impl Present {
             Self::Process => "once per process",
             Self::Endpoint => "once per process, not in a textfile",
             Self::Recorder => "once per process that has recorded",
+            Self::Renderer => "once per process that has rendered",
         }
     }
 
     /// Whether it belongs to a measuring point and so has its labels.
     pub fn labelled(self) -> bool {
-        !matches!(self, Self::Process | Self::Endpoint | Self::Recorder)
+        !matches!(self, Self::Process | Self::Endpoint | Self::Recorder | Self::Renderer)
     }
 }
 

@@ -11,6 +11,8 @@ pub struct Process {
     pub kernel: Kernel,
     /// The account of frame memory.
     pub memory: BudgetStats,
+    /// The frame caches of `visualrender`, if there were any.
+    pub caches: Option<Caches>,
     /// The recordings of `crashsafesink`, if there were any.
     pub recordings: Option<Recordings>,
     /// Pages and datagrams made so far, and how long that took.
@@ -51,6 +53,40 @@ pub struct Recordings {
     pub leftovers: Option<(u64, Nanos)>,
 }
 
+/// All frame caches of the process taken together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Caches {
+    /// Frames that are there.
+    pub frames: u64,
+    /// Bytes mapped for frames.
+    pub bytes: u64,
+    /// Frames that were there when they were asked for.
+    pub hits: u64,
+    /// Frames that had to be waited for.
+    pub misses: u64,
+    /// Frames that were rendered.
+    pub rendered: u64,
+    /// Jobs that were given up.
+    pub skipped: u64,
+    /// Frames that gave way to others.
+    pub evicted: u64,
+}
+
+impl Caches {
+    /// Both together.
+    pub fn and(&self, other: &Self) -> Self {
+        Self {
+            frames: self.frames + other.frames,
+            bytes: self.bytes + other.bytes,
+            hits: self.hits + other.hits,
+            misses: self.misses + other.misses,
+            rendered: self.rendered + other.rendered,
+            skipped: self.skipped + other.skipped,
+            evicted: self.evicted + other.evicted,
+        }
+    }
+}
+
 type Of = for<'a> fn(&'a Process) -> Option<Value<'a>>;
 
 const fn family(
@@ -68,7 +104,7 @@ const BYTES: (Kind, Unit) = (Kind::Gauge, Unit::Bytes);
 const TIME: (Kind, Unit) = (Kind::Gauge, Unit::Seconds);
 const NUMBER: (Kind, Unit) = (Kind::Gauge, Unit::None);
 
-use Present::{Endpoint, Recorder};
+use Present::{Endpoint, Recorder, Renderer};
 
 /// The table.
 pub static PROCESS: &[Family<Process>] = &[
@@ -106,6 +142,31 @@ pub static PROCESS: &[Family<Process>] = &[
         "Memory that caches gave back for others.",
         |p| Some(Value::Whole(p.memory.reclaimed)),
     ),
+    family("gst_steady_cache_frames", NUMBER, Renderer, "Frames that are ready to be shown.", |p| {
+        Some(Value::Whole(p.caches?.frames))
+    }),
+    family("gst_steady_cache_bytes", BYTES, Renderer, "Memory mapped for frames.", |p| {
+        Some(Value::Whole(p.caches?.bytes))
+    }),
+    family("gst_steady_cache_hits", COUNT, Renderer, "Frames that were ready when they were asked for.", |p| {
+        Some(Value::Whole(p.caches?.hits))
+    }),
+    family("gst_steady_cache_misses", COUNT, Renderer, "Frames that had to be waited for.", |p| {
+        Some(Value::Whole(p.caches?.misses))
+    }),
+    family("gst_steady_cache_rendered", COUNT, Renderer, "Frames that were rendered.", |p| {
+        Some(Value::Whole(p.caches?.rendered))
+    }),
+    family(
+        "gst_steady_cache_skipped",
+        COUNT,
+        Renderer,
+        "Frames that were not rendered any more because playback had jumped.",
+        |p| Some(Value::Whole(p.caches?.skipped)),
+    ),
+    family("gst_steady_cache_evicted", COUNT, Renderer, "Frames that gave way to others.", |p| {
+        Some(Value::Whole(p.caches?.evicted))
+    }),
     family("gst_steady_sink_recordings", NUMBER, Recorder, "Recordings being written by crashsafesink.", |p| {
         Some(Value::Whole(p.recordings?.active))
     }),
