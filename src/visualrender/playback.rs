@@ -125,9 +125,14 @@ impl Playback {
     pub(super) fn playhead(&self, grid: FrameGrid, wanted: &Range<u64>, preload: Preload) -> Playhead {
         let mut range = wanted.clone();
         if let Some((start, stop)) = self.bounds {
-            range.start = range.start.max(grid.frame_at(start.nseconds()));
-            let end = stop.and_then(|stop| Some(grid.frame_at(stop.nseconds().checked_sub(1)?) + 1));
-            range.end = range.end.min(end.unwrap_or(u64::MAX)).max(range.start);
+            // Where playback began it does not end: what is before that is as near as what is after, unless it goes round.
+            if self.looped || self.backwards {
+                range.start = range.start.max(grid.frame_at(start.nseconds()));
+            }
+            if self.looped || !self.backwards {
+                let end = stop.and_then(|stop| Some(grid.frame_at(stop.nseconds().checked_sub(1)?) + 1));
+                range.end = range.end.min(end.unwrap_or(u64::MAX)).max(range.start);
+            }
         }
         let next = self.peek(grid, wanted).unwrap_or(range.end);
         Playhead {

@@ -231,6 +231,7 @@ fn the_indicator_tells_what_is_there_in_percent_time_and_frames() {
     let sum: i64 = in_frames.iter().map(|run| run.end - run.start).sum();
     assert_eq!(sum as u64, loaded);
     assert!(in_frames.iter().any(|run| run.contains(&50)), "what was rendered ahead is shown too: {in_frames:?}");
+    assert!(in_frames.iter().any(|run| run.start <= 40 && run.end >= 60), "on both sides: {in_frames:?}");
     let frame = |time: i64| (time as u64 * 30).div_ceil(1_000_000_000) as i64;
     let in_time: Vec<_> = ask(gst::Format::Time).into_iter().map(|run| frame(run.start)..frame(run.end)).collect();
     assert!(in_time.iter().zip(&in_frames).all(|(a, b)| a.start.abs_diff(b.start) <= 1 && a.end.abs_diff(b.end) <= 1));
@@ -352,6 +353,31 @@ fn changes_are_told_four_times_a_second_at_most() {
     assert!((2..=9).contains(&count), "{count} in two seconds");
     p.set_state(gst::State::Null).unwrap();
     reader.join().unwrap();
+}
+
+/// The example jumps about and draws the strip, of which the part around the last place is ready in the end.
+#[test]
+fn the_example_scrubs() {
+    use std::io::Write;
+    // Tests lie in target/PROFILE/deps.
+    let test = std::env::current_exe().unwrap();
+    let program = test.ancestors().nth(2).unwrap().join("examples/scrub");
+    let mut example = std::process::Command::new(program)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("the example is built with the tests");
+    example.stdin.take().unwrap().write_all(b"30\n500\nlllhjjk200\n").unwrap();
+    let output = example.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let strips: Vec<&str> = text.split('\r').filter(|strip| strip.contains(" of 540 ")).collect();
+    let places =
+        strips.iter().filter_map(|strip| strip.split(" of 540").next()?.rsplit(' ').next()?.parse::<u64>().ok());
+    assert_eq!(places.collect::<Vec<_>>(), [0, 30, 500, 501, 502, 503, 502, 472, 442, 472, 200, 200]);
+    let last = strips.last().unwrap();
+    assert!(last.contains('█') && last.contains("\x1b[32;7m█"), "the place itself is ready: {last}");
 }
 
 /// Every field of the structures is in `docs/messages.md`, and no other.
