@@ -37,7 +37,8 @@ fn main() -> Result<(), Failure> {
 
     let (mut frame, mut number, mut playing) = (0, String::new(), false);
     draw(&render, frame, count)?;
-    for key in std::io::stdin().bytes() {
+    // Locked, it is read through a buffer.
+    for key in std::io::stdin().lock().bytes() {
         match key? {
             b'h' => frame = frame.saturating_sub(1),
             b'l' => frame += 1,
