@@ -42,13 +42,14 @@ pub struct Circumstances {
 impl Extent {
     /// Enough to keep all threads busy; and where playback jumps, as much as is worth it.
     pub fn new(of: Circumstances) -> Self {
-        let busy = 2 * of.threads + 2;
+        // One frame for each thread beyond the one that is wanted, and one for each that is shown meanwhile.
+        let busy = of.threads;
         if !of.jumped {
-            return Self { ahead: busy, most: (busy + of.threads + 1) as usize };
+            return Self { ahead: busy, most: (2 * busy).max(2) as usize };
         }
         let dear = of.cost.saturating_mul(DEAR) >= of.duration;
         let short = (SECONDS * 1_000_000_000).div_ceil(of.duration.max(1)).max(LEAST);
-        let most = if dear { of.room } else { of.room.min(short) }.clamp(busy + of.threads + 1, MOST);
+        let most = if dear { of.room } else { of.room.min(short) }.clamp((2 * busy).max(2), MOST);
         // A fifth stays for what was shown.
         Self { ahead: (most - most / 5).max(busy), most: most as usize }
     }
@@ -61,12 +62,12 @@ mod tests {
     #[test]
     fn an_export_has_what_keeps_its_threads_busy_and_a_player_what_is_worth_its_memory() {
         let export = Circumstances { threads: 2, jumped: false, cost: 1_500_000, duration: 33_333_333, room: 2000 };
-        assert_eq!(Extent::new(export), Extent { ahead: 6, most: 9 });
+        assert_eq!(Extent::new(export), Extent { ahead: 2, most: 4 });
         let player = Circumstances { jumped: true, ..export };
         assert_eq!(Extent::new(player), Extent { ahead: 52, most: 64 }, "soon rendered: two seconds");
         let dear = Circumstances { cost: 7_000_000, duration: 16_666_667, ..player };
         assert_eq!(Extent::new(dear), Extent { ahead: 1600, most: 2000 }, "as much as there is room for");
-        assert_eq!(Extent::new(Circumstances { room: 0, ..dear }).most, 9, "what playback needs");
+        assert_eq!(Extent::new(Circumstances { room: 0, ..dear }).most, 4, "what playback needs");
         assert_eq!(Extent::new(Circumstances { room: u64::MAX, ..dear }).most, 10_000);
     }
 }

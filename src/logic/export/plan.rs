@@ -95,10 +95,10 @@ pub struct Plan {
     pub audio_codec: AudioCodec,
 }
 
-/// Pictures between the renderer and the encoder: enough for both to be at work all the time. More room would not make
-/// the slower of them faster, and costs memory that counts beside the encoder's, which keeps a dozen pictures and more
+/// Pictures between the renderer, which draws some ahead itself, and the encoder: enough for both to be at work all the time. More room
+/// would not make the slower of them faster, and costs memory that counts beside the encoder's, which keeps a dozen pictures and more
 /// of its own until their packets are out.
-const DRAWN_AHEAD: u32 = 4;
+const DRAWN_AHEAD: u32 = 2;
 
 /// Elements every export uses besides the encoders, with Debian's and Ubuntu's package of each.
 const ALWAYS: [(&str, &str); 3] = [
