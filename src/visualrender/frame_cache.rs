@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
-use std::time::Instant;
 
 use super::drawing::{Drawing, Hand};
 use super::element::CAT;
@@ -76,7 +75,7 @@ impl FrameCache {
         eviction: Eviction,
         playhead: Playhead,
     ) -> std::io::Result<Arc<Self>> {
-        let mut frames = Frames::new(1, eviction);
+        let mut frames = Frames::new(1, eviction, threads as usize);
         frames.jump(|start| *start = playhead);
         let shared = Arc::new(Shared {
             store: Store::new(frames),
@@ -164,6 +163,7 @@ impl FrameCache {
             jumped,
             cost: self.shared.cost.load(Ordering::Relaxed),
             duration: easel.drawing.grid().duration(0),
+            size: easel.slabs.size() as u64,
             room,
         })
     }
@@ -230,10 +230,7 @@ impl Shared {
             }
         };
         let Some(mut slab) = slab else {
-            match job.awaited {
-                true => self.store.finish(job, Err(Missing::NoMemory)),
-                false => self.store.abandon(job),
-            }
+            self.store.give_up(job, Missing::NoMemory);
             return;
         };
         let (wanted, epoch) = self.store.is_wanted(job);
@@ -241,9 +238,9 @@ impl Shared {
             gst::debug!(CAT, "frame {} of epoch {} is not wanted in epoch {epoch}", job.frame, job.epoch);
             return;
         }
-        let began = Instant::now();
+        let began = cpu_time();
         let drawn = catch_unwind(AssertUnwindSafe(|| easel.drawing.draw(job.frame, hand, slab.bytes_mut())));
-        self.note(began.elapsed().as_nanos() as u64);
+        self.note(cpu_time().saturating_sub(began));
         let result = match drawn {
             // Read-only: whoever wants to write into it gets a copy.
             Ok(Ok(())) => Ok(gst::Memory::from_slice(slab)),
@@ -287,6 +284,12 @@ impl Reclaim for Shared {
         }
         freed
     }
+}
+
+/// The time that this thread has worked: what else the machine does has no part in what a frame costs.
+fn cpu_time() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
 /// What a panic said.

@@ -67,6 +67,10 @@ impl VisualRender {
             Some(Err(Missing::NoMemory)) => {
                 let mut buffer = self.allocate()?;
                 self.draw(easel, n, buffer.make_mut())?;
+                cache.store().change(|frames| {
+                    frames.forgive(n);
+                    Vec::new()
+                });
                 Ok(buffer)
             }
             None => {

@@ -231,7 +231,7 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
             .build(),
         glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
             .nick("Statistics")
-            .blurb("frames (drawn so far), render-time and analysis-time (ns), and of the audio: rate (Hz), channels, samples, beats, beat-confidence (0 to 1), loudness (LUFS; absent in silence)")
+            .blurb("frames (shown so far), render-time (processor time of all threads) and analysis-time (ns), and of the audio: rate (Hz), channels, samples, beats, beat-confidence (0 to 1), loudness (LUFS; absent in silence)")
             .read_only()
             .build(),
     ];

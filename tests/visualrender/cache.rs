@@ -216,7 +216,9 @@ fn trick_modes_show_every_frame_in_both_directions() {
 
 #[test]
 fn the_indicator_tells_what_is_there_in_percent_time_and_frames() {
-    let p = paused("", SMALL, 100);
+    // Room for seventy frames.
+    alone!("STEADY_MEMORY_LIMIT" = "64M");
+    let p = paused("", "format=RGBA,width=640,height=360,framerate=30/1", 100);
     jump(&p, 50);
     wait_for_rest(&p);
     let runs = status(&p);
@@ -247,6 +249,24 @@ fn the_indicator_tells_what_is_there_in_percent_time_and_frames() {
         there += if letter == "l" { count.parse::<u64>().unwrap() } else { 0 };
     }
     assert_eq!((total, there), (100, loaded), "{runs}");
+}
+
+/// The limit falls below what others hold: what is shown stays, and goes on as soon as there is room.
+#[test]
+fn what_is_denied_while_nobody_waits_is_no_error() {
+    alone!("STEADY_ASSUME_MEMORY" = "1G");
+    let p = paused("", "format=RGBA,width=1920,height=1080,framerate=60/1", 1000);
+    jump(&p, 500);
+    wait_until("much is there", || stat(&p, "mapped") > 300_000_000);
+    for _ in 0..20 {
+        p.element("render").set_property("memory-fraction", 0.25);
+        p.element("render").emit_by_name::<()>("clear-cache", &[]);
+        p.element("render").set_property("memory-fraction", 0.75);
+    }
+    p.element("render").set_property("memory-fraction", 0.25);
+    p.element("render").emit_by_name::<()>("clear-cache", &[]);
+    wait_until("it is rendered again", || stat(&p, "frames") > 10);
+    assert!(!status(&p).contains('e'), "{}", status(&p));
 }
 
 #[test]

@@ -12,6 +12,8 @@ const DEAR: u64 = 8;
 const SECONDS: u64 = 2;
 /// No fewer than this are kept of them.
 const LEAST: u64 = 64;
+/// Bytes of frames that are kept whatever they cost to render.
+const LITTLE: u64 = 128 << 20;
 /// The planner has been measured with as many.
 const MOST: u64 = 10_000;
 
@@ -35,6 +37,8 @@ pub struct Circumstances {
     pub cost: Nanos,
     /// How long it is shown.
     pub duration: Nanos,
+    /// Bytes of a frame.
+    pub size: u64,
     /// Frames that the memory limit has room for.
     pub room: u64,
 }
@@ -48,7 +52,7 @@ impl Extent {
             return Self { ahead: busy, most: (2 * busy).max(2) as usize };
         }
         let dear = of.cost.saturating_mul(DEAR) >= of.duration;
-        let short = (SECONDS * 1_000_000_000).div_ceil(of.duration.max(1)).max(LEAST);
+        let short = (SECONDS * 1_000_000_000).div_ceil(of.duration.max(1)).max(LEAST).max(LITTLE / of.size.max(1));
         let most = if dear { of.room } else { of.room.min(short) }.clamp((2 * busy).max(2), MOST);
         // A fifth stays for what was shown.
         Self { ahead: (most - most / 5).max(busy), most: most as usize }
@@ -61,10 +65,13 @@ mod tests {
 
     #[test]
     fn an_export_has_what_keeps_its_threads_busy_and_a_player_what_is_worth_its_memory() {
-        let export = Circumstances { threads: 2, jumped: false, cost: 1_500_000, duration: 33_333_333, room: 2000 };
+        let (threads, size) = (2, 8_294_400);
+        let export = Circumstances { threads, jumped: false, cost: 1_500_000, duration: 33_333_333, size, room: 2000 };
         assert_eq!(Extent::new(export), Extent { ahead: 2, most: 4 });
         let player = Circumstances { jumped: true, ..export };
         assert_eq!(Extent::new(player), Extent { ahead: 52, most: 64 }, "soon rendered: two seconds");
+        let small = Circumstances { size: 57_600, ..player };
+        assert_eq!(Extent::new(small).most, 2000, "so little memory that there is no need to save it");
         let dear = Circumstances { cost: 7_000_000, duration: 16_666_667, ..player };
         assert_eq!(Extent::new(dear), Extent { ahead: 1600, most: 2000 }, "as much as there is room for");
         assert_eq!(Extent::new(Circumstances { room: 0, ..dear }).most, 4, "what playback needs");

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::extent::Extent;
-use super::playhead::{NEVER, Playhead};
+use super::playhead::{NEVER, Playhead, Preload};
 use super::runs::Runs;
 
 /// Which frame gives way to another.
@@ -97,6 +97,8 @@ pub struct Frames<T, E> {
     generation: u64,
     epoch: u64,
     clock: u64,
+    /// Threads that render.
+    workers: usize,
     /// There was no memory for a frame that nobody waits for: none is tried again until something changes.
     full: bool,
     /// The frame whose absence has been counted.
@@ -105,8 +107,8 @@ pub struct Frames<T, E> {
 }
 
 impl<T: Clone, E: Clone> Frames<T, E> {
-    /// Room for `most` frames.
-    pub fn new(most: usize, eviction: Eviction) -> Self {
+    /// Room for `most` frames, that `workers` threads render.
+    pub fn new(most: usize, eviction: Eviction, workers: usize) -> Self {
         Self {
             slots: BTreeMap::new(),
             covered: Runs::default(),
@@ -119,6 +121,7 @@ impl<T: Clone, E: Clone> Frames<T, E> {
             generation: 0,
             epoch: 0,
             clock: 0,
+            workers,
             full: false,
             missed: None,
             counters: Counters::default(),
@@ -221,7 +224,12 @@ impl<T: Clone, E: Clone> Frames<T, E> {
         change(&mut self.playhead);
         self.failed.clear();
         self.full = false;
+        // What is not there now was not there when it was asked for, even if it is by the time that somebody comes to fetch it.
         self.missed = None;
+        if self.playhead.range.contains(&self.playhead.next) && !self.loaded.contains(self.playhead.next) {
+            self.counters.misses += 1;
+            self.missed = Some(self.playhead.next);
+        }
         self.useless()
     }
 
@@ -288,7 +296,7 @@ impl<T: Clone, E: Clone> Frames<T, E> {
     pub fn next_job(&mut self) -> Option<(Job, Option<T>)> {
         let frame = self.playhead.wanted(&self.covered).filter(|n| !self.failed.contains_key(n))?;
         let awaited = frame == self.playhead.next;
-        if !awaited && self.full {
+        if !awaited && (self.full || self.is_busy()) {
             return None;
         }
         let mut evicted = None;
@@ -302,6 +310,23 @@ impl<T: Clone, E: Clone> Frames<T, E> {
         self.slots.insert(frame, Slot::Loading(job));
         self.covered.insert(frame);
         Some((job, evicted))
+    }
+
+    /// Whether all threads would be busy with what nobody waits for, while somebody looks for a place: the next jump should find one that is
+    /// free.
+    fn is_busy(&self) -> bool {
+        let rendering = self.slots.len() - self.uses.len();
+        self.workers > 1 && self.playhead.strategy() == Preload::Spiral && rendering + 1 >= self.workers
+    }
+
+    /// Whether playback waits for frame `n` right now.
+    pub fn is_waited_for(&self, n: u64) -> bool {
+        self.missed == Some(n) && n == self.playhead.next
+    }
+
+    /// Frame `n` was shown in another way: that it could not be rendered is forgotten.
+    pub fn forgive(&mut self, n: u64) {
+        self.failed.remove(&n);
     }
 
     /// The frame that gives way to frame `n`.

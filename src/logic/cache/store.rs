@@ -111,10 +111,21 @@ impl<T: Clone, E: Clone> Store<T, E> {
         (state.frames.is_wanted(job), state.frames.epoch())
     }
 
-    /// `job` is given up.
-    pub fn abandon(&self, job: &Job) {
-        self.lock().frames.abandon(job);
+    /// There is no memory for `job`, and nothing gives way: whoever waits for its frame is told, by `error`; if nobody does it is as if it had
+    /// not been begun.
+    pub fn give_up(&self, job: &Job, error: E) {
+        let gone = {
+            let mut state = self.lock();
+            if state.frames.is_waited_for(job.frame) {
+                state.frames.finish(job, Err(error))
+            } else {
+                state.frames.abandon(job);
+                Vec::new()
+            }
+        };
+        self.ready.notify_all();
         self.work.notify_all();
+        drop(gone);
     }
 
     /// `job` is done.
@@ -149,7 +160,7 @@ mod models {
     type Model = Store<(u64, u64), ()>;
 
     fn store() -> Arc<Model> {
-        let mut frames = Frames::new(2, Eviction::Plan);
+        let mut frames = Frames::new(2, Eviction::Plan, 1);
         let start = Playhead { range: 0..10, preload: Preload::None, ..Playhead::default() };
         frames.jump(|playhead| *playhead = start);
         Store::new(frames)

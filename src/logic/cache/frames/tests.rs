@@ -9,7 +9,7 @@ type Cache = Frames<u64, &'static str>;
 
 /// A cache of a video of `length` frames that renders as soon as it is asked.
 fn cache(most: usize, eviction: Eviction, length: u64, change: impl FnOnce(&mut Playhead)) -> Cache {
-    let mut cache = Cache::new(most, eviction);
+    let mut cache = Cache::new(most, eviction, 1);
     cache.jump(|playhead| {
         *playhead = Playhead { range: 0..length, preload: Preload::None, ..Playhead::default() };
         change(playhead);
@@ -156,6 +156,20 @@ fn a_jump_is_an_epoch_and_what_is_on_its_way_is_kept_if_it_is_of_use() {
 }
 
 #[test]
+fn a_jump_finds_a_thread_that_is_free_and_counts_what_was_not_there() {
+    let mut cache = Cache::new(100, Eviction::Plan, 3);
+    let start = Playhead { range: 0..1000, paused: true, ahead: 60, ..Playhead::default() };
+    cache.jump(|playhead| *playhead = Playhead { next: 500, anchor: 500, ..start.clone() });
+    let jobs: Vec<u64> = std::iter::from_fn(|| cache.next_job()).map(|(job, _)| job.frame).collect();
+    assert_eq!(jobs, [500, 501], "one thread of three has nothing to do");
+    cache.jump(|playhead| *playhead = Playhead { next: 700, anchor: 700, ..start });
+    let (job, _) = cache.next_job().expect("it is rendered at once");
+    cache.finish(&job, Ok(700));
+    assert_eq!(cache.take(700), Taken::Ready(700));
+    assert_eq!((cache.counters().hits, cache.counters().misses), (0, 2), "it was not there when it was asked for");
+}
+
+#[test]
 fn frames_of_an_older_generation_never_come_back() {
     let mut cache = cache(4, Eviction::Plan, 10, |_| ());
     let old = cache.next_job().unwrap().0;
@@ -258,7 +272,7 @@ proptest! {
     ) {
         let preload = [Preload::Forward, Preload::Spiral, Preload::Auto, Preload::None][preload as usize];
         let eviction = if lru { Eviction::Lru } else { Eviction::Plan };
-        let mut cache: Frames<(u64, u64), ()> = Frames::new(6, eviction);
+        let mut cache: Frames<(u64, u64), ()> = Frames::new(6, eviction, 1);
         cache.jump(|playhead| *playhead = Playhead { range: 0..40, preload, ahead: 10, ..Playhead::default() });
         let (mut held, mut jobs, mut generation) = (BTreeSet::new(), Vec::<Job>::new(), 0);
         let mut most = 6;
