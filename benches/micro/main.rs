@@ -1,12 +1,18 @@
-//! What the smallest steps cost, by themselves: the ring of `adaptivequeue`, and pictures in RGBA and in I420.
+//! What the smallest steps cost, by themselves: the ring of `adaptivequeue`, pictures in RGBA and in I420, and memory and plans of the frame
+//! cache.
 //! `benches/micro/run` starts it.
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use gststeady::logic::audio::features::{HopWindow, Info};
 use gststeady::logic::audio::hops::HopTime;
 use gststeady::logic::audio::moment::FrameTime;
+use gststeady::logic::cache::frames::{Eviction, Frames};
+use gststeady::logic::cache::playhead::{Playhead, Preload};
+use gststeady::logic::memory::budget::{Budget, Charge, Class};
+use gststeady::logic::memory::slabs::Slabs;
 use gststeady::logic::queue::ring::Ring;
 use gststeady::logic::render::canvas::Canvas;
 use gststeady::logic::render::look::Look;
@@ -100,5 +106,54 @@ fn pictures(c: &mut Criterion) {
     }
 }
 
-criterion_group!(all, ring, pictures);
+/// Taking memory for a frame that is there and giving it back, and counting it.
+fn memory(c: &mut Criterion) {
+    let mut group = c.benchmark_group("memory");
+    let budget = Arc::new(Budget::new(1 << 30));
+    group.bench_function("reserve and release", |b| b.iter(|| Charge::new(&budget, 8_294_400, Class::Evictable)));
+    let slabs = Slabs::new(&budget, 8_294_400, 4).expect("there is room");
+    group.bench_function("take and give back, one thread", |b| b.iter(|| slabs.take(Class::Evictable)));
+    group.throughput(Throughput::Elements(4 * ITEMS));
+    group.sample_size(10);
+    group.bench_function("take and give back, four threads", |b| {
+        b.iter(|| {
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| (0..ITEMS).for_each(|_| drop(slabs.take(Class::Evictable))));
+                }
+            });
+        });
+    });
+}
+
+/// Showing a frame and planning the next, with ten thousand there.
+fn planner(c: &mut Criterion) {
+    let mut frames = Frames::<u64, ()>::new(10_000, Eviction::Plan, 1);
+    let start = Playhead {
+        range: 0..u64::MAX / 8,
+        preload: Preload::Forward,
+        ahead: 10_000,
+        jumped: true,
+        ..Playhead::default()
+    };
+    frames.jump(|playhead| *playhead = start);
+    let work = |frames: &mut Frames<u64, ()>| {
+        while let Some((job, _)) = frames.next_job() {
+            frames.finish(&job, Ok(job.frame));
+        }
+    };
+    work(&mut frames);
+    let mut n = 0;
+    c.bench_function("planner/10000 frames", |b| {
+        b.iter(|| {
+            let taken = frames.take(n);
+            frames.shown(n, Some(n + 1));
+            work(&mut frames);
+            n += 1;
+            taken
+        });
+    });
+}
+
+criterion_group!(all, ring, pictures, memory, planner);
 criterion_main!(all);

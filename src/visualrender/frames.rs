@@ -114,6 +114,7 @@ impl VisualRender {
             Some(cache) => {
                 // The old frames make room for the new ones first.
                 cache.clear();
+                cache.easel().slabs.close();
                 let easel = Easel::new(drawing, count).map_err(|denied| self.fail(&Failure::Memory(denied)))?;
                 cache.renew(easel, playhead);
                 cache
