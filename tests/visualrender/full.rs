@@ -8,7 +8,7 @@ use gststeady::logic::audio::analyze::Analyzer;
 use gststeady::logic::audio::scratch;
 use gststeady::logic::frame_grid::FrameGrid;
 
-use crate::common::audio::{Fixtures, frames, render, tune};
+use crate::common::audio::{Fixtures, frames, render, sink, tune};
 use crate::common::memory;
 use crate::common::process::alone;
 use crate::common::{self, PATIENCE, TestPipeline};
@@ -125,4 +125,37 @@ fn a_thousand_seeks_end_where_they_should() {
         let sample = sink.try_pull_sample(gst::ClockTime::try_from(PATIENCE).unwrap()).unwrap();
         assert_eq!(sample.buffer().unwrap().offset(), n);
     }
+}
+
+/// A thousand 4K frames offered to a limit of 2 GB, back and forth, and as many as fit are kept; ten minutes of them with 8 GiB assumed.
+#[test]
+fn frames_of_4k_stay_within_the_limit() {
+    alone!("STEADY_ASSUME_MEMORY" = "8G", "STEADY_MEMORY_LIMIT" = "2G");
+    let p = TestPipeline::parse(
+        "visualrender name=render num-buffers=20000 scene=bars-mirror ! video/x-raw,format=RGBA,width=3840,height=2160,framerate=60/1 ! \
+         appsink name=sink sync=false max-buffers=1",
+    );
+    p.set_state(gst::State::Paused).unwrap();
+    let (result, ..) = p.state(gst::ClockTime::try_from(PATIENCE).unwrap());
+    result.unwrap();
+    let stat = |name: &str| p.element("render").property::<gst::Structure>("memory-stats").get::<u64>(name).unwrap();
+    let before = memory::kib("VmRSS") * 1024;
+    p.seek_simple(gst::SeekFlags::FLUSH, gst::format::Default::from_u64(500)).unwrap();
+    p.set_state(gst::State::Playing).unwrap();
+    let sink = sink(&p);
+    let mut most = 0;
+    for n in 0..1500 {
+        // Forth, back to where it began, and forth again.
+        if n % 500 == 0 {
+            p.seek_simple(gst::SeekFlags::FLUSH, gst::format::Default::from_u64(500)).unwrap();
+        }
+        sink.pull_sample().expect("a frame");
+        let (charged, limit) = (stat("charged"), stat("limit"));
+        assert!(charged <= limit && limit <= 2 << 30, "{charged} of {limit}");
+        most = most.max(memory::kib("VmRSS") * 1024 - before);
+    }
+    assert!(stat("rendered") >= 1000, "{}", stat("rendered"));
+    // Three frames are GStreamer's: what the sink and the pad hold.
+    assert!(most <= (2 << 30) + 3 * 33_177_600, "{most} bytes more");
+    assert!(most > 1 << 30, "{most}: it is used");
 }
