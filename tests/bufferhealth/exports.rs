@@ -101,6 +101,8 @@ fn passed(p: &TestPipeline) -> u64 {
 fn promtool_accepts_what_prometheus_gets_in_both_formats() {
     let port = free_port();
     let p = watched(port);
+    // Once a frame has been rendered in the process there are figures of that.
+    TestPipeline::parse("visualrender num-buffers=1 ! fakesink").run(PATIENCE).expect_eos();
     wait_until("figures of all kinds are there", || {
         let text = metrics(port);
         value(&text, "gst_health_lateness_seconds_count", "camera").is_some_and(|n| n > 3.0)
