@@ -69,6 +69,7 @@ const UNITS: &[&str] = &[
     "bytes",
     "buffers",
     "frames",
+    "threads",
     "ns",
     "nanoseconds",
     "milliseconds",
