@@ -36,6 +36,8 @@ struct Beyond {
     synced: bool,
     /// The sink that the pad pushes into: what it drops is dropped here, and not at every pad before as well.
     sink: Option<glib::WeakRef<gst::Element>>,
+    /// Nothing is meant to come for now.
+    shut: bool,
     /// Buffers are rare by nature.
     sparse: bool,
     /// Streams are put one after the other there.
@@ -128,6 +130,7 @@ impl Tracked {
             beyond = Beyond {
                 synced: queues::sinks_downstream(pad).iter().any(is_clocked),
                 sink: next.filter(|next| next.num_src_pads() == 0).map(|sink| sink.downgrade()),
+                shut: queues::is_shut(pad),
                 sparse: queues::is_rare(pad),
                 sequenced: queues::is_sequenced(pad),
                 store: Store::at(pad, element),
@@ -141,7 +144,7 @@ impl Tracked {
             leaky: queues::leaks(element),
             synced: beyond.synced,
             sink_dropped: sink.as_ref().map_or(0, queues::dropped_by),
-            shut: queues::is_shut(pad),
+            shut: beyond.shut,
             sparse: beyond.sparse,
             halted: false,
         }

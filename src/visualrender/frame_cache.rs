@@ -95,7 +95,10 @@ impl FrameCache {
             match worker {
                 Ok(worker) => lock(&cache.workers).push(worker),
                 // Those that there are do the work.
-                Err(error) if n > 0 => gst::warning!(CAT, "{n} threads render and not {threads}: {error}"),
+                Err(error) if n > 0 => {
+                    gst::warning!(CAT, "{n} threads render and not {threads}: {error}");
+                    break;
+                }
                 Err(error) => return Err(error),
             }
         }

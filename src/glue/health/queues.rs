@@ -219,3 +219,23 @@ pub(crate) fn paused_task_upstream(sinkpad: &gst::Pad) -> Option<String> {
     });
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rtcp_is_rare_whoever_says_that_it_is_that() {
+        gst::init().expect("GStreamer");
+        let make =
+            |factory: &str| gst::ElementFactory::make(factory).build().expect("an element of GStreamer's good plugins");
+        let session = make("rtpsession");
+        let [data, control] = ["recv_rtp_sink", "recv_rtcp_sink"].map(|name| {
+            // Neither source says what it sends.
+            let source = make("appsrc").static_pad("src").expect("a source pad");
+            source.link(&session.request_pad_simple(name).expect("a pad for it")).expect("they fit");
+            source
+        });
+        assert!(is_rare(&control) && !is_rare(&data));
+    }
+}

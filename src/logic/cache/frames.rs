@@ -296,7 +296,8 @@ impl<T: Clone, E: Clone> Frames<T, E> {
     pub fn next_job(&mut self) -> Option<(Job, Option<T>)> {
         let frame = self.playhead.wanted(&self.covered).filter(|n| !self.failed.contains_key(n))?;
         let awaited = frame == self.playhead.next;
-        if !awaited && (self.full || self.is_busy()) {
+        // Tried again at once, what is denied would be denied again and again.
+        if (self.full && !self.is_waited_for(frame)) || (!awaited && self.is_busy()) {
             return None;
         }
         let mut evicted = None;
@@ -374,9 +375,9 @@ impl<T: Clone, E: Clone> Frames<T, E> {
         if job.generation != self.generation || !matches!(self.slots.get(&job.frame), Some(Slot::Loading(_))) {
             return result.into_iter().collect();
         }
-        self.counters.rendered += 1;
         match result {
             Ok(frame) => {
+                self.counters.rendered += 1;
                 self.clock += 1;
                 self.slots.insert(job.frame, Slot::Loaded { frame, used: self.clock });
                 self.uses.insert(self.clock, job.frame);

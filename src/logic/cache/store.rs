@@ -44,10 +44,11 @@ impl<T: Clone, E: Clone> Store<T, E> {
         look(&self.lock().frames)
     }
 
-    /// Changes what is wanted. What gives way is dropped without the lock.
+    /// Changes something, and says how many frames gave way to that. They are dropped without the lock.
     pub fn change(&self, change: impl FnOnce(&mut Frames<T, E>) -> Vec<T>) -> usize {
         let gone = change(&mut self.lock().frames);
         self.work.notify_all();
+        self.ready.notify_all();
         gone.len()
     }
 
@@ -114,33 +115,23 @@ impl<T: Clone, E: Clone> Store<T, E> {
     /// There is no memory for `job`, and nothing gives way: whoever waits for its frame is told, by `error`; if nobody does it is as if it had
     /// not been begun.
     pub fn give_up(&self, job: &Job, error: E) {
-        let gone = {
-            let mut state = self.lock();
-            if state.frames.is_waited_for(job.frame) {
-                state.frames.finish(job, Err(error))
-            } else {
-                state.frames.abandon(job);
-                Vec::new()
+        self.change(|frames| {
+            if frames.is_waited_for(job.frame) {
+                return frames.finish(job, Err(error));
             }
-        };
-        self.ready.notify_all();
-        self.work.notify_all();
-        drop(gone);
+            frames.abandon(job);
+            Vec::new()
+        });
     }
 
     /// `job` is done.
     pub fn finish(&self, job: &Job, result: Result<T, E>) {
-        let gone = self.lock().frames.finish(job, result);
-        self.ready.notify_all();
-        self.work.notify_all();
-        drop(gone);
+        self.change(|frames| frames.finish(job, result));
     }
 
     /// Frame `n` was shown, and `next` comes after it.
     pub fn shown(&self, n: u64, next: Option<u64>) {
-        let gone = self.lock().frames.shown(n, next);
-        self.work.notify_all();
-        drop(gone);
+        self.change(|frames| frames.shown(n, next));
     }
 
     /// Ends all waits for good.

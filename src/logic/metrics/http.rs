@@ -144,6 +144,8 @@ mod tests {
         assert_eq!(read("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), ask(Wanted::Metrics(Format::Text)));
         assert_eq!(read("GET /health?x=1 HTTP/1.0\r\n\r\n"), ask(Wanted::Health));
         assert_eq!(read("HEAD / HTTP/1.1\r\n\r\n"), Request::Ask { wanted: Wanted::Index, head: true });
+        assert_eq!(read("GET http://localhost:9464/health HTTP/1.1\r\n\r\n"), ask(Wanted::Health), "as a proxy asks");
+        assert_eq!(read("GET http://localhost HTTP/1.1\r\n\r\n"), ask(Wanted::Index));
         assert_eq!(read(""), Request::Incomplete);
         assert_eq!(read("GET /metrics HTTP/1.1\r\nHost: x\r\n"), Request::Incomplete);
         assert_eq!(read("GET /secrets HTTP/1.1\r\n\r\n"), Request::Refuse(Refusal::NotFound));

@@ -219,6 +219,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_rare_by_nature_is_not_slow() {
+        assert_eq!(run(&[(9, 1); 40], |_| {}).map(|b| b.pace), Some(Pace::Part));
+        assert_eq!(run(&[(9, 1); 40], |s| s.sparse = true).map(|b| b.pace), None);
+    }
+
+    #[test]
     fn when_something_was_wrong_it_is_about_that_time() {
         let mut recorder = Recorder::new(0, SECOND);
         let mut streams = [Stream::new("a"), Stream::new("b")];

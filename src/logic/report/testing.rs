@@ -26,6 +26,8 @@ pub struct Stream {
     pub live: bool,
     /// Its sink waits for the clock.
     pub synced: bool,
+    /// Its buffers are rare by nature.
+    pub sparse: bool,
     /// How long each push takes from now on.
     pub each_push: Nanos,
     /// How late is what is late.
@@ -49,6 +51,7 @@ impl Stream {
             fill: None,
             live: false,
             synced: false,
+            sparse: false,
             each_push: MILLISECOND,
             late_by: 50 * MILLISECOND,
         }
@@ -121,7 +124,7 @@ impl Stream {
             stalled: self.stalled,
             live: self.live,
             synced: self.synced,
-            sparse: false,
+            sparse: self.sparse,
             snapshot: Snapshot {
                 counts: self.counts,
                 activity: None,

@@ -203,6 +203,23 @@ fn denied_memory_ends_what_is_done_ahead_and_not_what_is_waited_for() {
     assert!(cache.next_job().is_some(), "there may be memory again");
 }
 
+/// While paused the next frame is rendered though nobody waits for it: denied, it must not be tried for ever.
+#[test]
+fn what_nobody_waits_for_is_not_tried_again_at_once() {
+    let mut cache = cache(10, Eviction::Plan, 100, |playhead| playhead.paused = true);
+    let (job, _) = cache.next_job().unwrap();
+    cache.finish(&job, Ok(0));
+    assert_eq!(cache.take(0), Taken::Ready(0));
+    cache.shown(0, Some(1));
+    let (job, _) = cache.next_job().expect("the next one");
+    cache.denied(&job);
+    cache.abandon(&job);
+    assert!(cache.next_job().is_none());
+    assert_eq!(cache.counters().rendered, 1);
+    cache.take(1);
+    assert_eq!(cache.next_job().expect("now somebody waits").0.frame, 1);
+}
+
 #[test]
 fn a_frame_that_cannot_be_rendered_is_told_and_tried_again_after_a_jump() {
     let mut cache = cache(4, Eviction::Plan, 10, |_| ());
