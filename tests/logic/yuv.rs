@@ -30,24 +30,20 @@ fn painted(scene: &dyn Scene, look: &Look, n: u64, in_pairs: bool) -> Vec<u8> {
 fn promised(rgba: &[u8], width: usize) -> Vec<u8> {
     let height = rgba.len() / (4 * width);
     let at = |x: usize, y: usize, c: usize| u32::from(rgba[(y.min(height - 1) * width + x.min(width - 1)) * 4 + c]);
-    let luma = |x: usize, y: usize| {
-        let scaled = |value: u32, parts: u32| -> u32 { (value * parts) >> 16 };
-        let [red, green, blue] = [0, 1, 2].map(|c| 256 * at(x, y, c));
-        // What green lends from red is missing in red's own part.
-        let sum = scaled(red, 11_809) + scaled(green + red / 256, 40_254) + scaled(blue, 4_064);
-        ((sum + 16 * 256_u32 + 129) >> 8) as u8
+    let sum = |parts: [i32; 3], zero: i32, value: &dyn Fn(usize) -> u32| -> u8 {
+        let sum: i32 = (0..3).map(|c| parts[c] * value(c) as i32).sum();
+        ((sum + zero * 32_768 + 16_384) >> 15) as u8
     };
-    let chroma = |x: usize, y: usize, [red, green, blue]: [i32; 3]| {
-        let scaled = |c: usize, parts: i32| -> i32 {
+    let luma = |x: usize, y: usize| sum([5_983, 20_127, 2_032], 16, &|c| at(x, y, c));
+    let chroma = |x: usize, y: usize, parts: [i32; 3]| {
+        sum(parts, 128, &|c| {
             let mean = |a: u32, b: u32| (a + b).div_ceil(2);
             let column = |x: usize| mean(at(x, y, c), at(x, y + 1, c));
-            let value = mean(column(x), mean(column(x.saturating_sub(1)), column(x + 1)));
-            parts.signum() * ((value * 256 * parts.unsigned_abs()) >> 16) as i32
-        };
-        ((scaled(0, red) + scaled(1, green) + scaled(2, blue) + 128 * 256_i32 + 128) >> 8) as u8
+            mean(column(x), mean(column(x.saturating_sub(1)), column(x + 1)))
+        })
     };
     let mut planes: Vec<u8> = (0..height).flat_map(|y| (0..width).map(move |x| luma(x, y))).collect();
-    for parts in [[-6_596, -22_188, 28_784], [28_784, -26_145, -2_639]] {
+    for parts in [[-3_298, -11_094, 14_392], [14_392, -13_072, -1_320]] {
         let rows = (0..height).step_by(2);
         planes.extend(rows.flat_map(|y| (0..width).step_by(2).map(move |x| chroma(x, y, parts))));
     }
