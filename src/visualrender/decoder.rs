@@ -15,6 +15,7 @@ use super::failure::Failure;
 use super::sample_intake::{SampleIntake, Taken};
 use crate::glue::decoding::{self, DecoderName};
 use crate::glue::encoded::Encoded;
+use crate::glue::stall::UnseenWork;
 use crate::logic::audio::gapless::{self, Gapless};
 use crate::logic::audio::options::Options;
 use crate::logic::audio::timeline::Timeline;
@@ -66,8 +67,8 @@ impl Interrupter {
 }
 
 impl Decoder {
-    /// Starts decoding `uri` and analysing it.
-    pub(super) fn start(uri: &str, options: Options) -> Result<Self, Failure> {
+    /// Starts decoding `uri` and analysing it, which is `work` of the element that it is for.
+    pub(super) fn start(uri: &str, options: Options, work: UnseenWork) -> Result<Self, Failure> {
         let make = |factory: &'static str| gst::ElementFactory::make(factory);
         let missing = |factory: &'static str| move |_| Failure::MissingElement(factory);
         let audio = gst::Caps::builder("audio/x-raw").any_features().build();
@@ -88,7 +89,7 @@ impl Decoder {
             .and_then(|()| convert.link(&sink))
             .map_err(|_| Failure::MissingElement("appsink"))?;
         let bin = decode.downcast_ref::<gst::Bin>().ok_or(Failure::MissingElement("uridecodebin"))?;
-        let intake = SampleIntake::new(name_of(uri), Encoded::new(bin, gapless_of(uri)), options);
+        let intake = SampleIntake::new(name_of(uri), Encoded::new(bin, gapless_of(uri)), options, work);
         let shared = Arc::new(Shared { intake, bus, undecoded: Mutex::new(None) });
 
         let converter = convert.downgrade();

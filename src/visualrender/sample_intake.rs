@@ -8,6 +8,7 @@ use gst::prelude::*;
 
 use super::failure::Failure;
 use crate::glue::encoded::Encoded;
+use crate::glue::stall::UnseenWork;
 use crate::glue::tags::TagCollector;
 use crate::logic::audio::analyze::Analyzer;
 use crate::logic::audio::options::Options;
@@ -29,6 +30,7 @@ pub(super) struct SampleIntake {
     /// The file's tags, as far as it has been read.
     tags: Mutex<TagCollector>,
     cancelled: AtomicBool,
+    work: UnseenWork,
 }
 
 enum Phase {
@@ -58,9 +60,9 @@ pub(super) enum Taken {
 }
 
 impl SampleIntake {
-    pub(super) fn new(name: String, encoded: Encoded, options: Options) -> Self {
+    pub(super) fn new(name: String, encoded: Encoded, options: Options, work: UnseenWork) -> Self {
         let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
-        Self { name, encoded, options, phase, tags, cancelled: AtomicBool::new(false) }
+        Self { name, encoded, options, phase, tags, cancelled: AtomicBool::new(false), work }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -98,6 +100,7 @@ impl SampleIntake {
 
     /// Analyses one decoded buffer.
     pub(super) fn take_in(&self, sample: &gst::Sample) -> Taken {
+        self.work.advance();
         match self.analyse(sample) {
             Ok(Some(position)) => Taken::Report(position),
             Ok(None) => Taken::Quietly,
@@ -157,6 +160,7 @@ impl SampleIntake {
             return self.done(Err(Failure::Temporary { what: "written", error }));
         }
         let result = work.analyzer.finish(&mut |_| {
+            self.work.advance();
             if self.cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         match result {

@@ -13,6 +13,7 @@ use super::decoder::{Decoder, WaitOutcome};
 use super::element::{CAT, VisualRender};
 use super::failure::Failure;
 use super::properties::Settings;
+use crate::glue::stall::UnseenWork;
 use crate::logic::audio::beat_grid::BeatGrid;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::audio::timeline_file::{self, NewFile};
@@ -127,12 +128,16 @@ impl VisualRender {
         Ok(Obtained { timeline, took_ns: 0, decoder: None })
     }
 
+    fn decoder(&self, settings: &Settings) -> Result<Decoder, Failure> {
+        Decoder::start(&settings.audio.uri()?, settings.options(), UnseenWork::of(&*self.obj()))
+    }
+
     /// Waits for the analysis of the audio. `None` when flushed; the next call goes on with the same analysis.
     fn analyse(&self, settings: &Settings) -> Result<Option<Obtained>, Failure> {
         let (mut decoder, since) = match self.gate.resume() {
             Some(paused) => paused,
             None => {
-                let decoder = Decoder::start(&settings.audio.uri()?, settings.options())?;
+                let decoder = self.decoder(settings)?;
                 self.progress(gst::ProgressType::Start, "Analysing the audio");
                 (decoder, Instant::now())
             }
@@ -153,7 +158,7 @@ impl VisualRender {
                 }
                 WaitOutcome::Halted => {
                     gst::warning!(CAT, imp = self, "decoding came to a halt; trying again");
-                    decoder = Decoder::start(&settings.audio.uri()?, settings.options())?;
+                    decoder = self.decoder(settings)?;
                     self.gate.enter(decoder.interrupter());
                     tries += 1;
                 }

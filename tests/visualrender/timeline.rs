@@ -4,6 +4,7 @@ use std::path::Path;
 
 use gst::prelude::*;
 
+use crate::common::{PATIENCE, TestPipeline};
 use crate::common::audio::{Fixtures, error_of, frames, pull, render};
 
 const SMALL: &str = "format=RGBA,width=64,height=36,framerate=30/1";
@@ -97,4 +98,18 @@ fn the_pictures_of_a_file_are_the_same_with_every_gstreamer() {
         })
         .collect();
     insta::assert_snapshot!(digests.join("\n"));
+}
+
+/// The muxer waits for the first picture, and that for an analysis which takes many times as long as the queue beside it may stand still.
+#[test]
+fn an_analysis_that_takes_its_time_is_no_stall() {
+    let files = Fixtures::new();
+    let wav = files.wav(8_000, 8_000 * 400);
+    let p = TestPipeline::parse(&format!(
+        "visualrender audio-location={} stop-frame=10 ! video/x-raw,width=16,height=16 ! adaptivequeue on-timeout=error \
+         push-timeout=150000000 ! matroskamux name=mux ! fakesink \
+         audiotestsrc num-buffers=1000 ! adaptivequeue on-timeout=error push-timeout=150000000 ! mux.",
+        wav.display()
+    ));
+    p.run(PATIENCE).expect_eos();
 }

@@ -10,6 +10,7 @@ mod report;
 mod survey;
 mod threads;
 mod traffic;
+mod unseen;
 
 pub(crate) use elements::{inside, is_playing, is_prerolling, is_running};
 pub(crate) use evidence::Evidence;
@@ -17,3 +18,4 @@ pub(crate) use pads::{has_task, is_held};
 pub(crate) use report::{Halted, Kind, StallReport, Waiting};
 pub(crate) use survey::{Finding, Reason, Survey};
 pub(crate) use traffic::Traffic;
+pub(crate) use unseen::UnseenWork;

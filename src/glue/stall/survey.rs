@@ -7,6 +7,7 @@ use gst::prelude::*;
 
 use super::elements::{self, is_closed_valve, is_in_clock_wait, is_known, is_paced, is_prerolled, lacks_preroll};
 use super::pads::{Place, blocked, has_task, is_held, place, thread_in};
+use super::unseen;
 use crate::glue::topology::{inner_links, is_made_by, top_level};
 use crate::logic::stall::thread_state::Doing;
 use crate::logic::stall::waits::{Hope, Wait, Waits};
@@ -171,13 +172,13 @@ impl Survey {
         pads
     }
 
-    /// A number that changes when anybody is elsewhere or `count` of an element changes.
+    /// A number that changes when anybody is elsewhere, or when `count` of an element or its unseen work changes.
     pub fn fingerprint(&self, count: impl Fn(&gst::Element) -> u64) -> u64 {
         let mut hasher = DefaultHasher::new();
         for node in &self.nodes {
             (&node.key, &node.stands).hash(&mut hasher);
             let (Key::Feed(pad) | Key::Task(pad) | Key::Through(pad) | Key::Limit(pad)) = &node.key;
-            pad.parent_element().map(|element| count(&element)).hash(&mut hasher);
+            pad.parent_element().map(|element| (count(&element), unseen::done_by(&element))).hash(&mut hasher);
         }
         hasher.finish()
     }
