@@ -9,7 +9,7 @@ from gi.repository import Gst  # noqa: E402 (the version comes first)
 
 Gst.init(None)
 pipeline = Gst.parse_launch(
-    "visualrender audio-location=examples/media/demo.flac num-buffers=90 ! videoconvert ! x264enc ! matroskamux"
+    "visualrender audio-location=examples/media/demo.flac num-buffers=90 ! x264enc ! matroskamux"
     " ! crashsafesink location=embedded.mkv on-exists=replace")
 pipeline.set_state(Gst.State.PLAYING)
 end = pipeline.get_bus().timed_pop_filtered(Gst.CLOCK_TIME_NONE, Gst.MessageType.EOS | Gst.MessageType.ERROR)

@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     gst::init()?;
     gststeady::plugin_register_static()?;
     let pipeline = gst::parse::launch(
-        "visualrender audio-location=examples/media/demo.flac num-buffers=90 ! videoconvert ! x264enc ! matroskamux
+        "visualrender audio-location=examples/media/demo.flac num-buffers=90 ! x264enc ! matroskamux
          ! crashsafesink location=embedded.mkv on-exists=replace",
     )?;
     pipeline.set_state(gst::State::Playing)?;

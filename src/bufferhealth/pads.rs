@@ -66,7 +66,7 @@ impl BufferHealth {
 
     fn sink_event(&self, pad: &gst::Pad, event: gst::Event) -> bool {
         gst::log!(CAT, obj = pad, "{event:?}");
-        if self.meter.downstream_event(&event) {
+        if self.meter.downstream_event(self.obj().upcast_ref(), &event) {
             // Before the event goes on, so that whoever sees the end on the bus finds the last verdict before it.
             self.conclude();
         }

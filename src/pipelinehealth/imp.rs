@@ -13,7 +13,6 @@ use super::slot::{self, Tracked};
 use super::tracer::{CAT, PipelineHealth};
 use super::watch::LATE_THRESHOLD;
 use super::{parameters, properties, watch};
-use crate::glue::health::meter::Around;
 use crate::glue::health::stream::flow;
 
 #[glib::object_subclass]
@@ -125,8 +124,9 @@ impl TracerImpl for PipelineHealth {
             gst::PadDirection::Src => {
                 if event.is_downstream()
                     && let Some(tracked) = self.tracked(pad)
+                    && let Some(element) = pad.parent_element()
                 {
-                    tracked.meter.downstream_event(event);
+                    tracked.meter.downstream_event(&element, event);
                 }
             }
             // It goes to the pad that data comes from.
@@ -180,7 +180,7 @@ impl TracerImpl for PipelineHealth {
     ) {
         match change {
             gst::StateChange::PausedToPlaying => {
-                slot::pads_of(element).for_each(|tracked| tracked.meter.play(Around::default()));
+                slot::pads_of(element).for_each(|tracked| tracked.play());
             }
             gst::StateChange::PausedToReady => slot::pads_of(element).for_each(|tracked| tracked.meter.stop()),
             _ => {}

@@ -117,6 +117,14 @@ impl Tracked {
         tracked
     }
 
+    /// The stream flows from now on.
+    pub fn play(&self) {
+        let Some((pad, element)) = self.pad().and_then(|pad| Some((pad.clone(), pad.parent_element()?))) else {
+            return;
+        };
+        self.meter.play(self.around(&pad, &element));
+    }
+
     pub fn pad(&self) -> Option<gst::Pad> {
         self.pad.upgrade()
     }

@@ -101,7 +101,7 @@ impl Watch {
                     .and_then(|pad| pad.parent_element())
                     .is_some_and(|element| is_playing(&element)) =>
                 {
-                    tracked.meter.play(Around::default());
+                    tracked.play();
                 }
                 true => {}
                 false => tracked.meter.pause(),

@@ -114,7 +114,7 @@ impl Caching {
                 .build(),
             glib::ParamSpecDouble::builder("memory-fraction")
                 .nick("Memory Fraction")
-                .blurb("Part of the machine's memory that frames may use, in the whole process")
+                .blurb("Part of the machine's memory that frames may use, in the whole process; STEADY_MEMORY_LIMIT in the environment stands above it")
                 .minimum(*FRACTIONS.start())
                 .maximum(*FRACTIONS.end())
                 .default_value(policy.fraction)

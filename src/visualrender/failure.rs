@@ -10,6 +10,7 @@ use crate::glue::painter::FrameFailure;
 use crate::glue::text::{io_reason, timeline_reason};
 use crate::logic::audio::beat_grid::BeatGridError;
 use crate::logic::audio::timeline_file::OpenError;
+use crate::logic::memory::LimitedBy;
 use crate::logic::memory::budget::Denied;
 
 #[derive(Debug, thiserror::Error)]
@@ -54,16 +55,25 @@ pub(super) enum Failure {
     #[error("The timeline cannot be written to “{}”: {}. Choose another name or folder.", .0.display(), io_reason(.1))]
     NotWritable(PathBuf, io::Error),
     #[error(
-        "Pictures of this size need {} MB, and {} MB are free of the memory that frames may use. Ask for smaller pictures, or raise \
-        memory-fraction or lower memory-reserve.", .0.needed.div_ceil(1_000_000), .0.free / 1_000_000
+        "Pictures of this size need {} MB, and {} MB are free of the memory that frames may use. Ask for smaller pictures, or {}.",
+        .0.needed.div_ceil(1_000_000), .0.free / 1_000_000, .1.advice()
     )]
-    Memory(Denied),
+    Memory(Denied, LimitedBy),
     #[error("No thread can be started to render in: {}. End other programs or raise the limit on threads.", io_reason(.0))]
     Threads(io::Error),
     #[error(transparent)]
     Look(LookFailure),
     #[error(transparent)]
     Frame(FrameFailure),
+}
+
+impl LimitedBy {
+    fn advice(self) -> &'static str {
+        match self {
+            LimitedBy::Policy => "raise memory-fraction or lower memory-reserve",
+            LimitedBy::Variable => "raise STEADY_MEMORY_LIMIT, which stands above the properties",
+        }
+    }
 }
 
 fn timeline_advice(error: &OpenError) -> &'static str {
@@ -133,7 +143,7 @@ impl Failure {
                 gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"), ["{detail}"])
             }
             Failure::Temporary { .. } => gst::error_msg!(gst::ResourceError::Write, ("{text}"), ["{detail}"]),
-            Failure::Memory(_) => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"), ["{detail}"]),
+            Failure::Memory(..) => gst::error_msg!(gst::ResourceError::NoSpaceLeft, ("{text}"), ["{detail}"]),
             Failure::Threads(_) => gst::error_msg!(gst::CoreError::Thread, ("{text}"), ["{detail}"]),
             Failure::Frame(failure) => failure.to_message(),
             Failure::Look(failure) => failure.to_message(),
@@ -178,7 +188,8 @@ mod tests {
             Failure::BeatsNotReadable("beats.txt".into(), io(libc::ENOENT)),
             Failure::Beats("beats.txt".into(), BeatGridError::NoTime(7)),
             Failure::Beats("beats.txt".into(), BeatGridError::Empty),
-            Failure::Memory(Denied { needed: 99_532_800, free: 67_108_864 }),
+            Failure::Memory(Denied { needed: 99_532_800, free: 67_108_864 }, LimitedBy::Policy),
+            Failure::Memory(Denied { needed: 99_532_800, free: 67_108_864 }, LimitedBy::Variable),
             Failure::Threads(io(libc::EAGAIN)),
             Failure::Frame(FrameFailure { n: 7, what: "reading the timeline", why: io_reason(&io(libc::EIO)) }),
         ];

@@ -17,6 +17,7 @@ use super::properties::Settings;
 use crate::logic::audio::jsonl;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
+use crate::logic::memory;
 use crate::logic::render::programme::Programme;
 
 impl VisualRender {
@@ -115,12 +116,14 @@ impl VisualRender {
                 // The old frames make room for the new ones first.
                 cache.clear();
                 cache.easel().slabs.close();
-                let easel = Easel::new(drawing, count).map_err(|denied| self.fail(&Failure::Memory(denied)))?;
+                let easel = Easel::new(drawing, count)
+                    .map_err(|denied| self.fail(&Failure::Memory(denied, memory::limited_by())))?;
                 cache.renew(easel, playhead);
                 cache
             }
             None => {
-                let easel = Easel::new(drawing, count).map_err(|denied| self.fail(&Failure::Memory(denied)))?;
+                let easel = Easel::new(drawing, count)
+                    .map_err(|denied| self.fail(&Failure::Memory(denied, memory::limited_by())))?;
                 let (threads, eviction) = (settings.caching.threads(), settings.caching.eviction.into());
                 let started = FrameCache::start(easel, threads, eviction, playhead);
                 let cache = started.map_err(|error| self.fail(&Failure::Threads(error)))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
-use crate::common::{self, TestPipeline, wait_until};
+use crate::common::{self, PATIENCE, TestPipeline, wait_until};
 use crate::seen::{CAPS, FRAME, count, frame, stats, told};
 
 /// As many frames as last for 0.3 s.
@@ -111,4 +111,76 @@ fn nothing_to_show_is_no_stall_of_subtitles() {
         wait_until("twice as long as a stall takes", || count(&h, "uptime") > passed + 800_000_000);
         assert_eq!(stats(&h).get::<&str>("state").unwrap(), state, "{caps}");
     }
+}
+
+/// A user drags the pointer along the timeline while it plays: about thirty jumps a second, each of which shows a few frames.
+#[test]
+fn frames_between_quick_jumps_are_not_late() {
+    let p = TestPipeline::parse(
+        "videotestsrc ! video/x-raw,width=16,height=16,framerate=100/1 ! bufferhealth name=h interval=100000000 ! fakesink name=sink sync=true",
+    );
+    let (h, told) = (p.element("h"), told(&p));
+    p.set_state(gst::State::Playing).unwrap();
+    wait_until("it plays", || count(&h, "timed") > 20);
+    for n in 0..60u64 {
+        let passed = count(&h, "buffers-in");
+        p.seek_simple(gst::SeekFlags::FLUSH | gst::SeekFlags::ACCURATE, gst::ClockTime::from_seconds(n * 7 % 50))
+            .unwrap();
+        wait_until("some frames pass", || count(&h, "buffers-in") > passed + 4);
+    }
+    let timed = count(&h, "timed");
+    wait_until("it is compared with the clock again", || count(&h, "timed") > timed + 50);
+    let said = told.lock().unwrap();
+    let late = said.iter().filter(|(_, _, reasons)| reasons.contains(&"late".to_string()));
+    assert_eq!(late.count(), 0, "{said:?}");
+}
+
+#[test]
+fn steps_from_frame_to_frame_lose_nothing() {
+    let p = TestPipeline::parse(
+        "videotestsrc ! video/x-raw,width=16,height=16,framerate=50/1 ! bufferhealth name=h interval=50000000 ! fakesink name=sink sync=true",
+    );
+    let (h, told) = (p.element("h"), told(&p));
+    p.set_state(gst::State::Playing).unwrap();
+    wait_until("it plays", || count(&h, "timed") > 20);
+    p.set_state(gst::State::Paused).unwrap();
+    assert_eq!(p.state(gst::ClockTime::from_seconds(10)).0, Ok(gst::StateChangeSuccess::Success));
+    let step = gst::event::Step::new(gst::format::Buffers::from_u64(30), 1.0, true, false);
+    assert!(p.element("sink").send_event(step));
+    assert_eq!(p.state(gst::ClockTime::from_seconds(10)).0, Ok(gst::StateChangeSuccess::Success));
+    let skipped: u64 = p.element("sink").property::<gst::Structure>("stats").get("dropped").unwrap();
+    assert!(skipped >= 29, "the sink counts them: {skipped}");
+    let uptime = count(&h, "uptime");
+    wait_until("somebody looks in the pause", || count(&h, "uptime") > uptime + 250_000_000);
+    p.set_state(gst::State::Playing).unwrap();
+    let uptime = count(&h, "uptime");
+    wait_until("some intervals pass", || count(&h, "uptime") > uptime + 300_000_000);
+    assert_eq!(count(&h, "sink-dropped"), 0, "{}", stats(&h));
+    let said = told.lock().unwrap();
+    assert!(!said.iter().any(|(_, _, reasons)| reasons.contains(&"dropping".to_string())), "{said:?}");
+}
+
+#[test]
+fn a_stream_that_ended_badly_begins_well_when_it_is_sought_back() {
+    let p = TestPipeline::parse(
+        "videotestsrc ! video/x-raw,width=16,height=16,framerate=100/1 ! identity name=slow sleep-time=60000 ! \
+         bufferhealth name=h interval=100000000 ! fakesink sync=true qos=false",
+    );
+    let (h, told) = (p.element("h"), told(&p));
+    let (start, stop) = (gst::ClockTime::ZERO, gst::ClockTime::from_mseconds(400));
+    let from_the_start =
+        || p.seek(1.0, gst::SeekFlags::FLUSH, gst::SeekType::Set, start, gst::SeekType::Set, stop).unwrap();
+    p.set_state(gst::State::Paused).unwrap();
+    p.state(gst::ClockTime::from_seconds(10)).0.unwrap();
+    from_the_start();
+    p.run(PATIENCE).expect_eos();
+    let verdicts = std::mem::take(&mut *told.lock().unwrap());
+    assert!(verdicts.iter().any(|(_, new, _)| new == "unhealthy"), "{verdicts:?}");
+    assert_eq!(stats(&h).get::<&str>("state").unwrap(), "eos");
+    p.element("slow").set_property("sleep-time", 0u32);
+    from_the_start();
+    p.wait(PATIENCE).expect_eos();
+    let verdicts = told.lock().unwrap();
+    assert!(verdicts.iter().any(|(_, new, _)| new == "healthy"), "it played again: {verdicts:?}");
+    assert!(!verdicts.iter().any(|(_, new, _)| new == "unhealthy" || new == "degraded"), "{verdicts:?}");
 }

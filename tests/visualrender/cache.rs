@@ -328,7 +328,7 @@ fn pictures_that_do_not_fit_into_the_memory_are_refused_in_words() {
     let (error, _) =
         error_of("visualrender num-buffers=10 ! video/x-raw,format=RGBA,width=3840,height=2160 ! fakesink");
     assert!(error.matches(gst::ResourceError::NoSpaceLeft), "{error}");
-    insta::assert_snapshot!(error.message(), @"Pictures of this size need 100 MB, and 67 MB are free of the memory that frames may use. Ask for smaller pictures, or raise memory-fraction or lower memory-reserve.");
+    insta::assert_snapshot!(error.message(), @"Pictures of this size need 100 MB, and 67 MB are free of the memory that frames may use. Ask for smaller pictures, or raise STEADY_MEMORY_LIMIT, which stands above the properties.");
 }
 
 /// Three frames have room, and a queue takes nine: playback goes on with memory that is not ours.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use gst::prelude::*;
 
-use crate::common::{PATIENCE, TestPipeline};
 use crate::common::audio::{Fixtures, error_of, frames, pull, render};
+use crate::common::{PATIENCE, TestPipeline};
 
 const SMALL: &str = "format=RGBA,width=64,height=36,framerate=30/1";
 

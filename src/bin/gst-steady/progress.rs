@@ -123,8 +123,14 @@ impl Reporter {
             }
             How::Lines => {
                 let eta = eta.map_or_else(String::new, |eta| format!(", {} left", HumanDuration(eta)));
-                let done = format!("{}/{} frames", status.frame, status.total);
-                tell(format_args!("{}: {done}, {rate:.0} fps{eta}, {}", status.step.name(), HumanBytes(status.bytes)));
+                let (frame, total) = (status.frame, status.total);
+                let done = match &status.note {
+                    Some(note) => note.clone(),
+                    // Nothing is known of the video yet.
+                    None if total == 0 => "begun".into(),
+                    None => format!("{frame}/{total} frames, {rate:.0} fps{eta}, {}", HumanBytes(status.bytes)),
+                };
+                tell(format_args!("{}: {done}", status.step.name()));
             }
         }
     }

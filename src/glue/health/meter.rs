@@ -189,13 +189,13 @@ impl Meter {
         }
     }
 
-    /// An event goes downstream. Whether it is the end of the stream.
-    pub fn downstream_event(&self, event: &gst::EventRef) -> bool {
+    /// An event goes downstream out of or through `element`. Whether it is the end of the stream.
+    pub fn downstream_event(&self, element: &gst::Element, event: &gst::EventRef) -> bool {
         // FLUSH_START comes from any thread while a buffer may be on its way; all that matter come in the streaming thread's turn.
         if event.is_serialized()
             && let Ok(mut stream) = self.stream.try_borrow_mut()
         {
-            stream.event(event);
+            stream.event(element, event);
         }
         match event.type_() {
             gst::EventType::Eos => self.ended_at.set(Some(monotonic())),

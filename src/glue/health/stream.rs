@@ -154,8 +154,8 @@ impl Stream {
         self.tap.depart(&self.probe, now, flow);
     }
 
-    /// Takes in a serialized event.
-    pub fn event(&mut self, event: &gst::EventRef) {
+    /// Takes in a serialized event on its way out of or through `element`.
+    pub fn event(&mut self, element: &gst::Element, event: &gst::EventRef) {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 let (order, nominal) = timing(caps.caps());
@@ -178,8 +178,11 @@ impl Stream {
                 self.segment = None;
                 (self.new_segment, self.own_time) = (None, false);
                 if flush.resets_time() {
-                    // Running time begins anew, but the base time does so only when the sinks have got data again.
-                    self.stale = self.pacer.as_ref().map(|pacer| pacer.pace.base_time);
+                    // Running time begins anew, but the base time does so only when the sinks have got data again. The pace is
+                    // forgotten, which may be that of several seeks ago if they come quickly, and is taken over once the element
+                    // has another base time than now.
+                    self.pacer = None;
+                    self.stale = element.base_time();
                 }
                 self.tap.flush(&self.probe);
                 if let Some(side) = &mut self.pair {

@@ -297,7 +297,8 @@ impl<T: Clone, E: Clone> Frames<T, E> {
         let frame = self.playhead.wanted(&self.covered).filter(|n| !self.failed.contains_key(n))?;
         let awaited = frame == self.playhead.next;
         // Tried again at once, what is denied would be denied again and again.
-        if (self.full && !self.is_waited_for(frame)) || (!awaited && self.is_busy()) {
+        let only_waited_for = self.full || self.playhead.strategy() == Preload::None;
+        if (only_waited_for && !self.is_waited_for(frame)) || (!awaited && self.is_busy()) {
             return None;
         }
         let mut evicted = None;

@@ -70,7 +70,12 @@ struct Foreign {
 }
 
 impl Foreign {
-    /// It is `now`. What was before the first look counts too: nobody else tells of it.
+    /// It is `now`, and what has come since does not count.
+    fn skip(&mut self, now: u64) {
+        self.last = now;
+    }
+
+    /// It is `now`.
     fn see(&mut self, now: u64) {
         self.total += now.checked_sub(self.last).unwrap_or(now);
         self.last = now;
@@ -97,6 +102,8 @@ pub struct Observer {
     /// Buffers that sinks have thrown away, and how many there were when the interval began.
     sink_dropped: Foreign,
     interval_sink_dropped: u64,
+    /// The stream had ended at the last look.
+    over: bool,
     /// Verdicts not told of yet, and whether a thread is telling: that keeps them in order without a lock held.
     untold: VecDeque<Change>,
     telling: bool,
@@ -118,6 +125,7 @@ impl Observer {
             interval_position: 0,
             sink_dropped: Foreign::default(),
             interval_sink_dropped: 0,
+            over: false,
             untold: VecDeque::new(),
             telling: false,
         }
@@ -182,13 +190,18 @@ impl Observer {
     /// The stream flows from now on. Intervals count from then: what was before cannot be judged.
     pub fn play(&mut self, now: Nanos, seen: Surroundings) {
         self.probe.set_leaky(seen.leaky);
+        self.sink_dropped.skip(seen.sink_dropped);
+        self.begin_interval(now);
+        self.probe.set_playing(Some(now));
+    }
+
+    /// What was before does not count.
+    fn begin_interval(&mut self, now: Nanos) {
         let snapshot = self.probe.read(now);
         self.marks.roll(&self.probe, &snapshot);
-        self.sink_dropped.see(seen.sink_dropped);
         self.interval_sink_dropped = self.sink_dropped.total;
         self.interval_began = now;
         self.interval_position = 0;
-        self.probe.set_playing(Some(now));
     }
 
     /// Looks at everything. Whether an interval ended.
@@ -197,7 +210,14 @@ impl Observer {
             return false;
         }
         self.probe.set_leaky(seen.leaky);
-        self.sink_dropped.see(seen.sink_dropped);
+        match self.probe.playing_since() {
+            Some(_) => self.sink_dropped.see(seen.sink_dropped),
+            // Nothing is late in a pause: the user steps from frame to frame, and sinks count what is skipped.
+            None => self.sink_dropped.skip(seen.sink_dropped),
+        }
+        if std::mem::replace(&mut self.over, seen.ended.is_some()) && seen.ended.is_none() {
+            self.begin_interval(now);
+        }
         let snapshot = self.read(now, seen.ended);
         match seen.fill {
             Some(fill) => {
@@ -382,9 +402,14 @@ mod tests {
             observer.look(SECOND, &LIMITS, seen);
             observer.reading(SECOND, seen).sink_dropped
         };
+        observer.play(SECOND, Surroundings::default());
         assert_eq!([0, 3, 5, 2].map(|n| dropped(&mut observer, n)), [0, 3, 5, 7]);
         observer.reset(SECOND);
         assert_eq!([2, 4].map(|n| dropped(&mut observer, n)), [0, 2]);
+        observer.probe().halt(SECOND);
+        assert_eq!([9, 10].map(|n| dropped(&mut observer, n)), [2, 2], "steps in a pause");
+        observer.play(SECOND, Surroundings { sink_dropped: 11, ..Surroundings::default() });
+        assert_eq!([12, 13].map(|n| dropped(&mut observer, n)), [3, 4]);
     }
 
     #[test]

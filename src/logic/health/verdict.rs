@@ -269,6 +269,10 @@ impl Judge {
         reasons.set(Reason::Backpressure, present.overrunning);
 
         let ended = present.ended && !present.failed;
+        if ended {
+            // What comes after the end, once it is sought back or played again, is another stream.
+            (self.found, self.late, self.slow) = Default::default();
+        }
         let moved = present.activity.max(present.due).unwrap_or(0);
         let still_since = match present.playing_since {
             Some(playing) => Some(playing.max(moved)),

@@ -62,6 +62,23 @@ pub fn policy() -> Policy {
     regulation().policy
 }
 
+/// What the limit follows from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitedBy {
+    /// The policy and the machine's memory.
+    Policy,
+    /// `STEADY_MEMORY_LIMIT`.
+    Variable,
+}
+
+/// What the limit follows from.
+pub fn limited_by() -> LimitedBy {
+    match regulation().fixed {
+        Some(_) => LimitedBy::Variable,
+        None => LimitedBy::Policy,
+    }
+}
+
 /// Changes the policy, and with it the limit at once; caches give back what is too much. A limit from `STEADY_MEMORY_LIMIT` stays.
 pub fn set_policy(policy: Policy) {
     {

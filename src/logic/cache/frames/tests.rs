@@ -206,7 +206,7 @@ fn denied_memory_ends_what_is_done_ahead_and_not_what_is_waited_for() {
 /// While paused the next frame is rendered though nobody waits for it: denied, it must not be tried for ever.
 #[test]
 fn what_nobody_waits_for_is_not_tried_again_at_once() {
-    let mut cache = cache(10, Eviction::Plan, 100, |playhead| playhead.paused = true);
+    let mut cache = cache(10, Eviction::Plan, 100, |playhead| playhead.preload = Preload::Forward);
     let (job, _) = cache.next_job().unwrap();
     cache.finish(&job, Ok(0));
     assert_eq!(cache.take(0), Taken::Ready(0));
@@ -217,6 +217,18 @@ fn what_nobody_waits_for_is_not_tried_again_at_once() {
     assert!(cache.next_job().is_none());
     assert_eq!(cache.counters().rendered, 1);
     cache.take(1);
+    assert_eq!(cache.next_job().expect("now somebody waits").0.frame, 1);
+}
+
+#[test]
+fn without_preload_only_what_somebody_waits_for_is_rendered() {
+    let mut cache = cache(10, Eviction::Plan, 100, |playhead| playhead.preload = Preload::None);
+    let (job, _) = cache.next_job().expect("a jump leads there");
+    cache.finish(&job, Ok(0));
+    assert_eq!(cache.take(0), Taken::Ready(0));
+    cache.shown(0, Some(1));
+    assert!(cache.next_job().is_none());
+    assert_eq!(cache.take(1), Taken::Pending);
     assert_eq!(cache.next_job().expect("now somebody waits").0.frame, 1);
 }
 
