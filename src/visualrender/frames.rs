@@ -104,7 +104,8 @@ impl VisualRender {
         };
         let cuts = settings.switching.cuts(&timeline, grid, &mut || self.gate.unless_closed());
         let cuts = cuts.map_err(|failure| self.fail(&failure))?.ok_or(gst::FlowError::Flushing)?;
-        let programme = Programme::new(settings.scenes().map_err(|failure| self.fail(&failure))?, cuts);
+        let scenes = settings.scenes().map_err(|failure| self.fail(&failure))?;
+        let programme = settings.switching.programme(scenes, cuts, grid);
         let written =
             self.write_jsonl(&settings, &timeline, grid, &programme).map_err(|failure| self.fail(&failure))?;
         written.ok_or(gst::FlowError::Flushing)?;

@@ -8,7 +8,7 @@ use gst::prelude::*;
 use super::audio_source::AudioSource;
 use super::caching::Caching;
 use super::failure::Failure;
-use super::switching::{Switch, Switching};
+use super::switching::{Switch, Switching, Transition};
 use crate::glue::analysis::{Analysis, Normalize};
 use crate::glue::look::LookSettings;
 use crate::logic::audio::options::Options;
@@ -105,6 +105,7 @@ impl Settings {
             "normalize" => self.normalize = value.get().unwrap_or_default(),
             "switch" => self.switching.on = value.get().unwrap_or_default(),
             "scenes" => self.switching.scenes = text(),
+            "transition" => self.switching.transition = value.get().unwrap_or_default(),
             "switch-every" => self.switching.every = value.get().unwrap_or_default(),
             _ if self.look.set(name, value) || self.caching.set(name, value) => {}
             _ => unreachable!("property {name} is not in the list of writable ones"),
@@ -133,6 +134,7 @@ impl Settings {
             "switch" => self.switching.on.to_value(),
             "scenes" => self.switching.scenes.to_value(),
             "switch-every" => self.switching.every.to_value(),
+            "transition" => self.switching.transition.to_value(),
             _ => self
                 .look
                 .get(name)
@@ -211,6 +213,11 @@ pub(super) static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| 
         glib::ParamSpecUInt::builder("switch-every")
             .nick("Switch Every")
             .blurb("Beats, bars, sections or seconds from cut to cut (0 = 8 beats, 4 bars, 1 section or 10 seconds)")
+            .mutable_ready()
+            .build(),
+        glib::ParamSpecEnum::builder::<Transition>("transition")
+            .nick("Transition")
+            .blurb("How one scene becomes the next where it switches; it begins at the cut")
             .mutable_ready()
             .build(),
         glib::ParamSpecUInt64::builder("frame-count")

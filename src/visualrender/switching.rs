@@ -10,8 +10,9 @@ use crate::logic::audio::features::HOPS_PER_SECOND;
 use crate::logic::audio::timeline::Timeline;
 use crate::logic::frame_grid::FrameGrid;
 use crate::logic::render::cuts::{self, Music};
-use crate::logic::render::programme;
+use crate::logic::render::programme::{self, Programme};
 use crate::logic::render::scenes::SceneInfo;
+use crate::logic::render::transition;
 
 /// The moments at which a cut can come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
@@ -42,6 +43,29 @@ impl From<Switch> for cuts::Switch {
     }
 }
 
+/// How one scene becomes the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
+#[enum_type(name = "GstVisualRenderTransition")]
+pub(super) enum Transition {
+    #[default]
+    #[enum_value(name = "Cut: at once", nick = "cut")]
+    Cut,
+    #[enum_value(name = "Fade: the one shines through the other for half a second", nick = "fade")]
+    Fade,
+    #[enum_value(name = "Wipe: the next comes in from the left within half a second", nick = "wipe")]
+    Wipe,
+}
+
+impl From<Transition> for transition::Transition {
+    fn from(transition: Transition) -> Self {
+        match transition {
+            Transition::Cut => Self::Cut,
+            Transition::Fade => Self::Fade,
+            Transition::Wipe => Self::Wipe,
+        }
+    }
+}
+
 /// After ten days there are no more cuts: each one is kept in memory, and silence can be of any length.
 const LAST_CUT: u64 = 10 * 86_400 * HOPS_PER_SECOND as u64;
 
@@ -53,6 +77,7 @@ pub(super) struct Switching {
     pub(super) scenes: Option<String>,
     /// 0 for the usual number.
     pub(super) every: u32,
+    pub(super) transition: Transition,
 }
 
 impl Switching {
@@ -61,6 +86,13 @@ impl Switching {
         let list = self.scenes.as_deref().unwrap_or_default();
         let scenes = programme::find_all(list, first).map_err(|error| Failure::Look(LookFailure::Scene(error)))?;
         Ok(if self.on == Switch::Manual { vec![first] } else { scenes })
+    }
+
+    /// The programme of the video: which scene is on when, and how one becomes the next.
+    pub(super) fn programme(&self, scenes: Vec<&'static SceneInfo>, cuts: Vec<u64>, grid: FrameGrid) -> Programme {
+        let (fps_n, fps_d) = grid.fps();
+        let half_a_second = u64::from(fps_n).div_ceil(2 * u64::from(fps_d));
+        Programme::new(scenes, cuts).with(self.transition.into(), half_a_second)
     }
 
     /// The frames of a video on that grid at which the scene changes. `None` when `go_on` calls the search for bars off.

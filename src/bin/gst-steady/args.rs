@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use gststeady::logic::export::{AudioCodec, VideoCodec};
 use gststeady::logic::render::cuts::Switch;
+use gststeady::logic::render::transition::Transition;
 
 /// Turns audio into video, frame-exactly, and does not lose what it made.
 #[derive(Debug, Parser)]
@@ -59,6 +60,10 @@ pub struct Export {
     /// The scenes to switch between, names or indices with commas between them [default: all, from --scene on]
     #[arg(long, value_name = "LIST", requires = "switch")]
     pub scenes: Option<String>,
+
+    /// How one scene becomes the next
+    #[arg(long, value_name = "TRANSITION", requires = "switch", value_parser = one_of(Transition::ALL))]
+    pub transition: Option<Transition>,
 
     /// The colours it is drawn with: a palette's name, `cover`, or one to five colours such as '#ff5a00,#0040ff'
     #[arg(long)]

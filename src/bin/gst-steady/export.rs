@@ -130,6 +130,7 @@ fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
     let asked = [
         ("switch", args.switch.map(|switch| switch.to_string())),
         ("scenes", args.scenes.clone()),
+        ("transition", args.transition.map(|transition| transition.to_string())),
         ("palette", args.palette.clone()),
         ("title", args.title.clone()),
         ("artist", args.artist.clone()),

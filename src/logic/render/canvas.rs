@@ -45,7 +45,14 @@ pub(super) trait Pairs {
 }
 
 /// What is drawn over a row of which the number and the pixels are given.
-type Overlay<'a> = &'a dyn Fn(u32, &mut [u8]);
+type Draw<'a> = &'a dyn Fn(u32, &mut [u8]);
+
+/// What is drawn over finished rows: of what lies in each other the innermost first.
+#[derive(Clone, Copy)]
+struct Overlay<'a> {
+    draw: Draw<'a>,
+    then: Option<&'a Overlay<'a>>,
+}
 
 /// RGBA rows of a picture of `width` × `height`, or of a horizontal band of it.
 ///
@@ -117,14 +124,22 @@ impl<'a> Canvas<'a> {
         Self { data, stride, width, height, rows: 0..height, overlay: None, pairs: Some(pairs) }
     }
 
-    /// The same canvas with something that is drawn over each row once it is finished.
-    pub(super) fn overlaid<'b>(&'b mut self, overlay: Overlay<'b>) -> Canvas<'b> {
-        debug_assert!(self.overlay.is_none(), "one overlay at a time");
+    /// The same canvas with something that is drawn over each row once it is finished, below what is drawn over it already.
+    pub(super) fn overlaid<'b>(&'b mut self, draw: Draw<'b>) -> Canvas<'b> {
+        let overlay = Some(Overlay { draw, then: self.overlay.as_ref() });
         let pairs: Option<&'b mut dyn Pairs> = match &mut self.pairs {
             Some(pairs) => Some(&mut **pairs),
             None => None,
         };
-        Canvas { data: self.data, rows: self.rows.clone(), overlay: Some(overlay), pairs, ..*self }
+        Canvas {
+            data: self.data,
+            stride: self.stride,
+            width: self.width,
+            height: self.height,
+            rows: self.rows.clone(),
+            overlay,
+            pairs,
+        }
     }
 
     /// Row `y` is drawn. Rows are finished from top to bottom.
@@ -132,8 +147,10 @@ impl<'a> Canvas<'a> {
     /// # Panics
     /// When `y` is not in [`Canvas::rows`].
     pub fn finish(&mut self, y: u32) {
-        if let Some(overlay) = self.overlay {
-            overlay(y, self.row(y));
+        let mut next = self.overlay;
+        while let Some(Overlay { draw, then }) = next {
+            draw(y, self.row(y));
+            next = then.copied();
         }
         let is_last = y + 1 == self.height;
         if let Some(pairs) = &mut self.pairs

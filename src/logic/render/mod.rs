@@ -22,5 +22,6 @@ pub mod scene;
 pub mod scenes;
 pub mod schedule;
 mod shapes;
+pub mod transition;
 mod transparent;
 pub mod yuv;

@@ -1,9 +1,10 @@
 //! Which scenes a video shows, one after the other.
 
-use super::canvas::Canvas;
+use super::canvas::{BPP, Canvas};
 use super::look::Look;
 use super::scene::{Frame, Reach, Scene, Scratch};
 use super::scenes::{self, SceneInfo, UnknownScene};
+use super::transition::{Mix, Transition};
 use crate::logic::audio::features::HopWindow;
 
 /// The scenes in `list`, names or indices with commas between them; if it is empty all of them, in the order of the
@@ -28,6 +29,9 @@ pub fn find_all(list: &str, first: &SceneInfo) -> Result<Vec<&'static SceneInfo>
 pub struct Programme {
     scenes: Vec<&'static SceneInfo>,
     cuts: Vec<u64>,
+    transition: Transition,
+    /// Frames that a transition takes, from a cut on.
+    length: u64,
 }
 
 impl Programme {
@@ -35,7 +39,14 @@ impl Programme {
     /// first comes again.
     pub fn new(scenes: Vec<&'static SceneInfo>, cuts: Vec<u64>) -> Self {
         debug_assert!(!scenes.is_empty() && cuts.is_sorted(), "no scenes, or cuts out of order");
-        Self { scenes, cuts }
+        Self { scenes, cuts, transition: Transition::Cut, length: 0 }
+    }
+
+    /// One scene becomes the next by `transition`, in `length` frames or until the next cut.
+    #[must_use]
+    pub fn with(self, transition: Transition, length: u64) -> Self {
+        let length = if transition == Transition::Cut { 0 } else { length };
+        Self { transition, length, ..self }
     }
 
     /// The scene that frame `n` shows.
@@ -45,7 +56,19 @@ impl Programme {
 
     /// Its place in the list.
     fn place(&self, n: u64) -> usize {
-        self.cuts.partition_point(|&cut| cut <= n) % self.scenes.len()
+        self.cuts_before(n) % self.scenes.len()
+    }
+
+    fn cuts_before(&self, n: u64) -> usize {
+        self.cuts.partition_point(|&cut| cut <= n)
+    }
+
+    /// The place of the scene that frame `n` still shows something of, and how much.
+    fn leaving(&self, n: u64) -> Option<(usize, Mix)> {
+        let last = self.cuts_before(n).checked_sub(1)?;
+        let next = self.cuts.get(last + 1).map_or(u64::MAX, |next| next - self.cuts[last]);
+        let (since, length) = (n - self.cuts[last], self.length.min(next));
+        (since < length).then(|| (last % self.scenes.len(), Mix::new(self.transition, since, length)))
     }
 
     /// Prepares the scenes that are shown for a look, each of them once.
@@ -87,8 +110,21 @@ impl Scene for Switched {
     }
 
     fn render(&self, frame: &Frame<'_>, window: &HopWindow, scratch: &mut Scratch, canvas: &mut Canvas<'_>) {
-        let scene = &self.prepared[self.places[self.programme.place(frame.n)]];
-        scene.render(frame, window, scratch, canvas);
+        let scene = |place: usize| &self.prepared[self.places[place]];
+        let coming = scene(self.programme.place(frame.n));
+        let Some((place, mix)) = self.programme.leaving(frame.n) else {
+            return coming.render(frame, window, scratch, canvas);
+        };
+        let (width, height, rows) = (canvas.width(), canvas.height(), canvas.rows());
+        let stride = width as usize * BPP;
+        let mut leaving = std::mem::take(&mut scratch.leaving);
+        leaving.resize(stride * rows.len(), 0);
+        let old = &mut Canvas::packed_band(&mut leaving, width, height, rows.clone());
+        scene(place).render(frame, window, scratch, old);
+        let row_of = |y: u32| &leaving[(y - rows.start) as usize * stride..][..stride];
+        let lay = |y: u32, row: &mut [u8]| mix.lay(row_of(y), row);
+        coming.render(frame, window, scratch, &mut canvas.overlaid(&lay));
+        scratch.leaving = leaving;
     }
 }
 
@@ -141,6 +177,41 @@ mod tests {
         for n in (0..80).rev().step_by(3).chain([9, 10, 70, 0, 69]) {
             let alone = programme.scene(n).prepare(&look);
             assert!(draw(&*switched, n) == draw(&*alone, n), "frame {n}");
+        }
+    }
+
+    fn draw(scene: &dyn Scene, look: &Look, n: u64) -> Vec<u8> {
+        let info = crate::logic::audio::features::Info { rate: 48_000, channels: 2, samples: 480_000, hops: 1001 };
+        let (w, h) = (look.width(), look.height());
+        let mut pixels = vec![0; (w * h * 4) as usize];
+        let frame = Frame { n, total: Some(100), at: HopTime::of_frame(n, 10, 1), info: &info };
+        let canvas = &mut Canvas::new(&mut pixels, w as usize * 4, w, h).unwrap();
+        scene.render(&frame, &HopWindow::default(), &mut Scratch::default(), canvas);
+        pixels
+    }
+
+    #[test]
+    fn frames_of_a_transition_are_both_scenes_and_all_others_one_alone() {
+        let mut look = Look::new(48, 32).unwrap();
+        look.progress_bar = true;
+        let scenes = || find_all("bars-mirror,cover-pulse", &scenes::all()[0]).unwrap();
+        for transition in [Transition::Fade, Transition::Wipe] {
+            let programme = Programme::new(scenes(), vec![10, 13, 40]).with(transition, 5);
+            let switched = programme.clone().prepare(&look);
+            let [bars, cover] = [0, 1].map(|place| scenes()[place].prepare(&look));
+            // The second is cut short by the next.
+            let mixed = |n: u64| (10..18).contains(&n) || (40..45).contains(&n);
+            for n in (0..60).rev() {
+                let (shown, [bars, cover]) =
+                    (draw(&*switched, &look, n), [&bars, &cover].map(|scene| draw(&**scene, &look, n)));
+                let alone = if programme.scene(n).name == "bars-mirror" { &bars } else { &cover };
+                assert_eq!(shown != *alone, mixed(n), "{transition}, frame {n}");
+                let between = shown.iter().zip(bars.iter().zip(&cover));
+                assert!(
+                    between.into_iter().all(|(v, (a, b))| (a.min(b)..=a.max(b)).contains(&v)),
+                    "{transition}, frame {n}"
+                );
+            }
         }
     }
 

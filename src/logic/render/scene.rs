@@ -45,6 +45,7 @@ pub struct Scratch {
     pub(super) second: Vec<u8>,
     pub(super) first: Vec<u8>,
     pub(super) pair: Vec<u8>,
+    pub(super) leaving: Vec<u8>,
 }
 
 /// A way of drawing audio. Made once for a [`Look`](super::look::Look): what does not change from frame to frame is
