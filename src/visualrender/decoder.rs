@@ -203,8 +203,11 @@ impl Decoder {
 
 impl Decoder {
     /// Whether there are streaming threads, and each has stopped working: then nobody is left to deliver anything. A slow
-    /// disk or network keeps one of them at work.
+    /// disk or network keeps one of them at work. At the end they stop before they bring it, and what is made then may take long.
     fn is_at_rest(&self) -> bool {
+        if self.shared.intake.is_finishing() {
+            return false;
+        }
         let mut states = Vec::new();
         // An iterator that fails because elements come and go belongs to a pipeline that is at work.
         let walked = self.pipeline.iterate_recurse().foreach(|element| {

@@ -30,6 +30,8 @@ pub(super) struct SampleIntake {
     /// The file's tags, as far as it has been read.
     tags: Mutex<TagCollector>,
     cancelled: AtomicBool,
+    /// All samples are there, and the timeline is being made of them.
+    finishing: AtomicBool,
     work: UnseenWork,
 }
 
@@ -62,11 +64,25 @@ pub(super) enum Taken {
 impl SampleIntake {
     pub(super) fn new(name: String, encoded: Encoded, options: Options, work: UnseenWork) -> Self {
         let (phase, tags) = (Mutex::new(Phase::Empty), Mutex::default());
-        Self { name, encoded, options, phase, tags, cancelled: AtomicBool::new(false), work }
+        Self {
+            name,
+            encoded,
+            options,
+            phase,
+            tags,
+            cancelled: AtomicBool::new(false),
+            finishing: AtomicBool::new(false),
+            work,
+        }
     }
 
     pub(super) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether there is work to do for which no more samples are needed.
+    pub(super) fn is_finishing(&self) -> bool {
+        self.finishing.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_done(&self) -> bool {
@@ -145,6 +161,7 @@ impl SampleIntake {
 
     /// The stream is over: makes the timeline.
     pub(super) fn finish(&self) {
+        self.finishing.store(true, Ordering::Relaxed);
         let phase = {
             let mut phase = lock(&self.phase);
             if matches!(*phase, Phase::Done(_)) {

@@ -84,6 +84,8 @@ fn ten_hours_are_analysed_in_flat_memory_and_drawn_to_the_last_frame() {
     let files = Fixtures::new();
     let path = files.path("long.wav");
     let samples = ten_hours(&path);
+    // Whose parser stops before it brings the end, while the timeline is still to be made.
+    let path = files.flac(&path);
     // What the first run of everything takes stays resident and is not counted.
     frames(&files.wav(8_000, 8_000), "", "width=16,height=16,framerate=25/1");
     let before = memory::kib("VmRSS");
