@@ -7,5 +7,6 @@ mod common;
 mod bad_input;
 mod export;
 mod lengths;
+mod pictures;
 mod recover;
 mod report;

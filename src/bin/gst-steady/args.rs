@@ -19,6 +19,10 @@ pub struct Args {
 pub enum Command {
     /// Make a video of an audio file
     Export(Export),
+    /// Draw one frame of that video, to try how it looks
+    Frame(super::frame::Args),
+    /// List the scenes and palettes that there are
+    Scenes(super::scenes::Args),
     /// Find unfinished recordings and give them their name, repair or delete them
     Recover(super::recover::Args),
 }
@@ -41,6 +45,38 @@ pub struct Export {
     /// Video file; its ending chooses the container: .mp4, .mov, .mkv or .webm [default: the audio's name with .mp4]
     pub video: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub look: Look,
+
+    /// Video codec: h264, hevc, vp9 or ffv1 [default: what suits the container]
+    #[arg(long, value_parser = one_of(VideoCodec::ALL))]
+    pub codec: Option<VideoCodec>,
+
+    /// Audio codec: aac, opus, flac or none [default: what suits the container]
+    #[arg(long, value_parser = one_of(AudioCodec::ALL))]
+    pub audio_codec: Option<AudioCodec>,
+
+    /// Replace the video if it is there already, at once and only when the new one is complete
+    #[arg(long)]
+    pub overwrite: bool,
+
+    /// Also write how it went as a page for browsers: what was slow, late or lost, and when. It is written at the end, whether the
+    /// export succeeds, fails or is interrupted, and replaces an earlier report
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
+    /// Print the pipeline as a gst-launch-1.0 line and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// How to show progress: auto is a bar in a terminal and a line every five seconds elsewhere
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub progress: Progress,
+}
+
+/// What pictures show.
+#[derive(Debug, clap::Args)]
+pub struct Look {
     /// Width and height in pixels, 16 to 16384 each
     #[arg(long, value_name = "WxH", default_value = "1280x720", value_parser = size)]
     pub size: (u32, u32),
@@ -84,31 +120,6 @@ pub struct Export {
     /// Another seed, another picture; the same seed, the same bytes
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     pub seed: u64,
-
-    /// Video codec: h264, hevc, vp9 or ffv1 [default: what suits the container]
-    #[arg(long, value_parser = one_of(VideoCodec::ALL))]
-    pub codec: Option<VideoCodec>,
-
-    /// Audio codec: aac, opus, flac or none [default: what suits the container]
-    #[arg(long, value_parser = one_of(AudioCodec::ALL))]
-    pub audio_codec: Option<AudioCodec>,
-
-    /// Replace the video if it is there already, at once and only when the new one is complete
-    #[arg(long)]
-    pub overwrite: bool,
-
-    /// Also write how it went as a page for browsers: what was slow, late or lost, and when. It is written at the end, whether the
-    /// export succeeds, fails or is interrupted, and replaces an earlier report
-    #[arg(long, value_name = "FILE.html")]
-    pub report: Option<PathBuf>,
-
-    /// Print the pipeline as a gst-launch-1.0 line and write nothing
-    #[arg(long)]
-    pub dry_run: bool,
-
-    /// How to show progress: auto is a bar in a terminal and a line every five seconds elsewhere
-    #[arg(long, value_name = "HOW", default_value = "auto")]
-    pub progress: Progress,
 }
 
 /// Ways to show progress.

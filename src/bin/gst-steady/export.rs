@@ -5,13 +5,8 @@ use std::path::Path;
 
 use gststeady::logic::audio::gapless::{Gapless, SkippedBy};
 use gststeady::logic::clock::Nanos;
-use gststeady::logic::export::{
-    self, AudioCodec, Expected, Plan, PlanError, Request, default_video, launch_path, problems,
-};
+use gststeady::logic::export::{self, AudioCodec, Expected, Plan, PlanError, Request, default_video, problems};
 use gststeady::logic::frame_grid::FrameGrid;
-use gststeady::logic::render::cover::Cover;
-use gststeady::logic::render::palette::Palette;
-use gststeady::logic::render::{programme, scenes};
 
 use super::args::Export;
 use super::failure::{Failure, Stage};
@@ -20,7 +15,7 @@ use super::preflight::{self, AudioFacts};
 use super::progress::{Ended, Reporter};
 use super::report::Report;
 use super::run::{self, Job};
-use super::{check, interrupt, registry};
+use super::{check, interrupt, looks, registry};
 
 /// Runs the whole export, or prints it.
 pub fn run(args: &Export) -> Result<(), Failure> {
@@ -93,50 +88,18 @@ fn make(
 }
 
 fn request(args: &Export) -> Result<Request, Failure> {
-    let scene = match &args.scene {
-        None => &scenes::all()[0],
-        Some(asked) => scenes::find(asked).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?,
-    };
     Ok(Request {
         audio: args.audio.clone(),
         video: args.video.clone().unwrap_or_else(|| default_video(&args.audio)),
-        size: args.size,
-        fps: args.fps,
-        scene: scene.name.into(),
-        seed: args.seed,
-        look: look(args)?,
+        size: args.look.size,
+        fps: args.look.fps,
+        scene: looks::scene(&args.look)?.into(),
+        seed: args.look.seed,
+        look: looks::properties(&args.look)?,
         codec: args.codec,
         audio_codec: args.audio_codec,
         overwrite: args.overwrite,
     })
-}
-
-/// The properties that say how it looks, as far as the user has chosen them.
-fn look(args: &Export) -> Result<Vec<(&'static str, String)>, Failure> {
-    if let Some(asked) = &args.palette {
-        Palette::parse(asked, None).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
-    }
-    if let Some(list) = &args.scenes {
-        programme::find_all(list, &scenes::all()[0]).map_err(|e| Failure::new(Stage::Usage, e.to_string()))?;
-    }
-    let is_none = |path: &Path| path.as_os_str().is_empty();
-    if let Some(cover) = args.cover.as_deref().filter(|cover| !is_none(cover)) {
-        let picture = std::fs::read(cover)
-            .map_err(|e| Failure::new(Stage::NoInput, format!("the cover {cover:?} cannot be read: {e}")))?;
-        Cover::decode(&picture)
-            .map_err(|e| Failure::new(Stage::BadInput, format!("{cover:?}: {e}; give a JPEG or PNG picture")))?;
-    }
-    let cover = args.cover.as_deref().map(|path| if is_none(path) { String::new() } else { launch_path(path) });
-    let asked = [
-        ("switch", args.switch.map(|switch| switch.to_string())),
-        ("scenes", args.scenes.clone()),
-        ("transition", args.transition.map(|transition| transition.to_string())),
-        ("palette", args.palette.clone()),
-        ("title", args.title.clone()),
-        ("artist", args.artist.clone()),
-        ("cover-location", cover),
-    ];
-    Ok(asked.into_iter().filter_map(|(property, value)| Some((property, value?))).collect())
 }
 
 fn plan_failure(error: PlanError) -> Failure {

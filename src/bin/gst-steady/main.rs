@@ -5,10 +5,12 @@ mod boxes;
 mod check;
 mod export;
 mod failure;
+mod frame;
 mod interrupt;
 mod leftovers;
 mod lock;
 mod look;
+mod looks;
 mod out;
 mod preflight;
 mod progress;
@@ -18,6 +20,7 @@ mod registry;
 mod remux;
 mod report;
 mod run;
+mod scenes;
 mod sound;
 
 use std::process::ExitCode;
@@ -33,6 +36,8 @@ fn main() -> ExitCode {
     };
     let outcome = match &args.command {
         Command::Export(export) => export::run(export),
+        Command::Frame(frame) => frame::run(frame),
+        Command::Scenes(scenes) => scenes::run(scenes),
         Command::Recover(recover) => recover::run(recover),
     };
     registry::end();
