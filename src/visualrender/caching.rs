@@ -62,14 +62,15 @@ pub(super) struct Caching {
     threads: u32,
 }
 
-/// More threads than this only wait for each other.
+/// More than any machine of this decade has use for.
 const MOST_THREADS: u32 = 64;
 
 impl Caching {
-    /// How many threads render.
+    /// How many threads render. More than there are processors would wait for each other, and whoever ends them for all of them.
     pub(super) fn threads(&self) -> u64 {
-        let processors = || std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-        if self.threads == 0 { processors().min(MOST_THREADS.into()) } else { self.threads.into() }
+        let asked = if self.threads == 0 { MOST_THREADS } else { self.threads };
+        let processors = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        processors.min(asked.into())
     }
 
     /// Sets the property called `name`, if it is one of these.
@@ -108,7 +109,7 @@ impl Caching {
                 .build(),
             glib::ParamSpecUInt::builder("render-threads")
                 .nick("Render Threads")
-                .blurb("Threads that render, each a whole frame (0 = one for each processor)")
+                .blurb("Threads that render, each a whole frame, as far as there are processors (0 = one for each processor)")
                 .maximum(MOST_THREADS)
                 .mutable_ready()
                 .build(),

@@ -48,6 +48,21 @@ impl Easel {
         let slabs = Slabs::new(process_budget(), drawing.size(), FLOOR)?;
         Ok(Arc::new(Self { drawing, slabs, count }))
     }
+
+    /// The same in the middle of a stream, where buffers with the pictures before may still be held downstream: then fewer frames will do until
+    /// those come back.
+    ///
+    /// # Errors
+    ///
+    /// When the least that is needed does not fit into the memory limit, whatever else there is.
+    pub(super) fn next(drawing: Drawing, count: u64) -> Result<Arc<Self>, Denied> {
+        let (size, (_, limit)) = (drawing.size(), process_budget().used_and_limit());
+        let fits = FLOOR.saturating_mul(size as u64) <= limit;
+        let pools = (0..=FLOOR).rev().map(|floor| Slabs::new(process_budget(), size, floor));
+        let slabs = if fits { pools.filter_map(Result::ok).next() } else { None };
+        let slabs = slabs.ok_or_else(|| Denied { needed: FLOOR * size as u64, free: process_budget().free() })?;
+        Ok(Arc::new(Self { drawing, slabs, count }))
+    }
 }
 
 /// What the threads share. Locks: that of the store and that of `easel`, one at a time, for moments.
@@ -124,6 +139,7 @@ impl FrameCache {
             gone
         });
         old.slabs.close();
+        self.store().resume();
         self.fit();
     }
 
@@ -169,6 +185,15 @@ impl FrameCache {
             size: easel.slabs.size() as u64,
             room,
         })
+    }
+
+    /// Gives all memory back, for pictures of another kind: nothing is rendered until [`renew`](Self::renew). Waits for what is being rendered;
+    /// whether it has come to that before a flush.
+    pub(super) fn rest(&self) -> bool {
+        let rested = self.store().rest();
+        self.clear();
+        self.easel().slabs.close();
+        rested
     }
 
     /// Forgets all frames and gives their memory back.
@@ -274,6 +299,10 @@ impl caches::Cache for Shared {
 }
 
 impl Reclaim for Shared {
+    fn trim(&self, bytes: u64) -> u64 {
+        self.easel().slabs.trim(bytes)
+    }
+
     fn reclaim(&self, bytes: u64) -> u64 {
         let slabs = self.easel().slabs.clone();
         let mut freed = slabs.trim(bytes);

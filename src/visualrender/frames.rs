@@ -115,9 +115,10 @@ impl VisualRender {
         let cache = match self.cache() {
             Some(cache) => {
                 // The old frames make room for the new ones first.
-                cache.clear();
-                cache.easel().slabs.close();
-                let easel = Easel::new(drawing, count)
+                if !cache.rest() {
+                    return Err(gst::FlowError::Flushing);
+                }
+                let easel = Easel::next(drawing, count)
                     .map_err(|denied| self.fail(&Failure::Memory(denied, memory::limited_by())))?;
                 cache.renew(easel, playhead);
                 cache

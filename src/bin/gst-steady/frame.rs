@@ -109,11 +109,8 @@ fn moment(text: &str) -> Result<gst::ClockTime, String> {
         total = part.parse::<u32>().ok().and_then(|part| total.checked_mul(60)?.checked_add(part)).ok_or_else(wrong)?;
     }
     let minutes = total.checked_mul(60).ok_or_else(wrong)?;
-    let is_time = seconds.is_finite()
-        && seconds >= 0.0
-        && seconds < 1e6
-        && whole.len() < 3
-        && (whole.is_empty() || seconds < 60.0);
+    let is_time =
+        seconds.is_finite() && (0.0..1e6).contains(&seconds) && whole.len() < 3 && (whole.is_empty() || seconds < 60.0);
     is_time
         .then(|| gst::ClockTime::from_nseconds(u64::from(minutes) * 1_000_000_000 + (seconds * 1e9) as u64))
         .ok_or_else(wrong)

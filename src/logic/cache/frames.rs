@@ -317,8 +317,12 @@ impl<T: Clone, E: Clone> Frames<T, E> {
     /// Whether all threads would be busy with what nobody waits for, while somebody looks for a place: the next jump should find one that is
     /// free.
     fn is_busy(&self) -> bool {
-        let rendering = self.slots.len() - self.uses.len();
-        self.workers > 1 && self.playhead.strategy() == Preload::Spiral && rendering + 1 >= self.workers
+        self.workers > 1 && self.playhead.strategy() == Preload::Spiral && self.rendering() + 1 >= self.workers
+    }
+
+    /// Frames that are being rendered.
+    pub fn rendering(&self) -> usize {
+        self.slots.len() - self.uses.len()
     }
 
     /// Whether playback waits for frame `n` right now.

@@ -65,6 +65,11 @@ pub type Distance = u64;
 /// Not again.
 pub const NEVER: Distance = Distance::MAX;
 
+/// How far a frame is that was shown so many frames ago. After the end of what is played all were shown long ago, and yet only a jump away.
+fn behind(away: u64) -> Distance {
+    away.saturating_mul(BEHIND).min(NEVER - 1)
+}
+
 impl Playhead {
     /// The strategy in force.
     pub fn strategy(&self) -> Preload {
@@ -88,12 +93,12 @@ impl Playhead {
         let away = n.abs_diff(self.next);
         if !self.range.contains(&n) {
             // Outside of what is played: only another jump leads there.
-            return if self.jumped { away.saturating_mul(BEHIND).max(self.length()) } else { NEVER };
+            return if self.jumped { behind(away).max(self.length()) } else { NEVER };
         }
         match (ahead, self.looped) {
             (true, _) => away,
             (false, true) => self.length().saturating_sub(away),
-            (false, false) if self.jumped => away.saturating_mul(BEHIND),
+            (false, false) if self.jumped => behind(away),
             (false, false) => NEVER,
         }
     }

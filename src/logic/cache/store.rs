@@ -26,12 +26,14 @@ struct State<T, E> {
     ended: bool,
     /// Nothing is rendered that nobody waits for: memory is low.
     holding: bool,
+    /// Nothing is rendered at all for now.
+    resting: bool,
 }
 
 impl<T: Clone, E: Clone> Store<T, E> {
     /// Shares `frames`.
     pub fn new(frames: Frames<T, E>) -> Arc<Self> {
-        let state = State { frames, flushing: false, ended: false, holding: false };
+        let state = State { frames, flushing: false, ended: false, holding: false, resting: false };
         Arc::new(Self { state: Mutex::new(state), work: Condvar::new(), ready: Condvar::new() })
     }
 
@@ -83,6 +85,25 @@ impl<T: Clone, E: Clone> Store<T, E> {
         }
     }
 
+    /// Has nothing rendered any more until it is [resumed](Self::resume), and waits for what is. Whether it came to that before a flush.
+    pub fn rest(&self) -> bool {
+        let mut state = self.lock();
+        state.resting = true;
+        while state.frames.rendering() > 0 {
+            if state.flushing || state.ended {
+                return false;
+            }
+            state = wait(&self.ready, state);
+        }
+        true
+    }
+
+    /// Frames are rendered again.
+    pub fn resume(&self) {
+        self.lock().resting = false;
+        self.work.notify_all();
+    }
+
     /// Waits for a frame to render. None at the end.
     pub fn next_job(&self) -> Option<Job> {
         let mut state = self.lock();
@@ -90,7 +111,7 @@ impl<T: Clone, E: Clone> Store<T, E> {
             if state.ended {
                 return None;
             }
-            let idle = state.holding && !state.frames.is_behind();
+            let idle = state.resting || (state.holding && !state.frames.is_behind());
             if let Some((job, evicted)) = (!idle).then(|| state.frames.next_job()).flatten() {
                 drop(state);
                 drop(evicted);
@@ -109,7 +130,12 @@ impl<T: Clone, E: Clone> Store<T, E> {
     /// Whether `job` is still worth being rendered; and the epoch there is now.
     pub fn is_wanted(&self, job: &Job) -> (bool, u64) {
         let mut state = self.lock();
-        (state.frames.is_wanted(job), state.frames.epoch())
+        let wanted = state.frames.is_wanted(job);
+        if !wanted {
+            // It may be the last that somebody waits for.
+            self.ready.notify_all();
+        }
+        (wanted, state.frames.epoch())
     }
 
     /// There is no memory for `job`, and nothing gives way: whoever waits for its frame is told, by `error`; if nobody does it is as if it had

@@ -86,6 +86,9 @@ pub enum Class {
 pub trait Reclaim: Send + Sync {
     /// Frees at least `bytes` in one pass if it can, and says how much it freed.
     fn reclaim(&self, bytes: u64) -> u64;
+
+    /// The same of memory that holds nothing.
+    fn trim(&self, bytes: u64) -> u64;
 }
 
 /// A request that did not fit.
@@ -123,6 +126,8 @@ pub struct Budget {
     overcommit: AtomicU64,
     denied: AtomicU64,
     reclaimed: AtomicU64,
+    /// Must-have requests for which caches are giving way: what they free is not for other caches.
+    awaited: AtomicU64,
     reclaimers: Mutex<Vec<Weak<dyn Reclaim>>>,
 }
 
@@ -141,6 +146,7 @@ impl Budget {
             overcommit: AtomicU64::new(0),
             denied: AtomicU64::new(0),
             reclaimed: AtomicU64::new(0),
+            awaited: AtomicU64::new(0),
             reclaimers: Mutex::new(Vec::new()),
         }
     }
@@ -172,7 +178,7 @@ impl Budget {
     pub fn enforce(&self) {
         let (used, limit) = self.used_and_limit();
         if used > limit {
-            self.reclaim(used - limit);
+            self.reclaim(used - limit, |cache, bytes| cache.reclaim(bytes));
         }
     }
 
@@ -213,27 +219,38 @@ impl Budget {
         }
     }
 
-    /// Like [`take`](Self::take); a must-have request asks the caches to give way once before it fails.
+    /// Like [`take`](Self::take); before it fails, a must-have request asks the caches to give way, and any other for what they do not use.
     fn reserve(&self, pages: u32, class: Class) -> Result<(), Denied> {
-        if self.take(pages) {
+        let is_must = class == Class::MustHave;
+        let is_first = is_must || self.awaited.load(Ordering::Acquire) == 0;
+        if is_first && self.take(pages) {
             return Ok(());
         }
         let needed = u64::from(pages) * PAGE;
-        if class == Class::MustHave && self.reclaim(needed - self.free().min(needed)) && self.take(pages) {
+        let missing = needed - self.free().min(needed);
+        if is_must {
+            self.awaited.fetch_add(1, Ordering::AcqRel);
+            let taken = self.reclaim(missing, |cache, bytes| cache.reclaim(bytes)) && self.take(pages);
+            self.awaited.fetch_sub(1, Ordering::AcqRel);
+            if taken {
+                return Ok(());
+            }
+        } else if is_first && self.reclaim(missing, |cache, bytes| cache.trim(bytes)) && self.take(pages) {
             return Ok(());
         }
         self.denied.fetch_add(1, Ordering::Relaxed);
         Err(Denied { needed, free: self.free() })
     }
 
-    fn reclaim(&self, mut missing: u64) -> bool {
+    /// Has caches give back what is missing, in one of the two ways. Whether any did.
+    fn reclaim(&self, mut missing: u64, ask: impl Fn(&dyn Reclaim, u64) -> u64) -> bool {
         let reclaimers: Vec<_> = lock(&self.reclaimers).iter().filter_map(Weak::upgrade).collect();
         let mut any = false;
         for reclaimer in reclaimers {
             if missing == 0 {
                 break;
             }
-            let freed = reclaimer.reclaim(missing);
+            let freed = ask(&*reclaimer, missing);
             any |= freed > 0;
             self.reclaimed.fetch_add(freed, Ordering::Relaxed);
             missing = missing.saturating_sub(freed);
@@ -411,6 +428,10 @@ mod tests {
                 }
                 freed
             }
+
+            fn trim(&self, _: u64) -> u64 {
+                0
+            }
         }
         let budget = Arc::new(Budget::new(8 * PAGE));
         let charges = (0..8).map(|_| Charge::new(&budget, PAGE, Class::Evictable).unwrap()).collect();
@@ -423,6 +444,41 @@ mod tests {
         assert_eq!(lock(&cache.0).len(), 3);
         assert!(Charge::new(&budget, PAGE, Class::Evictable).is_err(), "the cache asks nobody to give way");
         assert_eq!(budget.stats().reclaimed, 5 * PAGE);
+    }
+
+    /// A cache that has memory with nothing in it, and takes what it can get of what it has just given back.
+    struct Greedy {
+        budget: Arc<Budget>,
+        unused: Mutex<Option<Charge>>,
+        used: Mutex<Option<Charge>>,
+        got: AtomicU64,
+    }
+
+    impl Reclaim for Greedy {
+        fn reclaim(&self, bytes: u64) -> u64 {
+            let freed = self.trim(bytes) + lock(&self.used).take().map_or(0, |charge| charge.bytes());
+            self.got.fetch_add(Charge::new(&self.budget, PAGE, Class::Evictable).is_ok().into(), Ordering::Relaxed);
+            freed
+        }
+
+        fn trim(&self, _: u64) -> u64 {
+            lock(&self.unused).take().map_or(0, |charge| charge.bytes())
+        }
+    }
+
+    #[test]
+    fn what_holds_nothing_is_given_to_any_other_and_what_is_freed_for_a_queue_is_the_queues() {
+        let budget = Arc::new(Budget::new(8 * PAGE));
+        let charge = |pages: u64| Mutex::new(Some(Charge::new(&budget, pages * PAGE, Class::Evictable).unwrap()));
+        let (unused, used) = (charge(3), charge(5));
+        let cache = Arc::new(Greedy { budget: budget.clone(), unused, used, got: AtomicU64::new(0) });
+        let weak: Weak<Greedy> = Arc::downgrade(&cache);
+        budget.add_reclaimer(weak);
+        let other = Charge::new(&budget, 2 * PAGE, Class::Evictable).expect("what the first does not use");
+        assert!(lock(&cache.used).is_some(), "its frames stay");
+        drop(other);
+        let queue = Charge::new(&budget, 8 * PAGE, Class::MustHave).expect("all of it");
+        assert_eq!((cache.got.load(Ordering::Relaxed), queue.bytes()), (0, 8 * PAGE));
     }
 
     #[test]

@@ -233,6 +233,17 @@ fn without_preload_only_what_somebody_waits_for_is_rendered() {
 }
 
 #[test]
+fn the_end_leads_back_only_by_a_jump_and_what_was_shown_before_it_stays() {
+    for preload in [Preload::Forward, Preload::Spiral, Preload::None] {
+        let mut cache =
+            cache(100, Eviction::Plan, 20, |playhead| *playhead = Playhead { jumped: true, ..playhead.clone() });
+        (10..20).for_each(|n| show(&mut cache, n, (n < 19).then_some(n + 1)));
+        assert!(cache.adjust(100, |playhead| playhead.preload = preload).is_empty());
+        assert_eq!(cache.len(), 10, "{preload:?}");
+    }
+}
+
+#[test]
 fn a_frame_that_cannot_be_rendered_is_told_and_tried_again_after_a_jump() {
     let mut cache = cache(4, Eviction::Plan, 10, |_| ());
     let job = cache.next_job().unwrap().0;
