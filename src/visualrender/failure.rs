@@ -29,9 +29,9 @@ pub(super) enum Failure {
     NoAudio(String),
     #[error("The audio of {0} has no samples: there is nothing to draw. Choose a file with sound.")]
     NoSamples(String),
-    #[error("{name} cannot be decoded to its end: {} It may be damaged or cut short: get a whole copy.", .error.message())]
+    #[error("{name} cannot be decoded to its end: {} It may be damaged or cut short: get a whole copy.", sentence(.error))]
     Undecodable { name: String, error: glib::Error, debug: String },
-    #[error("{name} cannot be opened: {} Check the name and that it can be reached.", .error.message())]
+    #[error("{name} cannot be opened: {} Check the name and that it can be reached.", sentence(.error))]
     Unopenable { name: String, error: glib::Error, debug: String },
     #[error("The decoding of “{0}” has come to a halt. It may be damaged: get a whole copy, or try again.")]
     Halted(String),
@@ -74,6 +74,11 @@ impl LimitedBy {
             LimitedBy::Variable => "raise STEADY_MEMORY_LIMIT, which stands above the properties",
         }
     }
+}
+
+/// What GStreamer says, with a full stop, which it sets now and then.
+fn sentence(error: &glib::Error) -> String {
+    format!("{}.", error.message().trim_end_matches('.'))
 }
 
 fn timeline_advice(error: &OpenError) -> &'static str {
