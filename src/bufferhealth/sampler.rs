@@ -172,7 +172,7 @@ impl BufferHealth {
             fill: queue.as_ref().and_then(queues::fill),
             leaky: queue.as_ref().is_some_and(queues::leaks),
             synced,
-            sink_dropped: sinks.iter().map(queues::dropped_by).sum(),
+            sink_dropped: Some(sinks.iter().map(queues::dropped_by).sum()),
             shut: queues::is_shut(&self.srcpad),
             sparse: queues::is_rare(&self.srcpad),
             halted: false,

@@ -13,6 +13,7 @@ use super::slot::{self, Tracked};
 use super::tracer::{CAT, PipelineHealth};
 use super::watch::LATE_THRESHOLD;
 use super::{parameters, properties, watch};
+use crate::glue::health::meter::Around;
 use crate::glue::health::stream::flow;
 
 #[glib::object_subclass]
@@ -124,7 +125,7 @@ impl TracerImpl for PipelineHealth {
             gst::PadDirection::Src => {
                 if event.is_downstream()
                     && let Some(tracked) = self.tracked(pad)
-                    && let Some(element) = pad.parent_element()
+                    && let Some(element) = tracked.element()
                 {
                     tracked.meter.downstream_event(&element, event);
                 }
@@ -180,7 +181,8 @@ impl TracerImpl for PipelineHealth {
     ) {
         match change {
             gst::StateChange::PausedToPlaying => {
-                slot::pads_of(element).for_each(|tracked| tracked.play());
+                // In whoever changes the state: others are asked by the thread that looks.
+                slot::pads_of(element).for_each(|tracked| tracked.meter.play(Around::default()));
             }
             gst::StateChange::PausedToReady => slot::pads_of(element).for_each(|tracked| tracked.meter.stop()),
             _ => {}

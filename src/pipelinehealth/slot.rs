@@ -26,6 +26,8 @@ const SEARCH_PERIOD: Nanos = SECOND;
 pub(super) struct Tracked {
     pub meter: Meter,
     pad: glib::WeakRef<gst::Pad>,
+    /// The pad's own: where the pad's lock may be held, as it is while sticky events are pushed, it cannot be asked for it.
+    element: glib::WeakRef<gst::Element>,
     beyond: Mutex<Beyond>,
 }
 
@@ -109,7 +111,8 @@ pub(super) fn pads_of(element: &gst::Element) -> impl Iterator<Item = Arc<Tracke
 
 impl Tracked {
     fn new(pad: &gst::Pad, element: &gst::Element) -> Self {
-        let tracked = Self { meter: Meter::new(), pad: pad.downgrade(), beyond: Mutex::default() };
+        let (pad, owner) = (pad.downgrade(), element.downgrade());
+        let tracked = Self { meter: Meter::new(), pad, element: owner, beyond: Mutex::default() };
         tracked.meter.start(0, super::watch::LATE_THRESHOLD);
         if is_playing(element) {
             tracked.meter.play(Around::default());
@@ -117,12 +120,9 @@ impl Tracked {
         tracked
     }
 
-    /// The stream flows from now on.
-    pub fn play(&self) {
-        let Some((pad, element)) = self.pad().and_then(|pad| Some((pad.clone(), pad.parent_element()?))) else {
-            return;
-        };
-        self.meter.play(self.around(&pad, &element));
+    /// The element whose pad it is, without a lock.
+    pub fn element(&self) -> Option<gst::Element> {
+        self.element.upgrade()
     }
 
     pub fn pad(&self) -> Option<gst::Pad> {
@@ -151,7 +151,7 @@ impl Tracked {
             fill: beyond.store.as_ref().and_then(Store::fill),
             leaky: queues::leaks(element),
             synced: beyond.synced,
-            sink_dropped: sink.as_ref().map_or(0, queues::dropped_by),
+            sink_dropped: Some(sink.as_ref().map_or(0, queues::dropped_by)),
             shut: beyond.shut,
             sparse: beyond.sparse,
             halted: false,

@@ -101,7 +101,7 @@ impl Watch {
                     .and_then(|pad| pad.parent_element())
                     .is_some_and(|element| is_playing(&element)) =>
                 {
-                    tracked.play();
+                    tracked.meter.play(Around::default());
                 }
                 true => {}
                 false => tracked.meter.pause(),

@@ -45,8 +45,8 @@ pub(crate) struct Around {
     pub leaky: bool,
     /// A sink downstream waits for the clock.
     pub synced: bool,
-    /// Buffers that sinks downstream have thrown away because they were late.
-    pub sink_dropped: u64,
+    /// Buffers that sinks downstream have thrown away because they were late. None where they have not been asked.
+    pub sink_dropped: Option<u64>,
     /// Nothing is meant to come for now.
     pub shut: bool,
     /// Buffers are rare by nature.

@@ -58,27 +58,36 @@ pub struct Surroundings {
     pub ended: Option<Nanos>,
     /// The running time by that clock, where there is one.
     pub running_now: Option<i64>,
-    /// Buffers that sinks downstream have thrown away because they were late.
-    pub sink_dropped: u64,
+    /// Buffers that sinks downstream have thrown away because they were late. None where they have not been asked.
+    pub sink_dropped: Option<u64>,
 }
 
 /// A count that somebody else keeps, and may begin anew.
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Foreign {
-    last: u64,
+    /// None if what has come until the next look does not count.
+    last: Option<u64>,
     total: u64,
+}
+
+impl Default for Foreign {
+    /// What was before the first look counts: nobody else tells of it.
+    fn default() -> Self {
+        Self { last: Some(0), total: 0 }
+    }
 }
 
 impl Foreign {
     /// It is `now`, and what has come since does not count.
     fn skip(&mut self, now: u64) {
-        self.last = now;
+        self.last = Some(now);
     }
 
     /// It is `now`.
     fn see(&mut self, now: u64) {
-        self.total += now.checked_sub(self.last).unwrap_or(now);
-        self.last = now;
+        if let Some(last) = self.last.replace(now) {
+            self.total += now.checked_sub(last).unwrap_or(now);
+        }
     }
 }
 
@@ -190,7 +199,7 @@ impl Observer {
     /// The stream flows from now on. Intervals count from then: what was before cannot be judged.
     pub fn play(&mut self, now: Nanos, seen: Surroundings) {
         self.probe.set_leaky(seen.leaky);
-        self.sink_dropped.skip(seen.sink_dropped);
+        self.sink_dropped.last = seen.sink_dropped;
         self.begin_interval(now);
         self.probe.set_playing(Some(now));
     }
@@ -210,10 +219,11 @@ impl Observer {
             return false;
         }
         self.probe.set_leaky(seen.leaky);
-        match self.probe.playing_since() {
-            Some(_) => self.sink_dropped.see(seen.sink_dropped),
+        match (seen.sink_dropped, self.probe.playing_since()) {
+            (None, _) => {}
+            (Some(dropped), Some(_)) => self.sink_dropped.see(dropped),
             // Nothing is late in a pause: the user steps from frame to frame, and sinks count what is skipped.
-            None => self.sink_dropped.skip(seen.sink_dropped),
+            (Some(dropped), None) => self.sink_dropped.skip(dropped),
         }
         if std::mem::replace(&mut self.over, seen.ended.is_some()) && seen.ended.is_none() {
             self.begin_interval(now);
@@ -398,18 +408,20 @@ mod tests {
     fn what_sinks_drop_is_summed_over_their_restarts_and_counted_from_a_reset() {
         let mut observer = Observer::new(0, 0);
         let dropped = |observer: &mut Observer, sink_dropped| {
-            let seen = Surroundings { sink_dropped, ..Surroundings::default() };
+            let seen = Surroundings { sink_dropped: Some(sink_dropped), ..Surroundings::default() };
             observer.look(SECOND, &LIMITS, seen);
             observer.reading(SECOND, seen).sink_dropped
         };
-        observer.play(SECOND, Surroundings::default());
+        observer.play(SECOND, Surroundings { sink_dropped: Some(0), ..Surroundings::default() });
         assert_eq!([0, 3, 5, 2].map(|n| dropped(&mut observer, n)), [0, 3, 5, 7]);
         observer.reset(SECOND);
         assert_eq!([2, 4].map(|n| dropped(&mut observer, n)), [0, 2]);
         observer.probe().halt(SECOND);
         assert_eq!([9, 10].map(|n| dropped(&mut observer, n)), [2, 2], "steps in a pause");
-        observer.play(SECOND, Surroundings { sink_dropped: 11, ..Surroundings::default() });
+        observer.play(SECOND, Surroundings { sink_dropped: Some(11), ..Surroundings::default() });
         assert_eq!([12, 13].map(|n| dropped(&mut observer, n)), [3, 4]);
+        observer.play(SECOND, Surroundings::default());
+        assert_eq!([20, 21].map(|n| dropped(&mut observer, n)), [4, 5], "not asked when it began");
     }
 
     #[test]
