@@ -5,6 +5,7 @@ use super::progress_bar::WithProgress;
 use super::scene::Scene;
 use super::transparent::Transparent;
 
+mod aurora;
 mod bars_mirror;
 mod cover_pulse;
 mod podcast_bars;
@@ -36,6 +37,11 @@ static ALL: &[SceneInfo] = &[
         name: "stem-dots",
         description: "Spectrum as glowing dots on thin stems that smear as they fall",
         make: |look| Box::new(stem_dots::StemDots::new(look)),
+    },
+    SceneInfo {
+        name: "aurora",
+        description: "Curtains of light over a lake, which flow with the music",
+        make: |look| Box::new(aurora::Aurora::new(look)),
     },
 ];
 
