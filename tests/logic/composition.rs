@@ -30,7 +30,8 @@ fn dense(h: i64) -> Hop {
         rms: level(0.6),
         peak: level(0.9),
         loudness: level(0.8),
-        onsets: [level(0.5); 3],
+        // Something strikes four times a second.
+        onsets: [level(0.6 - 0.2 * h.rem_euclid(24) as f32 / 24.0); 3],
         ..Hop::SILENCE
     }
 }

@@ -17,6 +17,7 @@ pub mod look;
 mod math;
 mod noise;
 pub mod palette;
+mod polar;
 pub mod programme;
 mod progress_bar;
 pub mod scene;

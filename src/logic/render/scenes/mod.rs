@@ -8,6 +8,7 @@ use super::transparent::Transparent;
 mod aurora;
 mod bars_mirror;
 mod cover_pulse;
+mod particles_burst;
 mod podcast_bars;
 mod stem_dots;
 mod wave_line;
@@ -42,6 +43,11 @@ static ALL: &[SceneInfo] = &[
         name: "aurora",
         description: "Curtains of light over a lake, which flow with the music",
         make: |look| Box::new(aurora::Aurora::new(look)),
+    },
+    SceneInfo {
+        name: "particles-burst",
+        description: "Sparks that fly from a breathing core wherever the music strikes",
+        make: |look| Box::new(particles_burst::ParticlesBurst::new(look)),
     },
 ];
 
