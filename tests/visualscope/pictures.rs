@@ -15,9 +15,16 @@ fn the_causal_pictures_are_byte_for_byte_those_of_visualrender() {
     for (rate, samples) in [(44_100, 52_001), (22_050, 30_000)] {
         let wav = files.wav(rate, samples);
         let audio = Audio::tune(rate, samples);
-        for scene in
-            ["cover-pulse", "bars-mirror", "wave-line", "podcast-bars", "stem-dots", "aurora", "particles-burst"]
-        {
+        for scene in [
+            "cover-pulse",
+            "bars-mirror",
+            "wave-line",
+            "podcast-bars",
+            "stem-dots",
+            "aurora",
+            "particles-burst",
+            "tunnel",
+        ] {
             let properties = format!("{CAUSAL} scene={scene} seed=5");
             let from_file = common::audio::frames(&wav, &properties, SMALL.strip_prefix("video/x-raw,").unwrap());
             let live = frames(&properties, SMALL, &audio, 1000);

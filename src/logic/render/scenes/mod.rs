@@ -11,6 +11,7 @@ mod cover_pulse;
 mod particles_burst;
 mod podcast_bars;
 mod stem_dots;
+mod tunnel;
 mod wave_line;
 
 static ALL: &[SceneInfo] = &[
@@ -48,6 +49,11 @@ static ALL: &[SceneInfo] = &[
         name: "particles-burst",
         description: "Sparks that fly from a breathing core wherever the music strikes",
         make: |look| Box::new(particles_burst::ParticlesBurst::new(look)),
+    },
+    SceneInfo {
+        name: "tunnel",
+        description: "A flight through a tunnel of lit ribs, as fast as the bass",
+        make: |look| Box::new(tunnel::Tunnel::new(look)),
     },
 ];
 
