@@ -188,9 +188,17 @@ fn every_format_has_the_same_pixels_in_its_own_order() {
 fn on_nothing_pictures_have_straight_alpha_that_compositor_lays_over_another_video() {
     let files = Fixtures::new();
     let wav = files.wav(44_100, 22_050);
-    for scene in
-        ["cover-pulse", "bars-mirror", "wave-line", "podcast-bars", "stem-dots", "aurora", "particles-burst", "tunnel"]
-    {
+    for scene in [
+        "cover-pulse",
+        "bars-mirror",
+        "wave-line",
+        "podcast-bars",
+        "stem-dots",
+        "aurora",
+        "particles-burst",
+        "tunnel",
+        "terrain",
+    ] {
         let bytes = |background: &str| first_bytes(&wav, &format!("scene={scene} background={background}"), SMALL);
         let (clear, red) = (bytes("transparent"), bytes("#602010"));
         let alphas: Vec<_> = clear.chunks(4).map(|pixel| pixel[3]).collect();
@@ -215,9 +223,17 @@ fn a_finer_quality_is_nearly_the_same_picture() {
     let files = Fixtures::new();
     let wav = files.wav(44_100, 22_050);
     let caps = "format=RGBA,width=640,height=360,framerate=30/1";
-    for scene in
-        ["cover-pulse", "bars-mirror", "wave-line", "podcast-bars", "stem-dots", "aurora", "particles-burst", "tunnel"]
-    {
+    for scene in [
+        "cover-pulse",
+        "bars-mirror",
+        "wave-line",
+        "podcast-bars",
+        "stem-dots",
+        "aurora",
+        "particles-burst",
+        "tunnel",
+        "terrain",
+    ] {
         let bytes = |quality: &str| first_bytes(&wav, &format!("scene={scene} quality={quality}"), caps);
         let best = bytes("ultra");
         let off = |other: &[u8]| {

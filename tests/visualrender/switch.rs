@@ -148,7 +148,7 @@ fn a_scene_that_does_not_exist_is_one_clear_error_wherever_it_stands() {
         let (error, _) = error_of(&line);
         assert!(error.matches(gst::LibraryError::Settings), "{error:?}");
         insta::allow_duplicates! {
-            insta::assert_snapshot!(error.message(), @"There is no scene “disco”; the scenes are: cover-pulse (0), bars-mirror (1), wave-line (2), podcast-bars (3), stem-dots (4), aurora (5), particles-burst (6), tunnel (7).");
+            insta::assert_snapshot!(error.message(), @"There is no scene “disco”; the scenes are: cover-pulse (0), bars-mirror (1), wave-line (2), podcast-bars (3), stem-dots (4), aurora (5), particles-burst (6), tunnel (7), terrain (8).");
         }
     }
 }

@@ -73,7 +73,7 @@ fn every_bad_setting_is_one_clear_error() {
         format!("{flow:?}: {}", error.message().replace(folder, "/folder/"))
     });
     insta::assert_snapshot!(texts.join("\n"), @r"
-    Error: There is no scene “disco”; the scenes are: cover-pulse (0), bars-mirror (1), wave-line (2), podcast-bars (3), stem-dots (4), aurora (5), particles-burst (6), tunnel (7).
+    Error: There is no scene “disco”; the scenes are: cover-pulse (0), bars-mirror (1), wave-line (2), podcast-bars (3), stem-dots (4), aurora (5), particles-burst (6), tunnel (7), terrain (8).
     Error: There is no palette “mud”; the palettes are: aurora, ember, neon, ice, mono, viridis, magma, inferno, cividis, turbo, cover, or one to 5 colours such as #ff5a00,#0040ff.
     Error: “/folder/foreign.steadytl” cannot be used as a timeline: it is not a timeline. Have visualrender make one with timeline-location, or unset it.
     Error: “/folder/missing.steadytl” cannot be used as a timeline: there is no such file. Have visualrender make one with timeline-location, or unset it.

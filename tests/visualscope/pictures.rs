@@ -24,6 +24,7 @@ fn the_causal_pictures_are_byte_for_byte_those_of_visualrender() {
             "aurora",
             "particles-burst",
             "tunnel",
+            "terrain",
         ] {
             let properties = format!("{CAUSAL} scene={scene} seed=5");
             let from_file = common::audio::frames(&wav, &properties, SMALL.strip_prefix("video/x-raw,").unwrap());

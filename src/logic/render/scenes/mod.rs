@@ -11,6 +11,7 @@ mod cover_pulse;
 mod particles_burst;
 mod podcast_bars;
 mod stem_dots;
+mod terrain;
 mod tunnel;
 mod wave_line;
 
@@ -54,6 +55,11 @@ static ALL: &[SceneInfo] = &[
         name: "tunnel",
         description: "A flight through a tunnel of lit ribs, as fast as the bass",
         make: |look| Box::new(tunnel::Tunnel::new(look)),
+    },
+    SceneInfo {
+        name: "terrain",
+        description: "Past spectra as the ridges of a landscape before a sun",
+        make: |look| Box::new(terrain::Terrain::new(look)),
     },
 ];
 
