@@ -24,7 +24,7 @@ pub mod scene;
 pub mod scenes;
 pub mod schedule;
 mod shapes;
-pub mod transition;
 mod stars;
+pub mod transition;
 mod transparent;
 pub mod yuv;
