@@ -6,7 +6,7 @@
 //! from the mean of each two, one above the other, then from that of the outer ones, then from that of both; halves are
 //! rounded up. At the edges the last pixel stands for what is missing. Alpha is ignored: on nothing there is no YUV.
 //!
-//! The colours' part of it is in [`matrix`], this is what is around it: planes, tiles, and the filter for chroma.
+//! The colours' part of it is in `matrix`, this is what is around it: planes, tiles, and the filter for chroma.
 
 mod matrix;
 
