@@ -5,7 +5,7 @@ use gst::prelude::*;
 
 use crate::logic::cache::{frames, playhead};
 use crate::logic::memory;
-use crate::logic::memory::budget::{FRACTIONS, Policy, RESERVES};
+use crate::logic::memory::policy::{FRACTIONS, Policy, RESERVES};
 
 /// Which frames are rendered before they are asked for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, glib::Enum)]
@@ -62,7 +62,7 @@ pub(super) struct Caching {
     threads: u32,
 }
 
-/// More than any machine of this decade has use for.
+/// The largest number that can be asked for.
 const MOST_THREADS: u32 = 64;
 
 impl Caching {

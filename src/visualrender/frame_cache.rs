@@ -57,9 +57,9 @@ impl Easel {
     /// When the least that is needed does not fit into the memory limit, whatever else there is.
     pub(super) fn next(drawing: Drawing, count: u64) -> Result<Arc<Self>, Denied> {
         let (size, (_, limit)) = (drawing.size(), process_budget().used_and_limit());
+        let mut pools = (0..=FLOOR).rev().map(|floor| Slabs::new(process_budget(), size, floor));
         let fits = FLOOR.saturating_mul(size as u64) <= limit;
-        let pools = (0..=FLOOR).rev().map(|floor| Slabs::new(process_budget(), size, floor));
-        let slabs = if fits { pools.filter_map(Result::ok).next() } else { None };
+        let slabs = if fits { pools.find_map(Result::ok) } else { None };
         let slabs = slabs.ok_or_else(|| Denied { needed: FLOOR * size as u64, free: process_budget().free() })?;
         Ok(Arc::new(Self { drawing, slabs, count }))
     }

@@ -128,6 +128,7 @@ impl VisualRender {
         Ok(Obtained { timeline, took_ns: 0, decoder: None })
     }
 
+    /// Begins the analysis.
     fn decoder(&self, settings: &Settings) -> Result<Decoder, Failure> {
         Decoder::start(&settings.audio.uri()?, settings.options(), UnseenWork::of(&*self.obj()))
     }

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use gst::prelude::*;
-use gststeady::logic::memory::budget::Policy;
 use gststeady::logic::memory::machine::Machine;
+use gststeady::logic::memory::policy::Policy;
 use gststeady::logic::memory::{process_budget, set_policy};
 
 use crate::common::pads::{Between, Blocked, buffer};

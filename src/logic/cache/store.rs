@@ -243,4 +243,29 @@ mod models {
             assert_eq!(shower.join().unwrap(), None);
         });
     }
+
+    #[test]
+    fn loom_rest_waits_for_what_is_rendered_and_nothing_is_until_it_is_over() {
+        loom::model(|| {
+            let store = store();
+            let worker = {
+                let store = store.clone();
+                loom::thread::spawn(move || {
+                    while let Some(job) = store.next_job() {
+                        if store.is_wanted(&job).0 {
+                            store.finish(&job, Ok((job.generation, job.frame)));
+                        }
+                    }
+                })
+            };
+            assert!(store.rest());
+            assert_eq!(store.read(|frames| frames.rendering()), 0);
+            store.change(|frames| frames.renew(2));
+            assert!(store.read(|frames| frames.rendering() == 0 && frames.is_empty()), "it rests");
+            store.resume();
+            assert_eq!(store.wait_for(0), Some(Ok((1, 0))));
+            store.end();
+            worker.join().unwrap();
+        });
+    }
 }

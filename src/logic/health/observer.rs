@@ -78,11 +78,6 @@ impl Default for Foreign {
 }
 
 impl Foreign {
-    /// It is `now`, and what has come since does not count.
-    fn skip(&mut self, now: u64) {
-        self.last = Some(now);
-    }
-
     /// It is `now`.
     fn see(&mut self, now: u64) {
         if let Some(last) = self.last.replace(now) {
@@ -223,7 +218,7 @@ impl Observer {
             (None, _) => {}
             (Some(dropped), Some(_)) => self.sink_dropped.see(dropped),
             // Nothing is late in a pause: the user steps from frame to frame, and sinks count what is skipped.
-            (Some(dropped), None) => self.sink_dropped.skip(dropped),
+            (Some(dropped), None) => self.sink_dropped.last = Some(dropped),
         }
         if std::mem::replace(&mut self.over, seen.ended.is_some()) && seen.ended.is_none() {
             self.begin_interval(now);

@@ -4,7 +4,6 @@
 //! can never pass the limit, not even for a moment. What must not be denied (a queue's floor, a limit that the user
 //! set) is recorded as overcommit beside the word instead of passing the limit inside it.
 
-use std::ops::RangeInclusive;
 use std::sync::{Arc, Weak};
 
 use crate::logic::sync::atomic::{AtomicU64, Ordering};
@@ -12,65 +11,10 @@ use crate::logic::sync::{Mutex, lock};
 
 /// Account unit. 2^32 of them are 16 TiB, so used and limit fit one 64-bit word.
 pub const PAGE: u64 = 4096;
-const MIB: u64 = 1 << 20;
-const GIB: u64 = 1 << 30;
-/// The memory of a machine that could not be read.
-const UNKNOWN_MACHINE: u64 = 4 * GIB;
-/// Whatever the policy says, frames get this much.
-pub const LEAST_LIMIT: u64 = 64 * MIB;
 
 /// Whole pages that cover `bytes`.
 fn pages(bytes: u64) -> u32 {
     bytes.div_ceil(PAGE).min(u32::MAX.into()) as u32
-}
-
-/// The parts of the memory that frames may be given.
-pub const FRACTIONS: RangeInclusive<f64> = 0.25..=0.95;
-/// The bytes that may be left to the system.
-pub const RESERVES: RangeInclusive<u64> = GIB / 2..=8 * GIB;
-
-/// How the limit follows from the memory of the machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Policy {
-    /// Part of the effective memory that frames may use, one of [`FRACTIONS`].
-    pub fraction: f64,
-    /// Bytes left to the system, one of [`RESERVES`].
-    pub reserve: u64,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self { fraction: 0.75, reserve: 2 * GIB }
-    }
-}
-
-impl Policy {
-    /// The default, changed by `STEADY_MEMORY_FRACTION` and `STEADY_MEMORY_RESERVE`; values out of range are clamped.
-    pub fn from_env(variable: impl Fn(&str) -> Option<String>) -> Self {
-        let default = Self::default();
-        let fraction = variable("STEADY_MEMORY_FRACTION").and_then(|v| v.trim().parse::<f64>().ok());
-        let reserve = super::machine::bytes_variable("STEADY_MEMORY_RESERVE", &variable);
-        Self {
-            fraction: fraction
-                .filter(|f| f.is_finite())
-                .unwrap_or(default.fraction)
-                .clamp(*FRACTIONS.start(), *FRACTIONS.end()),
-            reserve: reserve.unwrap_or(default.reserve).clamp(*RESERVES.start(), *RESERVES.end()),
-        }
-    }
-
-    /// The budget for a machine with `effective` bytes; a machine that could not be read counts as 4 GiB.
-    pub fn limit(&self, effective: Option<u64>) -> u64 {
-        let reserve = self.effective_reserve(effective);
-        let effective = effective.unwrap_or(UNKNOWN_MACHINE);
-        let share = (effective as f64 * self.fraction) as u64;
-        share.min(effective - reserve).max(LEAST_LIMIT)
-    }
-
-    /// The reserve on such a machine: a quarter at most, or a container of 1 GiB would be left with nothing.
-    pub fn effective_reserve(&self, effective: Option<u64>) -> u64 {
-        self.reserve.min(effective.unwrap_or(UNKNOWN_MACHINE) / 4)
-    }
 }
 
 /// Who asks for memory, which decides whether the cache gives way to it.
@@ -227,25 +171,43 @@ impl Budget {
             return Ok(());
         }
         let needed = u64::from(pages) * PAGE;
-        let missing = needed - self.free().min(needed);
         if is_must {
-            self.awaited.fetch_add(1, Ordering::AcqRel);
-            let taken = self.reclaim(missing, |cache, bytes| cache.reclaim(bytes)) && self.take(pages);
-            self.awaited.fetch_sub(1, Ordering::AcqRel);
-            if taken {
+            if self.insist(pages) {
                 return Ok(());
             }
-        } else if is_first && self.reclaim(missing, |cache, bytes| cache.trim(bytes)) && self.take(pages) {
+        } else if is_first && self.reclaim(self.missing(pages), |cache, bytes| cache.trim(bytes)) && self.take(pages) {
             return Ok(());
         }
         self.denied.fetch_add(1, Ordering::Relaxed);
         Err(Denied { needed, free: self.free() })
     }
 
-    /// Has caches give back what is missing, in one of the two ways. Whether any did.
+    /// Has caches give way until `pages` fit, or none does any more. Nobody else is served meanwhile but who was about to be: that is why once
+    /// may not be enough.
+    fn insist(&self, pages: u32) -> bool {
+        let (_, limit) = self.used_and_limit();
+        if u64::from(pages) * PAGE > limit {
+            return false;
+        }
+        self.awaited.fetch_add(1, Ordering::AcqRel);
+        let mut taken = false;
+        while !taken && self.reclaim(self.missing(pages), |cache, bytes| cache.reclaim(bytes)) {
+            taken = self.take(pages);
+        }
+        self.awaited.fetch_sub(1, Ordering::AcqRel);
+        taken
+    }
+
+    /// How much of `pages` does not fit now.
+    fn missing(&self, pages: u32) -> u64 {
+        let needed = u64::from(pages) * PAGE;
+        needed - self.free().min(needed)
+    }
+
+    /// Has caches give back what is missing, in one of the two ways. Whether any did, or nothing is missing.
     fn reclaim(&self, mut missing: u64, ask: impl Fn(&dyn Reclaim, u64) -> u64) -> bool {
         let reclaimers: Vec<_> = lock(&self.reclaimers).iter().filter_map(Weak::upgrade).collect();
-        let mut any = false;
+        let mut any = missing == 0;
         for reclaimer in reclaimers {
             if missing == 0 {
                 break;
@@ -372,156 +334,7 @@ impl Drop for Lease {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn charges_and_leases_share_one_limit_and_end_at_zero() {
-        let budget = Arc::new(Budget::new(10 * PAGE));
-        let charge = Charge::new(&budget, 3 * PAGE + 1, Class::Evictable).unwrap();
-        assert_eq!(charge.bytes(), 4 * PAGE);
-        let mut lease = Lease::empty(&budget);
-        lease.resize(6 * PAGE).unwrap();
-        assert_eq!(lease.resize(7 * PAGE), Err(Denied { needed: PAGE, free: 0 }));
-        assert_eq!(lease.bytes(), 6 * PAGE, "a denied growth changes nothing");
-        let stats = budget.stats();
-        assert_eq!((stats.charged, stats.leased, stats.denied), (4 * PAGE, 6 * PAGE, 1));
-        drop((charge, lease));
-        assert_eq!(budget.used_and_limit(), (0, 10 * PAGE));
-    }
-
-    #[test]
-    fn what_cannot_be_denied_is_overcommit_and_never_passes_the_limit() {
-        let budget = Arc::new(Budget::new(4 * PAGE));
-        let mut lease = Lease::empty(&budget);
-        lease.insist(6 * PAGE);
-        assert_eq!((lease.bytes(), lease.overcommit()), (4 * PAGE, 2 * PAGE));
-        assert_eq!(budget.stats().overcommit, 2 * PAGE);
-        lease.insist(3 * PAGE);
-        assert_eq!((lease.bytes(), lease.overcommit()), (3 * PAGE, 0));
-        drop(lease);
-        assert_eq!(budget.stats(), BudgetStats { limit: 4 * PAGE, denied: 0, ..BudgetStats::default() });
-    }
-
-    #[test]
-    fn a_lower_limit_denies_at_once_and_takes_nothing_away() {
-        let budget = Arc::new(Budget::new(8 * PAGE));
-        let charge = Charge::new(&budget, 8 * PAGE, Class::MustHave).unwrap();
-        budget.set_limit(4 * PAGE);
-        assert_eq!(budget.used_and_limit(), (8 * PAGE, 4 * PAGE));
-        assert!(Charge::new(&budget, 1, Class::MustHave).is_err());
-        drop(charge);
-        assert!(Charge::new(&budget, 4 * PAGE, Class::MustHave).is_ok());
-    }
-
-    #[test]
-    fn the_cache_gives_way_to_a_queue_in_one_pass_and_a_queue_never_to_the_cache() {
-        struct Cache(Mutex<Vec<Charge>>, AtomicU64);
-        impl Reclaim for Cache {
-            fn reclaim(&self, bytes: u64) -> u64 {
-                self.1.fetch_add(1, Ordering::Relaxed);
-                let mut held = lock(&self.0);
-                let mut freed = 0;
-                while freed < bytes {
-                    let Some(charge) = held.pop() else { break };
-                    freed += charge.bytes();
-                }
-                freed
-            }
-
-            fn trim(&self, _: u64) -> u64 {
-                0
-            }
-        }
-        let budget = Arc::new(Budget::new(8 * PAGE));
-        let charges = (0..8).map(|_| Charge::new(&budget, PAGE, Class::Evictable).unwrap()).collect();
-        let cache = Arc::new(Cache(Mutex::new(charges), AtomicU64::new(0)));
-        let weak: Weak<Cache> = Arc::downgrade(&cache);
-        budget.add_reclaimer(weak);
-        let mut lease = Lease::empty(&budget);
-        lease.resize(5 * PAGE).unwrap();
-        assert_eq!(cache.1.load(Ordering::Relaxed), 1, "one pass frees the whole need");
-        assert_eq!(lock(&cache.0).len(), 3);
-        assert!(Charge::new(&budget, PAGE, Class::Evictable).is_err(), "the cache asks nobody to give way");
-        assert_eq!(budget.stats().reclaimed, 5 * PAGE);
-    }
-
-    /// A cache that has memory with nothing in it, and takes what it can get of what it has just given back.
-    struct Greedy {
-        budget: Arc<Budget>,
-        unused: Mutex<Option<Charge>>,
-        used: Mutex<Option<Charge>>,
-        got: AtomicU64,
-    }
-
-    impl Reclaim for Greedy {
-        fn reclaim(&self, bytes: u64) -> u64 {
-            let freed = self.trim(bytes) + lock(&self.used).take().map_or(0, |charge| charge.bytes());
-            self.got.fetch_add(Charge::new(&self.budget, PAGE, Class::Evictable).is_ok().into(), Ordering::Relaxed);
-            freed
-        }
-
-        fn trim(&self, _: u64) -> u64 {
-            lock(&self.unused).take().map_or(0, |charge| charge.bytes())
-        }
-    }
-
-    #[test]
-    fn what_holds_nothing_is_given_to_any_other_and_what_is_freed_for_a_queue_is_the_queues() {
-        let budget = Arc::new(Budget::new(8 * PAGE));
-        let charge = |pages: u64| Mutex::new(Some(Charge::new(&budget, pages * PAGE, Class::Evictable).unwrap()));
-        let (unused, used) = (charge(3), charge(5));
-        let cache = Arc::new(Greedy { budget: budget.clone(), unused, used, got: AtomicU64::new(0) });
-        let weak: Weak<Greedy> = Arc::downgrade(&cache);
-        budget.add_reclaimer(weak);
-        let other = Charge::new(&budget, 2 * PAGE, Class::Evictable).expect("what the first does not use");
-        assert!(lock(&cache.used).is_some(), "its frames stay");
-        drop(other);
-        let queue = Charge::new(&budget, 8 * PAGE, Class::MustHave).expect("all of it");
-        assert_eq!((cache.got.load(Ordering::Relaxed), queue.bytes()), (0, 8 * PAGE));
-    }
-
-    #[test]
-    fn the_limit_follows_the_policy() {
-        let policy = Policy::default();
-        assert_eq!(policy.limit(Some(32 * GIB)), 24 * GIB, "the fraction binds on a large machine");
-        assert_eq!(policy.limit(Some(4 * GIB)), 3 * GIB, "reserve is at most a quarter");
-        assert_eq!(policy.limit(Some(GIB)), 3 * GIB / 4);
-        assert_eq!(policy.limit(Some(16 * MIB)), LEAST_LIMIT);
-        let env = |name: &str| match name {
-            "STEADY_MEMORY_FRACTION" => Some("7".to_string()),
-            "STEADY_MEMORY_RESERVE" => Some("1G".to_string()),
-            _ => None,
-        };
-        assert_eq!(Policy::from_env(env), Policy { fraction: 0.95, reserve: GIB });
-        assert_eq!(Policy::from_env(|_| Some("NaN".into())), Policy::default());
-    }
-
-    #[test]
-    fn many_threads_never_pass_the_limit() {
-        let budget = Arc::new(Budget::new(64 * PAGE));
-        std::thread::scope(|scope| {
-            for seed in 0..4u64 {
-                let budget = &budget;
-                scope.spawn(move || {
-                    let mut x = seed + 1;
-                    let mut held = Vec::new();
-                    for _ in 0..20_000 {
-                        x = x.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                        if x >> 63 == 0 {
-                            held.extend(Charge::new(budget, (x >> 58) * PAGE, Class::Evictable));
-                        } else {
-                            held.pop();
-                        }
-                        let (used, limit) = budget.used_and_limit();
-                        assert!(used <= limit);
-                    }
-                });
-            }
-        });
-        assert_eq!(budget.used_and_limit().0, 0);
-    }
-}
+mod tests;
 
 #[cfg(all(test, loom))]
 mod models {
@@ -551,6 +364,43 @@ mod models {
             }
             assert_eq!(budget.used_and_limit(), (0, PAGE));
             assert!(!budget.take(2));
+        });
+    }
+
+    /// A cache with room for one frame, of one page.
+    #[derive(Default)]
+    struct Cache(Mutex<Option<Charge>>);
+
+    impl Reclaim for Cache {
+        fn reclaim(&self, _: u64) -> u64 {
+            lock(&self.0).take().map_or(0, |charge| charge.bytes())
+        }
+
+        fn trim(&self, _: u64) -> u64 {
+            0
+        }
+    }
+
+    #[test]
+    fn loom_what_a_cache_frees_for_a_queue_is_the_queues_whatever_another_cache_does() {
+        loom::model(|| {
+            let budget = Arc::new(Budget::new(PAGE));
+            let caches = [Arc::new(Cache::default()), Arc::new(Cache::default())];
+            for cache in &caches {
+                let weak: Weak<Cache> = Arc::downgrade(cache);
+                budget.add_reclaimer(weak);
+            }
+            *lock(&caches[0].0) = Charge::new(&budget, PAGE, Class::Evictable).ok();
+            let other = {
+                let (budget, cache) = (Arc::clone(&budget), Arc::clone(&caches[1]));
+                // What it gets it keeps where it can be asked for it.
+                loom::thread::spawn(move || {
+                    let mut held = lock(&cache.0);
+                    *held = Charge::new(&budget, PAGE, Class::Evictable).ok();
+                })
+            };
+            assert!(Charge::new(&budget, PAGE, Class::MustHave).is_ok());
+            other.join().unwrap();
         });
     }
 }

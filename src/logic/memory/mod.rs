@@ -3,14 +3,16 @@
 pub mod budget;
 pub mod low;
 pub mod machine;
+pub mod policy;
 pub mod slabs;
 pub mod tiers;
 
 use std::sync::{Arc, LazyLock};
 
-use budget::{Budget, LEAST_LIMIT, Policy};
+use budget::Budget;
 use low::{LOOK_INTERVAL, LowMemory, Supply};
 use machine::Machine;
+use policy::{LEAST_LIMIT, Policy};
 
 use super::clock::Nanos;
 use super::sync::{Mutex, MutexGuard, lock};

@@ -10,7 +10,7 @@ use crate::logic::render::canvas::Canvas;
 use crate::logic::render::colour::{from_hex, mix};
 use crate::logic::render::composition::Shape;
 use crate::logic::render::field::{Grid, Layer, Node, pack, split_planes};
-use crate::logic::render::look::{Background, Look};
+use crate::logic::render::look::Look;
 use crate::logic::render::math::{fall, of_full, sine, smoothstep};
 use crate::logic::render::noise::{HELD, clock, running};
 use crate::logic::render::polar::Polar;
@@ -50,12 +50,11 @@ impl Tunnel {
         // A mouth is not drawn out by more than this.
         let (across, up) = ((across * w).min(1.9 * unit), (up * h).min(1.9 * unit));
         let polar = Polar::new(grid, (0.5 * w, end * h), (across, up));
-        let dark = look.background == Background::Dark;
         let white = from_hex(0xffffff);
         Self {
             grid,
             backdrop: Backdrop::new(grid, look.background),
-            walls: Walls::new(look, grid, dark),
+            walls: Walls::new(look, grid),
             ribs: Ribs::new(look, polar.centre(grid), [across, up]),
             polar,
             unit,

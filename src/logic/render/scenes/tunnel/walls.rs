@@ -17,6 +17,8 @@ const PANEL: usize = TURN / 2 / SECTORS;
 pub const DEPTHS: usize = 2048;
 const WIDEST: f32 = 2.0;
 const SHADES: usize = 256;
+/// How much of the background walls hide.
+const HIDES: f32 = 0.55;
 /// Hops that light takes down from rib to rib.
 pub const DELAY: f32 = 9.0;
 
@@ -69,8 +71,6 @@ impl<'a> Sectors<'a> {
 pub struct Walls {
     /// From the lowest band to the highest, in node units.
     colours: Box<[[f32; 4]; SHADES]>,
-    /// How much of the background is hidden.
-    hides: f32,
 }
 
 /// A row of nodes.
@@ -85,13 +85,13 @@ pub struct Row<'a> {
 }
 
 impl Walls {
-    pub fn new(look: &Look, grid: Grid, dark: bool) -> Self {
+    pub fn new(look: &Look, grid: Grid) -> Self {
         let mut colours = Box::new([[0.0; 4]; SHADES]);
         for (i, colour) in colours.iter_mut().enumerate() {
             let [r, g, b] = light(grid, look.palette.at(0.10 + 0.88 * i as f32 / (SHADES - 1) as f32));
             *colour = [r, g, b, 0.0];
         }
-        Self { colours, hides: if dark { 0.55 } else { 0.0 } }
+        Self { colours }
     }
 
     /// What is the same all around, at each distance from the end: the light of sectors there, the light of ribs, the age
@@ -118,7 +118,7 @@ impl Walls {
                 lit * shine * (0.20 + 1.10 * mean + 0.55 * flight.hit) * smoothstep((radius - 0.10) / 0.12),
                 age,
                 0.022 * depth * TURN as f32,
-                1.0 - self.hides * lit,
+                1.0 - HIDES * lit,
                 lit * (0.15 + 0.09 * flight.hit + 0.04 * flight.loud),
                 0.0,
                 0.0,
